@@ -1,1 +1,29 @@
-//! The room `record`.
+//! The vocabulary of Stillhouse: plain data that every other room speaks.
+//!
+//! Here are ids, time, money, accounts, grants, exchanges and the facts that the ledger keeps.
+//! A value that exists is valid: rules hold on construction and again when it is read back.
+//! Nothing here does IO, reads a clock, draws random numbers or is async, and this room imports
+//! no other room.
+
+pub mod account;
+pub mod amount;
+pub mod budget;
+pub mod exchange;
+pub mod fact;
+pub mod grant;
+pub mod id;
+pub mod time;
+
+pub use account::{
+    Account, AccountState, Capability, CapabilitySet, Key, KeySecret, Limits, Organization, Plan,
+    SpendLimit, SpendPeriod,
+};
+pub use amount::{Amount, Money, Prices};
+pub use budget::{Budget, BudgetOwner, Slice};
+pub use exchange::{
+    Edit, Endpoint, Exchange, Origin, Outcome, Reason, Refusal, Usage, UsageSource,
+};
+pub use fact::{Actor, Change, Fact};
+pub use grant::{Grant, GrantTerms, Tier};
+pub use id::Id;
+pub use time::Time;
