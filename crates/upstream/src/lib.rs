@@ -1,1 +1,9 @@
-//! The room `upstream`.
+//! Asks a model: one trait, whoever answers, and its HTTP side.
+//!
+//! Bytes go in; bytes or server-sent events come out. What a client did wrong comes back as an
+//! [`Answer`] with the API's own error body; an [`Error`] is a failure on our side of the client.
+//! This room knows no accounts, and it is the only one that dials for traffic.
+
+mod ask;
+
+pub use ask::{Answer, AnswerBody, Ask, BoxFuture, Chunks, EndpointSet, Error, Health, Upstream};
