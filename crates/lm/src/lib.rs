@@ -1,1 +1,48 @@
-//! The room `lm`.
+//! `lm`: language models in process. Load a GGUF file, turn text into tokens, run many sequences
+//! at once, sample, score. It never knows accounts, grants or HTTP, starts no async runtime,
+//! prints nothing, and reads neither clock nor environment: seeds and the date are handed in.
+//!
+//! # The interface in one page
+//!
+//! A [`Model`] is `Send + Sync` and immutable; share it by `Arc`. One thread (a scheduler) owns the
+//! sequences, calls [`Model::forward`] in a loop and may add or drop sequences between calls: that
+//! is continuous batching. The heavy loops run on the model's own pool of [`Options::threads`].
+//!
+//! ```text
+//! Model::load(path: &Path, options: &Options) -> Result<Model>
+//! Model::from_bytes(bytes: &[u8], options: &Options) -> Result<Model>
+//! Model::{config() -> &Config, context() -> usize, tokenizer() -> &Arc<Tokenizer>,
+//!         template() -> Option<&ChatTemplate>, encode_chat(&Chat) -> Result<Vec<u32>>}
+//! Model::cache() -> Cache                       one a sequence; grows by blocks, freed on drop
+//! Model::forward(&mut [Step]) -> Result<Vec<Output>>            one output a step, same order
+//!     Step   { cache: &mut Cache, tokens: &[u32], want: Want }  tokens are appended to the cache
+//!     Want   { logits: bool, score: &[u32], top: usize }
+//!            Want::nothing(), Want::logits(), Want::score(targets, top)
+//!     Output { logits: Option<Vec<f32>>, scores: Vec<Scored> }
+//! Scored { token: u32, logprob: f32, rank: u32, top: Vec<TokenLogprob { token, logprob }> }
+//!
+//! Tokenizer::{encode(&str, Specials::{Text, Parse}) -> Vec<u32>, bytes(id) -> &[u8],
+//!             token_text(id) -> String, is_control(id) -> bool, is_end(id) -> bool,
+//!             vocabulary() -> usize, begin() -> Option<u32>}
+//! Detokenizer::{new(), push(&mut self, &[u8]) -> String, finish(&mut self) -> String}
+//! Chat::new(&impl Serialize) -> Result<Chat>, .tools(&impl Serialize) -> Result<Chat>,
+//!     .generation_prompt(bool), .date(Date { year, month, day })
+//!
+//! Sampling { temperature: f32, top_p: f32, seed: u64, logit_bias: Vec<(u32, f32)>,
+//!            presence_penalty: f32, frequency_penalty: f32, top_logprobs: usize }
+//! Limits   { max_tokens: usize, stop: Vec<String>, ignore_end: bool }
+//! Writer::new(Arc<Tokenizer>, Sampling, Limits) -> Result<Writer>       one answer's state
+//! Writer::push(&mut self, logits: &[f32]) -> Piece       samples one token, returns what is sure
+//!     Piece  { choice: Scored, text: String, finish: Option<Finish::{Stop, Length}> }
+//!
+//! Model::score(&[u32], top: usize) -> Result<Vec<Scored>>      tokens 1.. of a whole prompt
+//! Model::generate(&[u32], Sampling, Limits, &mut FnMut(&Piece) -> ControlFlow<()>)
+//!     -> Result<Generated { tokens, text, finish }>             one sequence, for simple callers
+//! ```
+//!
+//! How a scheduler serves a request: `encode_chat` (or `encode`), refuse it when prompt and
+//! `max_tokens` exceed [`Model::context`]; take a [`Cache`] and a [`Writer`]; feed the prompt in
+//! chunks of, say, 256 tokens with `Want::nothing()` (or `Want::score` of the next tokens, for
+//! echo), the last chunk with `logits: true`; push the logits into the writer, send its text, feed
+//! `[piece.choice.token]` in the next call beside the other sequences; drop both when
+//! `piece.finish` is set or the client has left.
