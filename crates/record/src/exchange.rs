@@ -107,6 +107,15 @@ pub enum Edit {
     Translated,
 }
 
+/// The part of an exchange's cost that one slice bears.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Share {
+    /// The slice.
+    pub slice: Id<kind::Slice>,
+    /// Its part.
+    pub spent: Amount,
+}
+
 /// How an exchange ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -162,8 +171,8 @@ pub struct Exchange {
     pub usage: Option<Usage>,
     /// What it costs.
     pub cost: Amount,
-    /// The slices that the cost was drawn from.
-    pub slices: Vec<Id<kind::Slice>>,
+    /// What of the cost was drawn from which slice.
+    pub shares: Vec<Share>,
     /// What was changed in the body.
     pub edits: Vec<Edit>,
     /// Where it came from.

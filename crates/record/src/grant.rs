@@ -25,9 +25,24 @@ pub enum Tier {
 
 /// What a grant may use up: at least one of the two is bounded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Bounds")]
 pub struct GrantBudget {
     money: Option<Money>,
     tokens: Option<u64>,
+}
+
+/// A budget as it is read, before its rule is checked.
+#[derive(Deserialize)]
+struct Bounds {
+    money: Option<Money>,
+    tokens: Option<u64>,
+}
+
+impl TryFrom<Bounds> for GrantBudget {
+    type Error = &'static str;
+    fn try_from(bounds: Bounds) -> Result<Self, Self::Error> {
+        Self::new(bounds.money, bounds.tokens).ok_or("a grant needs a budget in money or in tokens")
+    }
 }
 
 impl GrantBudget {
@@ -89,5 +104,7 @@ mod tests {
     fn a_grant_without_a_budget_cannot_be() {
         assert_eq!(GrantBudget::new(None, None), None);
         assert!(GrantBudget::new(None, Some(1)).is_some());
+        let json = r#"{"money":null,"tokens":null}"#;
+        assert!(serde_json::from_str::<GrantBudget>(json).is_err());
     }
 }

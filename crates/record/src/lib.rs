@@ -21,9 +21,9 @@ pub use account::{
 pub use amount::{Amount, Money, Prices};
 pub use budget::{Budget, BudgetOwner, Slice};
 pub use exchange::{
-    Edit, Endpoint, Exchange, Origin, Outcome, Reason, Refusal, Usage, UsageSource,
+    Edit, Endpoint, Exchange, Origin, Outcome, Reason, Refusal, Share, Usage, UsageSource,
 };
 pub use fact::{Actor, Change, Fact};
-pub use grant::{Grant, GrantTerms, Tier};
+pub use grant::{Grant, GrantBudget, GrantTerms, Tier};
 pub use id::Id;
 pub use time::Time;

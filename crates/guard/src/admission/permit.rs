@@ -1,0 +1,122 @@
+//! The proof that a request was let through, and the reasons why one is not.
+
+use std::sync::Arc;
+
+use record::{Amount, Capability, Reason, Time};
+
+use super::meter::Rates;
+use super::table::{Credential, Holder};
+
+/// What a request wants, as far as limits care.
+#[derive(Debug, Clone, Copy)]
+pub struct Want<'a> {
+    /// The model that it asks for.
+    pub model: &'a str,
+    /// Tokens that it will use by estimate, for the limit a minute.
+    pub tokens: u64,
+    /// Capabilities that it uses, how much of each, and the field that asks for it.
+    pub capabilities: &'a [(Capability, u32, &'static str)],
+}
+
+/// Why a request is not let through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Denied {
+    /// The reason.
+    pub reason: Reason,
+    /// Microseconds until another try may succeed, where one may.
+    pub retry_after_us: Option<u64>,
+    /// The field of the body that is to blame, where one is.
+    pub param: Option<&'static str>,
+}
+
+impl Denied {
+    /// A refusal that time does not heal.
+    pub const fn for_good(reason: Reason, param: Option<&'static str>) -> Self {
+        Self {
+            reason,
+            retry_after_us: None,
+            param,
+        }
+    }
+}
+
+/// The proof that every limit was passed. It holds a place among the requests at the same time
+/// and gives it back when it is dropped.
+#[derive(Debug)]
+pub struct Permit {
+    credential: Arc<Credential>,
+    estimate: u64,
+    /// What is left of the limits, for the answer's headers.
+    pub rates: Rates,
+}
+
+impl Permit {
+    pub(super) fn grant(
+        credential: &Arc<Credential>,
+        want: &Want<'_>,
+        now: Time,
+    ) -> Result<Self, Denied> {
+        check_live(credential, now)?;
+        let holder = credential.holder();
+        let terms = holder.terms();
+        if !terms.allows_model(want.model) {
+            return Err(Denied::for_good(Reason::ModelNotFound, Some("model")));
+        }
+        for (capability, amount, param) in want.capabilities {
+            if !terms.allows(*capability, *amount) {
+                return Err(Denied::for_good(Reason::CapabilityNotAllowed, Some(param)));
+            }
+        }
+        let entered = holder.meter().enter(&terms.limits, want.tokens, now);
+        let rates = entered.map_err(|(reason, wait)| Denied {
+            reason,
+            retry_after_us: Some(wait),
+            param: None,
+        })?;
+        Ok(Self {
+            credential: Arc::clone(credential),
+            estimate: want.tokens,
+            rates,
+        })
+    }
+
+    /// The credential that was let through.
+    pub fn credential(&self) -> &Arc<Credential> {
+        &self.credential
+    }
+
+    /// Corrects the limit a minute by what was used, once.
+    pub fn used(&mut self, real: Amount) {
+        self.holder()
+            .meter()
+            .correct_tokens(self.estimate, real.tokens);
+        self.estimate = real.tokens;
+    }
+
+    fn holder(&self) -> &Holder {
+        self.credential.holder()
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.holder().meter().leave();
+    }
+}
+
+/// Whether the credential may be used at all.
+///
+/// # Errors
+/// Why not.
+pub(super) fn check_live(credential: &Credential, now: Time) -> Result<(), Denied> {
+    if credential.is_revoked() {
+        return Err(Denied::for_good(Reason::CredentialRevoked, None));
+    }
+    if credential.expires().is_some_and(|end| now >= end) {
+        return Err(Denied::for_good(Reason::CredentialExpired, None));
+    }
+    if credential.holder().terms().state == record::AccountState::Closed {
+        return Err(Denied::for_good(Reason::AccountClosed, None));
+    }
+    Ok(())
+}
