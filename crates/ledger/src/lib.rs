@@ -10,6 +10,7 @@
 //! seed of its own (both come in [`Options`]), dialling, or needing an async runtime.
 
 pub mod chain;
+pub mod facts;
 mod entry;
 mod error;
 mod folder;

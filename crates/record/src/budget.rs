@@ -7,7 +7,7 @@ use crate::id::{Id, kind};
 
 /// Whose spending a budget bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "kind", content = "id")]
+#[serde(rename_all = "snake_case")]
 pub enum BudgetOwner {
     /// An account's, by its plan or its own spend limit.
     Account(Id<kind::Account>),

@@ -179,6 +179,23 @@ pub struct Exchange {
     pub origin: Origin,
     /// BLAKE3 of the request's and the answer's body, where they are kept in the vault.
     pub bodies: Option<[[u8; 32]; 2]>,
+    /// Where the client sent an `Idempotency-Key` and got a whole answer: what a repetition needs.
+    pub idempotency: Option<Idempotency>,
+}
+
+/// What makes a repeated request with the same `Idempotency-Key` get the first answer again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Idempotency {
+    /// BLAKE3 of the credential's hash and the key that the client sent.
+    pub key: [u8; 32],
+    /// BLAKE3 of the request's path and body.
+    pub request: [u8; 32],
+    /// BLAKE3 of the answer's body, by which the vault has it.
+    pub answer: [u8; 32],
+    /// The HTTP status of the answer.
+    pub status: u16,
+    /// The answer's content type.
+    pub content_type: String,
 }
 
 /// Why a request was not let through. Each is a code that clients and reviewers see.

@@ -21,7 +21,8 @@ pub use account::{
 pub use amount::{Amount, Money, Prices};
 pub use budget::{Budget, BudgetOwner, Slice};
 pub use exchange::{
-    Edit, Endpoint, Exchange, Origin, Outcome, Reason, Refusal, Share, Usage, UsageSource,
+    Edit, Endpoint, Exchange, Idempotency, Origin, Outcome, Reason, Refusal, Share, Usage,
+    UsageSource,
 };
 pub use fact::{Actor, Change, Fact};
 pub use grant::{Grant, GrantBudget, GrantTerms, Tier};

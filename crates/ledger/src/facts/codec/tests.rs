@@ -1,0 +1,175 @@
+use record::{
+    Account, AccountState, Actor, Change, Edit, Endpoint, Id, Limits, Money, Origin, Outcome,
+    Reason, Share, SpendLimit, SpendPeriod, Time, Usage, UsageSource,
+};
+
+use super::*;
+
+fn id<K>(byte: u8) -> Id<K> {
+    Id::from_bytes([byte; 16])
+}
+
+fn amount(nanos: u64, tokens: u64) -> record::Amount {
+    record::Amount {
+        money: Money::from_nanos(nanos),
+        tokens,
+    }
+}
+
+/// One fact of every kind, with every field set.
+fn facts() -> Vec<Fact> {
+    let origin = Origin {
+        address: "203.0.113.7".into(),
+        header_order: 0x0123_4567_89ab_cdef,
+        user_agent: "OpenAI/Python 2.9.0".into(),
+        accept_language: "de-CH".into(),
+    };
+    let budget = record::Budget {
+        owner: record::BudgetOwner::Account(id(1)),
+        start_day: 20_410,
+    };
+    vec![
+        Fact::ServerStarted {
+            version: "0.1.0".into(),
+        },
+        Fact::ServerStopped,
+        Fact::Changed {
+            by: Actor::Operator("uid:1000".into()),
+            why: "a new customer".into(),
+            change: Change::AccountCreated(Account {
+                id: id(1),
+                organization: id(2),
+                name: "Ada".into(),
+                plan: "payg".into(),
+                state: AccountState::Active,
+                limits: Limits {
+                    requests_per_minute: Some(60),
+                    ..Limits::default()
+                },
+                spend: Some(SpendLimit {
+                    amount: Money::from_nanos(5_000_000_000),
+                    period: SpendPeriod::Month,
+                }),
+            }),
+        },
+        Fact::SliceReserved(Slice {
+            id: id(3),
+            budget,
+            reserved: amount(1000, 20),
+        }),
+        Fact::SliceSettled {
+            slice: id(3),
+            spent: amount(900, 10),
+            overrun: amount(0, 1),
+        },
+        Fact::Exchange(Box::new(Exchange {
+            id: id(4),
+            account: id(1),
+            key: Some(id(5)),
+            grant: None,
+            endpoint: Endpoint::Chat,
+            model: "small".into(),
+            upstream: "vllm-1".into(),
+            arrived: Time::from_micros(1_764_081_127_000_001),
+            first_byte_us: 1234,
+            duration_us: 56_789,
+            status: 200,
+            outcome: Outcome::Completed,
+            streamed: true,
+            request_bytes: 506,
+            response_bytes: 1063,
+            usage: Some(Usage {
+                input: 42,
+                cached_input: 7,
+                output: 128,
+                reasoning: 3,
+                source: UsageSource::Upstream,
+            }),
+            cost: amount(900, 170),
+            shares: vec![Share {
+                slice: id(3),
+                spent: amount(900, 170),
+            }],
+            edits: vec![Edit::ModelName, Edit::IncludeUsage],
+            origin: origin.clone(),
+            bodies: Some([[6; 32], [7; 32]]),
+            idempotency: None,
+        })),
+        Fact::Refusal(Box::new(Refusal {
+            id: id(8),
+            account: Some(id(1)),
+            key: Some(id(5)),
+            grant: None,
+            path: "/v1/chat/completions".into(),
+            model: "large".into(),
+            arrived: Time::from_micros(1_764_081_127_000_002),
+            status: 404,
+            reason: Reason::ModelNotFound,
+            origin,
+        })),
+    ]
+}
+
+/// The golden file of version 1: kind and payload in hexadecimal, a line a fact.
+#[test]
+fn version_1_is_what_it_was() {
+    let golden = include_str!("../../../tests/golden/facts-v1.txt");
+    let mut written = String::new();
+    for fact in facts() {
+        let mut payload = Vec::new();
+        let kind = encode(&fact, &mut payload);
+        written.push_str(&format!("{kind} {}\n", hex::encode(&payload)));
+    }
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(
+            concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/facts-v1.txt"),
+            &written,
+        )
+        .unwrap();
+        return;
+    }
+    assert_eq!(written, golden);
+}
+
+#[test]
+fn every_golden_line_reads_back() {
+    let golden = include_str!("../../../tests/golden/facts-v1.txt");
+    let read: Vec<Fact> = golden
+        .lines()
+        .map(|line| {
+            let (kind, payload) = line.split_once(' ').unwrap();
+            let payload = hex::decode(payload).unwrap();
+            decode(kind.parse().unwrap(), 1, &payload).unwrap().unwrap()
+        })
+        .collect();
+    assert_eq!(read, facts());
+}
+
+#[test]
+fn what_is_newer_or_broken_is_told() {
+    assert_eq!(decode(1, 1, b"head"), Ok(None));
+    let newer = decode(kind::EXCHANGE, 2, &[]).unwrap_err();
+    assert_eq!(
+        newer,
+        DecodeError::Unknown {
+            kind: kind::EXCHANGE,
+            version: 2
+        }
+    );
+    assert!(matches!(
+        decode(kind::REFUSAL, 1, &[1, 2]),
+        Err(DecodeError::Malformed { .. })
+    ));
+    let mut payload = Vec::new();
+    let kind = encode(
+        &Fact::ServerStarted {
+            version: "1".into(),
+        },
+        &mut payload,
+    );
+    payload.push(0);
+    assert!(matches!(
+        decode(kind, 1, &payload),
+        Err(DecodeError::Malformed { .. })
+    ));
+}

@@ -1,0 +1,270 @@
+//! [`Facts`]: appends facts, keeps the live folds, and tells who follows.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
+use record::id::kind;
+use record::{Actor, Amount, Budget, Change, Fact, Id, Idempotency, Slice, Time};
+
+use super::books::{Books, Spent};
+use super::directory::{Directory, Impossible, Touched};
+use super::{codec, start, totals};
+use crate::{Draft, Error, Ledger, Options, Result, Seq};
+
+/// Called with what a change touched, after it is durable and before the caller is told.
+pub type Follower = Box<dyn Fn(&Touched) + Send + Sync>;
+
+/// Why a change was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// It makes no sense now.
+    #[error(transparent)]
+    Impossible(#[from] Impossible),
+    /// The ledger could not take it.
+    #[error(transparent)]
+    Ledger(#[from] Error),
+}
+
+/// What an account's use of a model cost on a day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cost {
+    /// The account.
+    pub account: Id<kind::Account>,
+    /// The day, counted from the epoch.
+    pub day: u32,
+    /// The model.
+    pub model: String,
+    /// Sums in the order of [`super::SUMS`].
+    pub sums: [i64; 8],
+}
+
+pub(super) struct Live {
+    pub(super) directory: RwLock<Directory>,
+    pub(super) books: Mutex<Books>,
+    pub(super) snapshot_at: Mutex<Seq>,
+}
+
+/// The ledger, as the house uses it. Cheap to clone; all clones are one.
+#[derive(Clone)]
+pub struct Facts {
+    ledger: Ledger,
+    live: Arc<Live>,
+    /// One change at a time, so that the order of application is the ledger's.
+    changing: Arc<Mutex<()>>,
+    follower: Arc<RwLock<Option<Follower>>>,
+}
+
+thread_local! {
+    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Facts {
+    /// Opens the ledger, brings both folds up to date, settles the slices that a crash left
+    /// open, and writes that a server started.
+    ///
+    /// # Errors
+    /// As [`Ledger::open`]; [`Error::Damage`] where a payload can't be read.
+    pub fn open(options: Options, version: &str) -> Result<Self> {
+        let ledger = Ledger::open(options, Box::new(totals::Totals))?;
+        let live = start::load(&ledger)?;
+        let facts = Self {
+            ledger,
+            live: Arc::new(live),
+            changing: Arc::default(),
+            follower: Arc::default(),
+        };
+        facts
+            .bind(&Fact::ServerStarted {
+                version: version.to_owned(),
+            })?
+            .wait()?;
+        start::recover(&facts)?;
+        Ok(facts)
+    }
+
+    /// The untyped ledger below.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Who there is. Held shortly: a change waits for it.
+    pub fn directory(&self) -> RwLockReadGuard<'_, Directory> {
+        self.live.directory.read()
+    }
+
+    /// What became of a budget.
+    pub fn spent(&self, budget: &Budget) -> Spent {
+        self.live.books.lock().of(budget)
+    }
+
+    /// All budgets, copied.
+    pub fn books(&self) -> Books {
+        self.live.books.lock().clone()
+    }
+
+    /// Sets who is told of changes; there is one.
+    pub fn follow(&self, follower: Follower) {
+        *self.follower.write() = Some(follower);
+    }
+
+    /// Appends an observation (an exchange, a refusal): in the operating system's hands when
+    /// this returns.
+    ///
+    /// # Errors
+    /// As [`Ledger::observe`].
+    pub fn observe(&self, fact: &Fact) -> Result<Seq> {
+        with_draft(fact, |draft| {
+            self.ledger.observe(&[draft]).map(|at| at.first)
+        })
+    }
+
+    /// Appends a binding fact; it takes effect when the result is waited for.
+    ///
+    /// # Errors
+    /// As [`Ledger::bind`].
+    pub fn bind(&self, fact: &Fact) -> Result<crate::Pending> {
+        with_draft(fact, |draft| self.ledger.bind(&[draft]))
+    }
+
+    /// Makes a change: checks it, writes it, waits until it is on the device, applies it and
+    /// tells the follower. Blocks for a sync; call it off the request path.
+    ///
+    /// # Errors
+    /// Nothing was changed.
+    pub fn change(
+        &self,
+        by: Actor,
+        why: &str,
+        change: Change,
+    ) -> std::result::Result<Seq, ChangeError> {
+        let _turn = self.changing.lock();
+        self.live.directory.read().check(&change)?;
+        let fact = Fact::Changed {
+            by,
+            why: why.to_owned(),
+            change,
+        };
+        let at = self.bind(&fact)?.wait()?;
+        let Fact::Changed { change, .. } = fact else {
+            return Ok(at.first);
+        };
+        let time = Time::from_micros(at.time_us);
+        let touched = self.live.directory.write().apply(&change, time);
+        if let Some(follower) = self.follower.read().as_ref() {
+            follower(&touched);
+            if let Change::AccountErased { account } = change {
+                self.touch_secrets_of(account, follower);
+            }
+        }
+        Ok(at.first)
+    }
+
+    /// Reserves a slice; it may be drawn from when the result is done. The books count it from
+    /// now on, and for good: if the sync fails, whether it is reserved is unknown.
+    ///
+    /// # Errors
+    /// Nothing is reserved.
+    pub fn reserve(&self, slice: &Slice) -> Result<crate::Pending> {
+        let pending = self.bind(&Fact::SliceReserved(*slice))?;
+        self.live
+            .books
+            .lock()
+            .reserve(slice, pending.appended().first);
+        Ok(pending)
+    }
+
+    /// Settles a slice.
+    ///
+    /// # Errors
+    /// It stays open; the next start settles it by the exchanges that drew on it.
+    pub fn settle(&self, slice: Id<kind::Slice>, spent: Amount, overrun: Amount) -> Result<Seq> {
+        let seq = self.observe(&Fact::SliceSettled {
+            slice,
+            spent,
+            overrun,
+        })?;
+        self.live.books.lock().settle(slice, spent, overrun);
+        Ok(seq)
+    }
+
+    /// What the first request with this idempotency key got, where that is folded already.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn idempotent(&self, key: &[u8; 32]) -> Result<Option<(Id<kind::Exchange>, Idempotency)>> {
+        let value = self.ledger.point(totals::IDEMPOTENCY, key)?;
+        let read = value.as_deref().and_then(totals::read_idempotency);
+        Ok(read.map(|(id, idempotency)| (Id::from_bytes(id), idempotency)))
+    }
+
+    /// What was used, by account, day and model, as of the last fold.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn costs(&self, account: Option<Id<kind::Account>>) -> Result<Vec<Cost>> {
+        let prefix = account
+            .map(|account| account.bytes().to_vec())
+            .unwrap_or_default();
+        let mut costs = std::collections::BTreeMap::<Vec<u8>, [i64; 8]>::new();
+        for (index, name) in totals::SUMS.into_iter().enumerate() {
+            for (key, sum) in self.ledger.totals(name, &prefix)? {
+                costs.entry(key).or_default()[index] = sum;
+            }
+        }
+        Ok(costs
+            .into_iter()
+            .filter_map(|(key, sums)| read_cost(&key, sums))
+            .collect())
+    }
+
+    /// Writes snapshots of the folds where more than `entries` were appended since the last.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn snapshot(&self, entries: u64) -> Result<()> {
+        start::save(self, &self.live, entries)
+    }
+
+    /// Writes snapshots and that the server stopped, then closes the ledger.
+    ///
+    /// # Errors
+    /// The first thing that could not be finished; nothing acknowledged is lost by it.
+    pub fn close(&self) -> Result<()> {
+        let stopped = self
+            .bind(&Fact::ServerStopped)
+            .and_then(|pending| pending.wait());
+        let saved = self.snapshot(0);
+        self.ledger.close()?;
+        stopped.map(drop).and(saved)
+    }
+
+    fn touch_secrets_of(&self, account: Id<kind::Account>, follower: &Follower) {
+        let directory = self.live.directory.read();
+        for key in directory.keys().filter(|key| key.account == account) {
+            follower(&Touched::Key(Arc::clone(key)));
+        }
+        for grant in directory.grants().filter(|grant| grant.account == account) {
+            follower(&Touched::Grant(Arc::clone(grant)));
+        }
+    }
+}
+
+fn with_draft<T>(fact: &Fact, append: impl FnOnce(Draft<'_>) -> Result<T>) -> Result<T> {
+    BUFFER.with_borrow_mut(|buffer| {
+        buffer.clear();
+        let kind = codec::encode(fact, buffer);
+        append(Draft::new(kind, codec::VERSION, buffer))
+    })
+}
+
+fn read_cost(key: &[u8], sums: [i64; 8]) -> Option<Cost> {
+    let (account, rest) = key.split_first_chunk::<16>()?;
+    let (day, model) = rest.split_first_chunk::<4>()?;
+    Some(Cost {
+        account: Id::from_bytes(*account),
+        day: u32::from_be_bytes(*day),
+        model: String::from_utf8_lossy(model).into_owned(),
+        sums,
+    })
+}

@@ -1,0 +1,19 @@
+//! The typed half of the ledger: facts in and out, and the two folds that the whole house reads,
+//! [`Directory`] and [`Books`].
+//!
+//! [`Facts`] is the one front of both. A change is checked, written, made durable and only then
+//! applied and told to the followers, so that what anybody acts on is in the ledger. Nothing here
+//! decides what a fact ought to be.
+
+mod books;
+mod codec;
+mod directory;
+mod front;
+mod start;
+mod totals;
+
+pub use books::{Books, OpenSlice, Spent};
+pub use codec::{DecodeError, VERSION, decode, encode, kind};
+pub use directory::{Directory, Impossible, Touched};
+pub use front::{ChangeError, Cost, Facts, Follower};
+pub use totals::{IDEMPOTENCY, REFUSALS, SUMS};
