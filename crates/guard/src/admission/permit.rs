@@ -2,20 +2,20 @@
 
 use std::sync::Arc;
 
-use record::{Amount, Capability, Reason, Time};
+use record::{Amount, CapabilitySet, Reason, Time};
 
 use super::meter::Rates;
 use super::table::{Credential, Holder};
 
 /// What a request wants, as far as limits care.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Want<'a> {
     /// The model that it asks for.
     pub model: &'a str,
     /// Tokens that it will use by estimate, for the limit a minute.
     pub tokens: u64,
-    /// Capabilities that it uses, how much of each, and the field that asks for it.
-    pub capabilities: &'a [(Capability, u32, &'static str)],
+    /// The first field that asks for more than this set gives, if one does.
+    pub beyond: &'a dyn Fn(&CapabilitySet) -> Option<&'static str>,
 }
 
 /// Why a request is not let through.
@@ -62,10 +62,8 @@ impl Permit {
         if !terms.allows_model(want.model) {
             return Err(Denied::for_good(Reason::ModelNotFound, Some("model")));
         }
-        for (capability, amount, param) in want.capabilities {
-            if !terms.allows(*capability, *amount) {
-                return Err(Denied::for_good(Reason::CapabilityNotAllowed, Some(param)));
-            }
+        if let Some(param) = (want.beyond)(&terms.capabilities) {
+            return Err(Denied::for_good(Reason::CapabilityNotAllowed, Some(param)));
         }
         let entered = holder.meter().enter(&terms.limits, want.tokens, now);
         let rates = entered.map_err(|(reason, wait)| Denied {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use record::{
-    Account, AccountState, Amount, Budget, BudgetOwner, Capability, CapabilitySet, Grant, Limits,
-    Plan, SpendLimit, SpendPeriod, Time,
+    Account, AccountState, Amount, Budget, BudgetOwner, CapabilitySet, Grant, Limits, Plan,
+    SpendLimit, SpendPeriod, Time,
 };
 
 /// A bound in each currency; `None`: not bounded.
@@ -117,19 +117,5 @@ impl Terms {
         self.models
             .as_ref()
             .is_none_or(|models| models.iter().any(|name| name == model))
-    }
-
-    /// Whether so much of a capability may be used: alternatives a token, answers, or 1.
-    pub fn allows(&self, capability: Capability, amount: u32) -> bool {
-        let set = &self.capabilities;
-        match capability {
-            Capability::LogProbabilities => set.top_logprobs.is_some_and(|most| amount <= most),
-            Capability::PromptLogProbabilities => {
-                set.prompt_logprobs && set.top_logprobs.is_some_and(|most| amount <= most)
-            }
-            Capability::ManyAnswers => amount <= set.max_n,
-            Capability::LogitBias => set.logit_bias,
-            Capability::Reasoning => set.reasoning,
-        }
     }
 }

@@ -1,6 +1,5 @@
 use record::{
-    Capability, CapabilitySet, GrantBudget, GrantTerms, Limits, Money, Reason, SpendLimit,
-    SpendPeriod, Tier,
+    CapabilitySet, GrantBudget, GrantTerms, Limits, Money, Reason, SpendLimit, SpendPeriod, Tier,
 };
 
 use super::*;
