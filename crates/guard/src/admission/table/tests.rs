@@ -85,7 +85,7 @@ fn want<'a>(model: &'a str) -> Want<'a> {
     Want {
         model,
         tokens: 10,
-        capabilities: &[],
+        beyond: &|_| None,
     }
 }
 
@@ -105,9 +105,13 @@ fn each_limit_has_its_reason() {
         reason(&table, 7, want("large"), NOW),
         Some(Reason::ModelNotFound)
     );
-    let asks = [(Capability::LogProbabilities, 6, "top_logprobs")];
+    let six = |set: &CapabilitySet| {
+        set.top_logprobs
+            .is_none_or(|most| most < 6)
+            .then_some("top_logprobs")
+    };
     let logprobs = Want {
-        capabilities: &asks,
+        beyond: &six,
         ..want("small")
     };
     let credential = table.find(&[7; 32]).expect("known");
