@@ -4,6 +4,22 @@
 //! [`Answer`] with the API's own error body; an [`Error`] is a failure on our side of the client.
 //! This room knows no accounts, and it is the only one that dials for traffic.
 
+mod answer;
 mod ask;
+mod balance;
+mod count;
+mod dial;
+mod health;
+mod http_upstream;
+mod link;
+mod patience;
+mod reading;
+mod route;
+mod secret;
+mod server;
+mod settings;
 
 pub use ask::{Answer, AnswerBody, Ask, BoxFuture, Chunks, EndpointSet, Error, Health, Upstream};
+pub use http_upstream::HttpUpstream;
+pub use secret::Secret;
+pub use settings::{InvalidSettings, Kind, Settings};

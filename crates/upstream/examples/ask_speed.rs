@@ -1,0 +1,190 @@
+//! What an ask costs: processor time of the asking thread, against an echo on loopback that runs
+//! on a thread of its own; beside it the same requests through hyper-util's pooled client.
+//! It measures itself and dials nothing but its own echo.
+//!
+//! `cargo run --release -p upstream --example ask_speed [asks]` (Linux; 50,000 asks by default).
+
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a measuring tool, not a library"
+)]
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request};
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use hyper_util::rt::TokioExecutor;
+use record::Endpoint;
+use upstream::{AnswerBody, Ask, HttpUpstream, Kind, Secret, Settings, Upstream as _};
+
+/// Tasks that ask at once: few enough to keep every connection busy, enough to hide the echo.
+const AT_ONCE: usize = 16;
+const PARTS: usize = 100;
+
+fn main() {
+    let asks: usize = std::env::args()
+        .nth(1)
+        .map_or(50_000, |n| n.parse().unwrap());
+    let address = echo();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    for round in 1..=3 {
+        let ours = runtime.block_on(whole(address, asks));
+        let pooled = runtime.block_on(pooled(address, asks));
+        let part = runtime.block_on(streamed(address, asks / PARTS));
+        println!(
+            "round {round}: ask {ours:.2} us, hyper-util's client {pooled:.2} us, \
+             a streamed part {part:.2} us of the asking thread's CPU"
+        );
+    }
+}
+
+/// Nanoseconds this thread has run.
+fn cpu_ns() -> f64 {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    stat.split(' ').next().unwrap().parse().unwrap()
+}
+
+fn question() -> Bytes {
+    let words = "why is the sky blue? ".repeat(40);
+    let text = format!(r#"{{"model":"m","messages":[{{"role":"user","content":"{words}"}}]}}"#);
+    Bytes::from(text)
+}
+
+fn upstream(address: SocketAddr) -> HttpUpstream {
+    let mut settings = Settings::new("echo", Kind::OpenAi, vec![format!("http://{address}/v1")]);
+    settings.secret = Some(Secret::new("upstream-key"));
+    HttpUpstream::new(&settings).unwrap()
+}
+
+fn ask(body: &Bytes, streamed: bool) -> Ask {
+    let endpoint = if streamed {
+        Endpoint::Completions
+    } else {
+        Endpoint::Chat
+    };
+    Ask {
+        endpoint,
+        query: None,
+        body: body.clone(),
+        streamed,
+        headers: HeaderMap::new(),
+    }
+}
+
+async fn whole(address: SocketAddr, asks: usize) -> f64 {
+    let (upstream, body) = (upstream(address), question());
+    let one = || async {
+        for _ in 0..asks / AT_ONCE {
+            let answer = upstream.ask(ask(&body, false)).await.unwrap();
+            assert!(matches!(answer.body, AnswerBody::Whole(body) if body.len() == 900));
+        }
+    };
+    futures_util::future::join_all((0..AT_ONCE).map(|_| one())).await;
+    let start = cpu_ns();
+    futures_util::future::join_all((0..AT_ONCE).map(|_| one())).await;
+    (cpu_ns() - start) / 1000.0 / asks as f64
+}
+
+/// Streams one after the other; the cost of one part, its share of the head included.
+async fn streamed(address: SocketAddr, streams: usize) -> f64 {
+    let (upstream, body) = (upstream(address), question());
+    let start = cpu_ns();
+    for _ in 0..streams {
+        let answer = upstream.ask(ask(&body, true)).await.unwrap();
+        let AnswerBody::Chunks(mut chunks) = answer.body else {
+            unreachable!("it is a stream")
+        };
+        while let Some(frame) = chunks.frame().await {
+            frame.unwrap();
+        }
+    }
+    (cpu_ns() - start) / 1000.0 / (streams * PARTS) as f64
+}
+
+async fn pooled(address: SocketAddr, asks: usize) -> f64 {
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    let client = Client::builder(TokioExecutor::new()).build::<_, Full<Bytes>>(connector);
+    let body = question();
+    let one = || async {
+        for _ in 0..asks / AT_ONCE {
+            let mut request = Request::post(format!("http://{address}/v1/chat/completions"))
+                .body(Full::new(body.clone()))
+                .unwrap();
+            let headers = request.headers_mut();
+            headers.insert(
+                "authorization",
+                HeaderValue::from_static("Bearer upstream-key"),
+            );
+            headers.insert("content-type", HeaderValue::from_static("application/json"));
+            headers.insert("accept-encoding", HeaderValue::from_static("identity"));
+            headers.insert("user-agent", HeaderValue::from_static("stillhouse/0.1.0"));
+            let answer = tokio::time::timeout(Duration::from_secs(600), client.request(request));
+            let body = answer
+                .await
+                .unwrap()
+                .unwrap()
+                .into_body()
+                .collect()
+                .await
+                .unwrap();
+            assert_eq!(body.to_bytes().len(), 900);
+        }
+    };
+    futures_util::future::join_all((0..AT_ONCE).map(|_| one())).await;
+    let start = cpu_ns();
+    futures_util::future::join_all((0..AT_ONCE).map(|_| one())).await;
+    (cpu_ns() - start) / 1000.0 / asks as f64
+}
+
+/// Answers every request at once: chat with 900 bytes, completions with a stream. One thread a
+/// connection.
+fn echo() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            stream.set_nodelay(true).unwrap();
+            std::thread::spawn(move || {
+                let mut buffer = vec![0; 64 << 10];
+                let body = "x".repeat(900);
+                let document = format!(
+                    "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 900\r\n\
+                     x-request-id: 1\r\nserver: echo\r\ndate: now\r\n\r\n{body}"
+                );
+                while let Ok(count @ 1..) = stream.read(&mut buffer) {
+                    let sent = if buffer[..count].starts_with(b"POST /v1/chat/") {
+                        stream.write_all(document.as_bytes())
+                    } else {
+                        parts(&mut stream)
+                    };
+                    if sent.is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    address
+}
+
+fn parts(stream: &mut std::net::TcpStream) -> std::io::Result<()> {
+    stream.write_all(
+        b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n",
+    )?;
+    let part = format!("c8\r\n{}\n\n\r\n", "d".repeat(198));
+    for _ in 0..PARTS {
+        stream.write_all(part.as_bytes())?;
+        std::thread::sleep(Duration::from_micros(50));
+    }
+    stream.write_all(b"0\r\n\r\n")
+}
