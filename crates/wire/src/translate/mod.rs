@@ -1,0 +1,1 @@
+//! Other APIs made from chat completions.
