@@ -33,7 +33,8 @@
 //! Limits   { max_tokens: usize, stop: Vec<String>, ignore_end: bool }
 //! Writer::new(Arc<Tokenizer>, Sampling, Limits) -> Result<Writer>       one answer's state
 //! Writer::push(&mut self, logits: &[f32]) -> Piece       samples one token, returns what is sure
-//!     Piece  { choice: Scored, text: String, finish: Option<Finish::{Stop, Length}> }
+//!     Piece  { choice: Scored, text: String, finish: Option<Finish> }
+//!     Finish::{End, Stop(index into Limits::stop), Length}
 //!
 //! Model::score(&[u32], top: usize) -> Result<Vec<Scored>>      tokens 1.. of a whole prompt
 //! Model::generate(&[u32], Sampling, Limits, &mut FnMut(&Piece) -> ControlFlow<()>)
@@ -46,3 +47,20 @@
 //! echo), the last chunk with `logits: true`; push the logits into the writer, send its text, feed
 //! `[piece.choice.token]` in the next call beside the other sequences; drop both when
 //! `piece.finish` is set or the client has left.
+
+mod error;
+pub mod gguf;
+mod model;
+mod ops;
+mod sample;
+mod template;
+pub mod testing;
+mod tokenizer;
+
+pub use error::{Error, Result};
+pub use model::{Cache, Config, Family, HeadCounts, Model, Options, Output, Step, Want};
+pub use sample::{
+    Finish, Generated, Limits, Piece, Sampler, Sampling, Scored, StopStrings, TokenLogprob, Writer,
+};
+pub use template::{Chat, ChatTemplate, Date};
+pub use tokenizer::{Detokenizer, Specials, Tokenizer};

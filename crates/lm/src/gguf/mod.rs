@@ -1,0 +1,16 @@
+//! GGUF, the file format: header, tensor list, quantised blocks. Reading checks every offset, size,
+//! count and type before use; nothing here knows what the tensors mean.
+
+mod format;
+mod header;
+mod metadata;
+mod quant;
+mod read;
+mod source;
+
+pub use header::{Header, TensorInfo, Value};
+pub use quant::{TensorType, dequantize};
+pub(crate) use source::Source;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,142 @@
+//! A language model: its configuration, weights, key-value caches, and the forward pass over many
+//! sequences at once. Immutable after loading; all state of a sequence is in its [`Cache`].
+
+mod cache;
+mod config;
+mod forward;
+mod load;
+mod memory;
+
+pub use cache::Cache;
+pub use config::{Config, Family, HeadCounts};
+pub use forward::{Output, Step, Want};
+
+use crate::ops::{Level, Linear, Rope};
+use crate::sample::Scored;
+use crate::template::{Chat, ChatTemplate};
+use crate::tokenizer::Tokenizer;
+use crate::{Error, Result};
+use std::sync::Arc;
+
+/// Tokens that [`Model::score`] and [`Model::generate`] feed in one call.
+pub(crate) const CHUNK: usize = 256;
+
+/// How a model is loaded.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Threads of the model's own pool; 0 takes as many as the machine has cores.
+    pub threads: usize,
+    /// A shorter context than the file's, in tokens.
+    pub context: Option<usize>,
+    /// Most bytes that the weights may take; without it, what the system says is available.
+    pub memory: Option<u64>,
+}
+
+/// One layer's weights.
+pub(crate) struct Layer {
+    attention_norm: Vec<f32>,
+    /// Query, key and value heads, in this order.
+    qkv: Linear,
+    output: Linear,
+    feed_norm: Vec<f32>,
+    /// Gate, then up.
+    gate_up: Linear,
+    down: Linear,
+}
+
+/// A loaded model. `Send + Sync`; share it by `Arc`.
+pub struct Model {
+    config: Config,
+    context: usize,
+    tokenizer: Arc<Tokenizer>,
+    template: Option<ChatTemplate>,
+    /// Token embeddings, and the head where the file has none of its own.
+    embedding: Linear,
+    head: Option<Linear>,
+    layers: Vec<Layer>,
+    norm: Vec<f32>,
+    rope: Rope,
+    level: Level,
+    pool: rayon::ThreadPool,
+}
+
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Model").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl Model {
+    /// The model's shape.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Most tokens of a sequence, prompt and answer together.
+    #[must_use]
+    pub fn context(&self) -> usize {
+        self.context
+    }
+
+    /// The tokenizer of the file.
+    #[must_use]
+    pub fn tokenizer(&self) -> &Arc<Tokenizer> {
+        &self.tokenizer
+    }
+
+    /// The chat template of the file, where it has one.
+    #[must_use]
+    pub fn template(&self) -> Option<&ChatTemplate> {
+        self.template.as_ref()
+    }
+
+    /// An empty cache for one sequence.
+    #[must_use]
+    pub fn cache(&self) -> Cache {
+        Cache::new(self.config.layers, self.config.heads.into(), self.context)
+    }
+
+    /// Token ids of a conversation by the file's chat template. Control tokens come from the
+    /// template alone: their spelling inside a message stays text.
+    ///
+    /// # Errors
+    /// [`Error::Template`] where the file has no template or the template refuses.
+    pub fn encode_chat(&self, chat: &Chat) -> Result<Vec<u32>> {
+        let template = self.template.as_ref();
+        let template = template.ok_or_else(|| Error::Template("the model has none".into()))?;
+        template.encode(&self.tokenizer, chat)
+    }
+
+    /// Log-probabilities of tokens `1..` of a text, each given those before it; `top` alternatives
+    /// each. The result is one shorter than `tokens`.
+    ///
+    /// # Errors
+    /// [`Error::EmptyPrompt`], [`Error::ContextOverflow`], [`Error::UnknownToken`].
+    pub fn score(&self, tokens: &[u32], top: usize) -> Result<Vec<Scored>> {
+        self.check_length(tokens.len())?;
+        let Some((_, targets)) = tokens.split_first() else {
+            return Err(Error::EmptyPrompt);
+        };
+        let mut cache = self.cache();
+        let mut out = Vec::with_capacity(targets.len());
+        for (tokens, targets) in tokens.chunks(CHUNK).zip(targets.chunks(CHUNK)) {
+            let want = Want::score(targets, top);
+            let tokens = &tokens[..targets.len()];
+            let outputs = self.forward(&mut [Step { cache: &mut cache, tokens, want }])?;
+            out.extend(outputs.into_iter().flat_map(|o| o.scores));
+        }
+        Ok(out)
+    }
+
+    /// An error where a sequence of `tokens` does not fit the context.
+    ///
+    /// # Errors
+    /// [`Error::ContextOverflow`] with both numbers.
+    pub fn check_length(&self, tokens: usize) -> Result<()> {
+        if tokens > self.context {
+            return Err(Error::ContextOverflow { context: self.context, tokens });
+        }
+        Ok(())
+    }
+}

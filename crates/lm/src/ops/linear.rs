@@ -1,0 +1,104 @@
+//! A frozen linear layer, `y = x W^T + b`, with its weights packed in panels of 32 outputs so that
+//! the tile kernel reads them in one stream. Own kernels and not a general matrix library, because
+//! a general one changes its order of additions with the number of rows.
+
+use super::level::Level;
+use rayon::prelude::*;
+
+/// Outputs in a panel.
+pub(crate) const PANEL: usize = 32;
+
+/// Weights `[outputs][inputs]`, packed.
+pub(crate) struct Linear {
+    inputs: usize,
+    outputs: usize,
+    /// `[panel][input][PANEL]`; outputs that fill the last panel up are zero.
+    panels: Vec<f32>,
+    bias: Option<Vec<f32>>,
+}
+
+impl Linear {
+    /// An empty layer of zeros; rows are then set one by one.
+    pub(crate) fn zeros(inputs: usize, outputs: usize) -> Self {
+        let panels = vec![0.0; outputs.div_ceil(PANEL) * PANEL * inputs];
+        Self { inputs, outputs, panels, bias: None }
+    }
+
+    /// Sets the weights of outputs `first..`, from rows of `inputs` values.
+    pub(crate) fn set_rows(&mut self, first: usize, rows: &[f32]) {
+        for (output, row) in (first..).zip(rows.chunks_exact(self.inputs)) {
+            let panel = &mut self.panels[output / PANEL * PANEL * self.inputs..];
+            let column = panel[output % PANEL..].iter_mut().step_by(PANEL);
+            column.zip(row).for_each(|(slot, &w)| *slot = w);
+        }
+    }
+
+    /// Adds a bias, one value an output.
+    pub(crate) fn set_bias(&mut self, bias: Vec<f32>) {
+        assert_eq!(bias.len(), self.outputs, "one bias an output");
+        self.bias = Some(bias);
+    }
+
+    /// Copies the weights of one output, as an embedding table is read.
+    pub(crate) fn row(&self, output: usize, out: &mut [f32]) {
+        let panel = &self.panels[output / PANEL * PANEL * self.inputs..];
+        let column = panel[output % PANEL..].iter().step_by(PANEL);
+        out.iter_mut().zip(column).for_each(|(o, &w)| *o = w);
+    }
+
+    /// Number of outputs.
+    pub(crate) fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// `out[rows][outputs] = x[rows][inputs] W^T + b`.
+    pub(crate) fn apply(&self, level: Level, x: &[f32], out: &mut Vec<f32>) {
+        let rows = x.len() / self.inputs;
+        out.resize(rows * self.outputs, 0.0);
+        if rows == 0 {
+            return;
+        }
+        if rows == 1 {
+            self.multiply(level, x, 1, out);
+        } else {
+            let mut packed = vec![0.0; rows * self.panel_count() * PANEL];
+            self.multiply(level, x, rows, &mut packed);
+            out.par_chunks_exact_mut(self.outputs).enumerate().for_each(|(row, out)| {
+                for (panel, out) in packed.chunks_exact(rows * PANEL).zip(out.chunks_mut(PANEL)) {
+                    out.copy_from_slice(&panel[row * PANEL..][..out.len()]);
+                }
+            });
+        }
+        if let Some(bias) = &self.bias {
+            for out in out.chunks_exact_mut(self.outputs) {
+                out.iter_mut().zip(bias).for_each(|(o, b)| *o += b);
+            }
+        }
+    }
+
+    fn panel_count(&self) -> usize {
+        self.outputs.div_ceil(PANEL)
+    }
+
+    /// All panels, spread over the threads: `out` is `[panel][rows][PANEL]`, its end may be cut
+    /// where there is one row.
+    fn multiply(&self, level: Level, x: &[f32], rows: usize, out: &mut [f32]) {
+        // A few tasks a thread even out their speeds; more cost more than they win.
+        let tasks = rayon::current_num_threads() * 4;
+        let group = self.panel_count().div_ceil(tasks);
+        let weights = self.panels.par_chunks(group * PANEL * self.inputs);
+        let out = out.par_chunks_mut(group * rows * PANEL);
+        weights.zip(out).for_each(|(weights, out)| {
+            let weights = weights.chunks_exact(PANEL * self.inputs);
+            for (w, y) in weights.zip(out.chunks_mut(rows * PANEL)) {
+                if y.len() == rows * PANEL {
+                    level.multiply_panel(x, self.inputs, w, y);
+                } else {
+                    let mut whole = [0.0; PANEL];
+                    level.multiply_panel(x, self.inputs, w, &mut whole);
+                    y.copy_from_slice(&whole[..y.len()]);
+                }
+            }
+        });
+    }
+}

@@ -1,0 +1,168 @@
+//! Chat templates: the file's own Jinja text, rendered as transformers does, and turned into tokens
+//! so that a message can never write a control token: only the template's own text does.
+//! The date is handed in; a template is bounded in the steps that it may take.
+
+mod functions;
+mod mark;
+
+use crate::gguf::{Header, Value as HeaderValue};
+use crate::tokenizer::{Specials, Tokenizer};
+use crate::{Error, Result};
+pub use functions::Date;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Serde, ValueKind};
+use minijinja::{Environment, Value, context};
+use serde::Serialize;
+
+/// Steps of the template engine for one rendering: far above any conversation, far below a hang.
+const FUEL: u64 = 20_000_000;
+
+/// A conversation to encode.
+#[derive(Debug, Clone)]
+pub struct Chat {
+    messages: Value,
+    tools: Option<Value>,
+    generation_prompt: bool,
+    date: Option<Date>,
+}
+
+impl Chat {
+    /// `messages` is a sequence of maps with `role` and `content`, as the OpenAI API has them; the
+    /// template decides which other fields it reads. The answer's opening is added.
+    ///
+    /// # Errors
+    /// [`Error::Template`] where it is not a sequence.
+    pub fn new(messages: &impl Serialize) -> Result<Self> {
+        let messages = sequence("messages", messages)?;
+        Ok(Self { messages, tools: None, generation_prompt: true, date: None })
+    }
+
+    /// Adds the tools' definitions, a sequence.
+    ///
+    /// # Errors
+    /// [`Error::Template`] where it is not a sequence.
+    pub fn tools(mut self, tools: &impl Serialize) -> Result<Self> {
+        self.tools = Some(sequence("tools", tools)?);
+        Ok(self)
+    }
+
+    /// Whether the answer's opening ends the prompt.
+    #[must_use]
+    pub fn generation_prompt(mut self, add: bool) -> Self {
+        self.generation_prompt = add;
+        self
+    }
+
+    /// The date that a template may ask for by `strftime_now`; without it that function is not
+    /// defined.
+    #[must_use]
+    pub fn date(mut self, date: Date) -> Self {
+        self.date = Some(date);
+        self
+    }
+}
+
+fn sequence(name: &str, value: &impl Serialize) -> Result<Value> {
+    let value = Value::from(Serde(value));
+    match value.kind() {
+        ValueKind::Seq => Ok(value),
+        _ => Err(Error::Template(format!("{name} must be a list"))),
+    }
+}
+
+/// A compiled template.
+pub struct ChatTemplate {
+    environment: Environment<'static>,
+    begin: String,
+    end: String,
+}
+
+impl std::fmt::Debug for ChatTemplate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ChatTemplate").finish_non_exhaustive()
+    }
+}
+
+impl ChatTemplate {
+    /// Compiles the text of a file's `tokenizer.chat_template`.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] where the text is no template that we can read.
+    pub fn new(text: &str, header: &Header) -> Result<Self> {
+        let mut environment = Environment::new();
+        // As transformers sets Jinja up.
+        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+        environment.set_syntax(syntax.map_err(|e| unreadable(&e))?);
+        environment.set_fuel(Some(FUEL));
+        functions::add(&mut environment);
+        environment
+            .add_template_owned("chat", text.to_owned())
+            .map_err(|e| unreadable(&e))?;
+        let spelling = |key: &str| spelling(header, key);
+        Ok(Self {
+            environment,
+            begin: spelling("tokenizer.ggml.bos_token_id"),
+            end: spelling("tokenizer.ggml.eos_token_id"),
+        })
+    }
+
+    /// The text of a conversation. It cannot tell the template's control tokens from spellings in
+    /// the messages: encode a conversation by [`encode`](Self::encode).
+    ///
+    /// # Errors
+    /// [`Error::Template`] with the template's own words.
+    pub fn render(&self, chat: &Chat) -> Result<String> {
+        let context = context! {
+            messages => chat.messages.clone(),
+            tools => chat.tools.clone(),
+            add_generation_prompt => chat.generation_prompt,
+            bos_token => self.begin.clone(),
+            eos_token => self.end.clone(),
+        };
+        let context = match chat.date {
+            None => context,
+            Some(date) => context! { strftime_now => date.function(), ..context },
+        };
+        let template = self.environment.get_template("chat");
+        template.and_then(|t| t.render(context)).map_err(|e| {
+            let reason = e.detail().map_or_else(|| e.kind().to_string(), str::to_owned);
+            Error::Template(reason)
+        })
+    }
+
+    /// Token ids of a conversation. Control tokens come from the template alone.
+    ///
+    /// # Errors
+    /// [`Error::Template`] with the template's own words.
+    pub fn encode(&self, tokenizer: &Tokenizer, chat: &Chat) -> Result<Vec<u32>> {
+        let mark = mark::unused([Some(&chat.messages), chat.tools.as_ref()].into_iter().flatten());
+        let mark = mark.ok_or_else(|| {
+            Error::Template("the messages hold every noncharacter of Unicode".into())
+        })?;
+        let spellings: Vec<&str> = tokenizer.special_spellings().collect();
+        let marked = Chat {
+            messages: mark::insert(&chat.messages, mark, &spellings),
+            tools: chat.tools.as_ref().map(|t| mark::insert(t, mark, &spellings)),
+            ..chat.clone()
+        };
+        let mut out = Vec::new();
+        tokenizer.encode_into(&self.render(&marked)?, Specials::Parse, Some(mark), &mut out);
+        Ok(out)
+    }
+}
+
+fn unreadable(error: &minijinja::Error) -> Error {
+    Error::Unsupported(format!("chat template: {error}"))
+}
+
+/// The spelling of the token that `key` names; empty where there is none.
+fn spelling(header: &Header, key: &str) -> String {
+    let Some(&HeaderValue::Unsigned(id)) = header.metadata.get(key) else {
+        return String::new();
+    };
+    let tokens = header.strings("tokenizer.ggml.tokens").unwrap_or_default();
+    usize::try_from(id).ok().and_then(|id| tokens.get(id)).cloned().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;
