@@ -87,9 +87,4 @@ impl GroupOut {
             .iter()
             .map(|((ns, key), point)| (*ns, key.as_slice(), point.as_ref()))
     }
-
-    pub(crate) fn clear(&mut self) {
-        self.totals.clear();
-        self.points.clear();
-    }
 }

@@ -32,6 +32,8 @@ pub struct Health {
     pub attested: Seq,
     /// Bytes in the journal that the store does not hold yet.
     pub unfolded_bytes: u64,
+    /// Bytes of a torn tail that the start cut off: what a power cut took.
+    pub cut_bytes: u64,
     /// The store's (or the journal's, or the heads file's) last error, while it lasts.
     pub error: Option<String>,
 }

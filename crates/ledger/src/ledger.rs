@@ -2,23 +2,63 @@
 //! Calls that write are synchronous and short; nothing here needs an async runtime.
 
 use std::future::Future;
-use std::ops::RangeBounds;
+use std::ops::{Bound, RangeBounds};
 use std::path::Path;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use parking_lot::Mutex;
+
+use crate::backup::{HEADS_FILE, JOURNAL_DIR, STORE_FILE, VAULT_FILE};
 use crate::chain::{ChainId, Seq, Tip};
+use crate::core::{Core, Keeper};
+use crate::disk::{Disk, RealDisk};
 use crate::entry::{Appended, Draft, Entry};
 use crate::folder::Folder;
+use crate::folding::{FoldLine, run_fold};
+use crate::heads::{HeadsFile, attested};
 use crate::health::Health;
+use crate::journal::{Journal, JournalOptions, Known, run_sync};
+use crate::keys::Keys;
+use crate::lease::Lease;
 use crate::options::Options;
+use crate::reader::Reader;
+use crate::retain::{self, Prune};
+use crate::source::Entries;
+use crate::store::{SqliteStore, Store};
 use crate::vault::Vault;
-use crate::{Error, Result};
+use crate::{Error, Result, backup, keeper};
 
 /// A ledger, open for writing. Cheap to clone; all clones are one ledger.
 #[derive(Clone)]
-pub struct Ledger {}
+pub struct Ledger {
+    front: Arc<Front>,
+}
+
+struct Front {
+    core: Arc<Core>,
+    threads: Mutex<Threads>,
+}
+
+#[derive(Default)]
+struct Threads {
+    sync: Option<JoinHandle<()>>,
+    fold: Option<JoinHandle<()>>,
+    keeper: Vec<JoinHandle<()>>,
+}
+
+/// What lies underneath a ledger: for another store, and for tests that put a failing disk there.
+/// Keys, lease and vault are the system's files in any case.
+pub struct Parts {
+    /// Under the journal and the heads file.
+    pub disk: Arc<dyn Disk>,
+    /// The store.
+    pub store: Arc<dyn Store>,
+}
 
 impl Ledger {
     /// Opens the ledger in a folder, or makes one with a fresh signing key. Takes the folder's
@@ -28,8 +68,71 @@ impl Ledger {
     /// [`Error::Held`] where another process has the folder, [`Error::Damage`] where what was
     /// durable is damaged, missing or rewritten, [`Error::Key`], [`Error::Format`], [`Error::Io`].
     pub fn open(options: Options, folder: Box<dyn Folder>) -> Result<Self> {
-        let _ = (options, folder);
-        Err(Error::Closed)
+        let folder_path = options.folder.clone();
+        std::fs::create_dir_all(&folder_path)
+            .map_err(Error::io(format!("making {folder_path:?}")))?;
+        let lease = Lease::take(&folder_path)?;
+        let store = Arc::new(SqliteStore::open(&folder_path.join(STORE_FILE))?);
+        Self::start(
+            options,
+            Parts {
+                disk: Arc::new(RealDisk),
+                store,
+            },
+            lease,
+            folder,
+        )
+    }
+
+    /// The same over other parts.
+    ///
+    /// # Errors
+    /// As [`Ledger::open`].
+    pub fn open_with(options: Options, parts: Parts, folder: Box<dyn Folder>) -> Result<Self> {
+        let path = &options.folder;
+        std::fs::create_dir_all(path).map_err(Error::io(format!("making {path:?}")))?;
+        let lease = Lease::take(path)?;
+        Self::start(options, parts, lease, folder)
+    }
+
+    fn start(
+        options: Options,
+        parts: Parts,
+        lease: Lease,
+        folder: Box<dyn Folder>,
+    ) -> Result<Self> {
+        let sync_within = options.sync_within;
+        let core = Arc::new(build(options, parts, lease)?);
+        let mut threads = Threads::default();
+        let on = |name: &str, run: Box<dyn FnOnce(&Core) + Send>| {
+            let core = Arc::clone(&core);
+            thread::Builder::new()
+                .name(format!("ledger-{name}"))
+                .spawn(move || run(&core))
+                .map_err(Error::io("starting a thread"))
+        };
+        threads.sync = Some(on(
+            "sync",
+            Box::new(move |core| run_sync(&core.journal, sync_within)),
+        )?);
+        let front = Front {
+            core: Arc::clone(&core),
+            threads: Mutex::new(threads),
+        };
+        // From here on an early return ends the threads that run.
+        let ledger = Self {
+            front: Arc::new(front),
+        };
+        let fold = on("fold", Box::new(move |core| run_fold(core, folder)))?;
+        ledger.front.threads.lock().fold = Some(fold);
+        for (name, run) in [
+            ("keeper", keeper::run_keeper as fn(&Core)),
+            ("mend", keeper::run_mend as fn(&Core)),
+        ] {
+            let thread = on(name, Box::new(run))?;
+            ledger.front.threads.lock().keeper.push(thread);
+        }
+        Ok(ledger)
     }
 
     /// Appends observations: in the operating system's hands when this returns (`kill -9` loses
@@ -40,8 +143,10 @@ impl Ledger {
     /// [`Error::Closed`], [`Error::Io`] (disk full), or the caller's ([`Error::ReservedKind`],
     /// [`Error::TooLarge`]).
     pub fn observe(&self, drafts: &[Draft<'_>]) -> Result<Appended> {
-        let _ = drafts;
-        Err(Error::Closed)
+        self.front
+            .core
+            .journal
+            .append(drafts, self.front.core.now())
     }
 
     /// Appends binding facts, all of them or none. They take effect when the [`Pending`] is done.
@@ -49,14 +154,22 @@ impl Ledger {
     /// # Errors
     /// As [`Ledger::observe`].
     pub fn bind(&self, drafts: &[Draft<'_>]) -> Result<Pending> {
-        let _ = drafts;
-        Err(Error::Closed)
+        let core = &self.front.core;
+        let appended = core.journal.append(drafts, core.now())?;
+        core.journal.line().hurry();
+        Ok(Pending {
+            journal: Arc::clone(&core.journal),
+            appended,
+            waker: None,
+        })
     }
 
     /// Entries in ledger order, also those not folded yet, up to the tip at the time of reading.
     pub fn read(&self, range: impl RangeBounds<Seq>) -> Entries {
-        let _ = range;
-        Entries {}
+        let (first, last) = bounds(&range);
+        let core = &self.front.core;
+        core.source()
+            .entries(first, last.min(core.journal.tip().seq))
     }
 
     /// One entry, or `None` beyond the tip.
@@ -64,8 +177,11 @@ impl Ledger {
     /// # Errors
     /// [`Error::Store`], [`Error::Io`], [`Error::Damage`].
     pub fn entry(&self, seq: Seq) -> Result<Option<Entry>> {
-        let _ = seq;
-        Err(Error::Closed)
+        let core = &self.front.core;
+        if seq == 0 || seq > core.journal.tip().seq {
+            return Ok(None);
+        }
+        core.source().entries(seq, seq).next().transpose()
     }
 
     /// Sums of a namespace whose key starts with a prefix, ascending by key, as of the last fold
@@ -74,8 +190,7 @@ impl Ledger {
     /// # Errors
     /// [`Error::Store`].
     pub fn totals(&self, namespace: &str, prefix: &[u8]) -> Result<Vec<(Vec<u8>, i64)>> {
-        let _ = (namespace, prefix);
-        Err(Error::Closed)
+        self.front.core.store.totals(namespace, prefix)
     }
 
     /// A point by its key, as of the last fold; expired ones are gone.
@@ -83,8 +198,10 @@ impl Ledger {
     /// # Errors
     /// [`Error::Store`].
     pub fn point(&self, namespace: &str, key: &[u8]) -> Result<Option<Vec<u8>>> {
-        let _ = (namespace, key);
-        Err(Error::Closed)
+        self.front
+            .core
+            .store
+            .point(namespace, key, self.front.core.now())
     }
 
     /// Stores a snapshot of a fold as of `seq`. Where it is not older than the last erasure,
@@ -94,8 +211,16 @@ impl Ledger {
     /// # Errors
     /// [`Error::Store`]; [`Error::Argument`] where `seq` lies beyond the tip.
     pub fn put_snapshot(&self, name: &str, seq: Seq, bytes: &[u8]) -> Result<()> {
-        let _ = (name, seq, bytes);
-        Err(Error::Closed)
+        let core = &self.front.core;
+        let tip = core.journal.tip().seq;
+        if seq > tip {
+            return Err(Error::Argument(format!(
+                "a snapshot at {seq} lies beyond the tip, {tip}"
+            )));
+        }
+        let erased = retain::last_erasure(core)?;
+        let keep_from = if seq >= erased { erased } else { 0 };
+        core.store.put_snapshot(name, seq, bytes, keep_from)
     }
 
     /// The newest snapshot of a name, with the position that it stands at.
@@ -103,8 +228,7 @@ impl Ledger {
     /// # Errors
     /// [`Error::Store`].
     pub fn snapshot(&self, name: &str) -> Result<Option<(Seq, Vec<u8>)>> {
-        let _ = name;
-        Err(Error::Closed)
+        self.front.core.store.snapshot(name)
     }
 
     /// Drops payloads by age, except those pinned. Appends a marker first (binding), then
@@ -114,8 +238,7 @@ impl Ledger {
     /// As [`Ledger::observe`], and [`Error::Store`]; after an error the work is finished by the
     /// next start.
     pub fn prune(&self, prune: &Prune<'_>) -> Result<Option<Seq>> {
-        let _ = prune;
-        Err(Error::Closed)
+        retain::prune(&self.front.core, prune)
     }
 
     /// Erases payloads at these positions for ever. Returns the marker's position: put snapshots
@@ -125,8 +248,7 @@ impl Ledger {
     /// As [`Ledger::prune`]; [`Error::Argument`] for positions that are not there or that the
     /// ledger itself needs (heads, markers).
     pub fn erase(&self, seqs: &[Seq]) -> Result<Seq> {
-        let _ = seqs;
-        Err(Error::Closed)
+        retain::erase(&self.front.core, seqs)
     }
 
     /// Copies everything, while running, to a new folder that opens and verifies by itself.
@@ -135,38 +257,71 @@ impl Ledger {
     /// # Errors
     /// [`Error::Argument`] where the folder is not empty, [`Error::Store`], [`Error::Io`].
     pub fn backup(&self, to: &Path, with_keys: bool) -> Result<()> {
-        let _ = (to, with_keys);
-        Err(Error::Closed)
+        backup::backup(&self.front.core, to, with_keys)
     }
 
     /// Waits until everything appended so far is in the store; `false` at the time limit.
     pub fn flush(&self, limit: Duration) -> bool {
-        let _ = limit;
-        false
+        self.front
+            .core
+            .fold
+            .wait(self.front.core.journal.tip().seq, limit)
     }
 
     /// The bodies.
     #[must_use]
     pub fn vault(&self) -> &Vault {
-        unreachable!()
+        &self.front.core.vault
     }
 
     /// The chain's name.
     #[must_use]
     pub fn chain(&self) -> ChainId {
-        [0; 16]
+        self.front.core.chain
     }
 
     /// The last entry appended.
     #[must_use]
     pub fn tip(&self) -> Tip {
-        Tip::start(&[0; 16])
+        self.front.core.journal.tip()
+    }
+
+    /// The last entry known to be on the device.
+    #[must_use]
+    pub fn synced(&self) -> Seq {
+        self.front.core.journal.line().synced()
+    }
+
+    /// Blocks until an entry is on the device. Does not hurry the next sync: for observations
+    /// that is 10 ms at most.
+    ///
+    /// # Errors
+    /// [`Error::Poisoned`], [`Error::Closed`].
+    pub fn wait_synced(&self, seq: Seq) -> Result<()> {
+        self.front.core.journal.line().wait(seq)
+    }
+
+    /// Signs a head now, if something was appended since the last.
+    ///
+    /// # Errors
+    /// As [`Ledger::observe`], and [`Error::Io`] for the heads file.
+    pub fn sign_head(&self) -> Result<()> {
+        self.front.core.sign_head()
+    }
+
+    /// A look at the same ledger from outside, as [`verify`](crate::verify) takes it.
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        let core = &self.front.core;
+        let public = core.keys.signing.verifying_key();
+        let (disk, store) = (Arc::clone(&core.disk), Arc::clone(&core.store));
+        Reader::over(&core.folder, Some(&core.heads_path), public, disk, store)
     }
 
     /// How it is doing.
     #[must_use]
     pub fn health(&self) -> Health {
-        unreachable!()
+        self.front.core.health()
     }
 
     /// Signs a last head, syncs, folds and ends the threads. Later appends are refused. Safe to
@@ -175,25 +330,166 @@ impl Ledger {
     /// # Errors
     /// The first thing that could not be finished; nothing acknowledged is lost by it.
     pub fn close(&self) -> Result<()> {
-        Err(Error::Closed)
+        self.front.close()
     }
 }
 
-/// What [`Ledger::prune`] drops.
-#[derive(Clone, Copy, Debug)]
-pub struct Prune<'a> {
-    /// Payloads of entries before this time, in microseconds since 1970.
-    pub before_us: u64,
-    /// Of these kinds only (from 16 on).
-    pub kinds: &'a [u16],
-    /// But not at these positions (an open case pins its own).
-    pub pinned: &'a [Seq],
+impl Front {
+    fn close(&self) -> Result<()> {
+        let core = &self.core;
+        let mut threads = self.threads.lock();
+        core.journal.close();
+        let Some(sync) = threads.sync.take() else {
+            return Ok(());
+        };
+        *core.keeper.stop.lock() = true;
+        core.keeper.bell.notify_all();
+        let mut ended = true;
+        for thread in threads.keeper.drain(..) {
+            ended &= thread.join().is_ok();
+        }
+        let signed = core.sign_head();
+        core.journal.line().stop();
+        ended &= sync.join().is_ok();
+        core.fold.stop();
+        if let Some(fold) = threads.fold.take() {
+            ended &= fold.join().is_ok();
+        }
+        core.keeper.closed.store(true, Ordering::Release);
+        signed?;
+        if !ended {
+            return Err(Error::Poisoned(
+                "a thread of the ledger ended before its time".into(),
+            ));
+        }
+        match core.journal.store_error() {
+            Some(cause) => Err(Error::Store {
+                what: "folding the last entries",
+                cause,
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Front {
+    fn drop(&mut self) {
+        // Nobody is left to tell; what was acknowledged is in the journal.
+        drop(self.close());
+    }
+}
+
+fn build(options: Options, parts: Parts, lease: Lease) -> Result<Core> {
+    let Parts { disk, store } = parts;
+    let folder = options.folder;
+    let keys = Keys::open(&folder, &options.random)?;
+    let chain = keys.chain();
+    match store.meta("chain")? {
+        None => store.set_meta("chain", &chain)?,
+        Some(known) if known == chain => {}
+        Some(_) => {
+            let what = "the store belongs to another chain than the signing key";
+            return Err(Error::damage(0, "the store", what));
+        }
+    }
+    let heads_path = options
+        .heads_file
+        .unwrap_or_else(|| folder.join(HEADS_FILE));
+    let (heads, newest) = HeadsFile::open(&*disk, &heads_path)?;
+    if newest.is_some_and(|head| head.chain != chain) {
+        let place = format!("{heads_path:?}");
+        return Err(Error::damage(
+            0,
+            place,
+            "the heads file belongs to another chain",
+        ));
+    }
+    let folded = store.tip()?.unwrap_or_else(|| Tip::start(&chain));
+    let journal_dir = folder.join(JOURNAL_DIR);
+    let journal_options = JournalOptions {
+        disk: Arc::clone(&disk),
+        dir: journal_dir.clone(),
+        random: Arc::clone(&options.random),
+        segment_bytes: options.segment_bytes,
+        max_unfolded_bytes: options.max_unfolded_bytes,
+        buffer_bytes: options.fold_buffer_bytes,
+        refuse_when_store_down: options.refuse_when_store_down,
+    };
+    let known = Known {
+        chain,
+        folded,
+        attested: attested(newest.as_ref()),
+    };
+    let (journal, cut_bytes) = Journal::open(journal_options, known)?;
+    let vault_path = folder.join(VAULT_FILE);
+    let vault = Vault::open(&vault_path, keys.vault, options.random, options.vault)?;
+    let core = Core {
+        heads_path,
+        chain,
+        clock: options.clock,
+        keys,
+        disk,
+        store,
+        journal: Arc::new(journal),
+        journal_dir,
+        fold: FoldLine::new(folded.seq),
+        fold_every: options.fold_every,
+        head_every: options.head_every,
+        heads,
+        attested: AtomicU64::new(known.attested),
+        vault,
+        keeper: Keeper::default(),
+        retention: Mutex::new(()),
+        cut_bytes,
+        folder,
+        _lease: lease,
+    };
+    if let Some(head) = newest {
+        check_attested(&core, &head)?;
+    }
+    Ok(core)
+}
+
+/// What the newest line of the heads file attests must be what is here: otherwise the ledger was
+/// cut, rewritten, or put back to an older copy, and going on would fork the chain.
+fn check_attested(core: &Core, head: &crate::chain::Head) -> Result<()> {
+    let found = core
+        .source()
+        .entries(head.seq, head.seq)
+        .next()
+        .transpose()?;
+    if found.is_some_and(|entry| entry.hash == head.hash) {
+        return Ok(());
+    }
+    let place = format!("{:?}", core.heads_path);
+    Err(Error::damage(
+        head.seq,
+        place,
+        "the newest signed head attests another entry here",
+    ))
+}
+
+/// First and last position of a range.
+pub(crate) fn bounds(range: &impl RangeBounds<Seq>) -> (Seq, Seq) {
+    let first = match range.start_bound() {
+        Bound::Included(seq) => *seq,
+        Bound::Excluded(seq) => seq.saturating_add(1),
+        Bound::Unbounded => 1,
+    };
+    let last = match range.end_bound() {
+        Bound::Included(seq) => *seq,
+        Bound::Excluded(seq) => seq.saturating_sub(1),
+        Bound::Unbounded => Seq::MAX,
+    };
+    (first, last)
 }
 
 /// Binding entries on their way to the device.
 #[must_use = "a binding fact takes effect only when it is on the device"]
 pub struct Pending {
+    journal: Arc<Journal>,
     appended: Appended,
+    waker: Option<u64>,
 }
 
 impl Pending {
@@ -208,6 +504,7 @@ impl Pending {
     /// # Errors
     /// [`Error::Poisoned`]: whether they are is unknown; they must not take effect.
     pub fn wait(self) -> Result<Appended> {
+        self.journal.line().wait(self.appended.last)?;
         Ok(self.appended)
     }
 }
@@ -216,18 +513,12 @@ impl Pending {
 impl Future for Pending {
     type Output = Result<Appended>;
 
-    fn poll(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<Self::Output> {
-        Poll::Ready(Ok(self.appended))
-    }
-}
-
-/// Entries in ledger order, read in blocks of bounded size. Ends after the first error.
-pub struct Entries {}
-
-impl Iterator for Entries {
-    type Item = Result<Entry>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        None
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let done = this
+            .journal
+            .line()
+            .poll(this.appended.last, &mut this.waker, context);
+        Poll::Ready(ready!(done).map(|()| this.appended))
     }
 }

@@ -9,21 +9,38 @@
 //! What never happens here: judging what is stored, rewriting an entry, reading a clock or a
 //! seed of its own (both come in [`Options`]), dialling, or needing an async runtime.
 
+mod backup;
 pub mod chain;
-pub mod facts;
+mod core;
+pub mod disk;
 mod entry;
 mod error;
+pub mod facts;
 mod folder;
+mod folding;
+mod heads;
 mod health;
+mod journal;
+mod keeper;
+mod keys;
+mod lease;
 mod ledger;
 mod options;
+mod reader;
+mod retain;
+mod source;
+pub mod store;
 mod vault;
+mod verify;
 
 pub use chain::{Hash, Header, Seq};
 pub use entry::{Appended, Draft, Entry, Sealed};
 pub use error::{Error, Fault, Result};
 pub use folder::{Folder, GroupOut, NoFolder, Point};
 pub use health::{Health, State};
-pub use ledger::{Entries, Ledger, Pending, Prune};
+pub use ledger::{Ledger, Parts, Pending};
 pub use options::{Clock, Options, Random, VaultLimits};
-pub use vault::{Lock, Vault};
+pub use reader::Reader;
+pub use retain::Prune;
+pub use source::Entries;
+pub use vault::{Lock, Vault, VaultReport};

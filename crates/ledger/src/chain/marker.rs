@@ -48,6 +48,8 @@ pub struct PruneMarker {
     pub range: SeqRange,
     /// The kinds that were dropped, ascending.
     pub kinds: Vec<u16>,
+    /// Positions that were kept all the same, ascending.
+    pub pinned: Vec<SeqRange>,
 }
 
 /// Payloads at these positions may be missing.
@@ -85,15 +87,14 @@ impl Marker {
                 out.extend_from_slice(&prune.before_us.to_le_bytes());
                 out.extend_from_slice(&prune.range.first.to_le_bytes());
                 out.extend_from_slice(&prune.range.last.to_le_bytes());
+                out.extend_from_slice(&(prune.kinds.len() as u64).to_le_bytes());
                 for kind in &prune.kinds {
                     out.extend_from_slice(&kind.to_le_bytes());
                 }
+                push_ranges(&mut out, &prune.pinned);
             }
             Self::Erase(erase) => {
-                for range in &erase.ranges {
-                    out.extend_from_slice(&range.first.to_le_bytes());
-                    out.extend_from_slice(&range.last.to_le_bytes());
-                }
+                push_ranges(&mut out, &erase.ranges);
             }
         }
         out
@@ -103,20 +104,22 @@ impl Marker {
     #[must_use]
     pub fn decode(kind: u16, payload: &[u8]) -> Option<Self> {
         match kind {
-            KIND_PRUNE if payload.len() >= 24 && payload.len().is_multiple_of(2) => {
+            KIND_PRUNE => {
+                let (fixed, rest) = payload.split_first_chunk::<32>()?;
+                let count = usize::try_from(u64::from_le_bytes(part(fixed, 24))).ok()?;
+                let (kinds, pinned) = rest.split_at_checked(count.checked_mul(2)?)?;
                 Some(Self::Prune(PruneMarker {
-                    before_us: u64::from_le_bytes(part(payload, 0)),
-                    range: range_at(payload, 8),
-                    kinds: payload[24..]
+                    before_us: u64::from_le_bytes(part(fixed, 0)),
+                    range: range_at(fixed, 8),
+                    kinds: kinds
                         .chunks_exact(2)
                         .map(|kind| u16::from_le_bytes([kind[0], kind[1]]))
                         .collect(),
+                    pinned: ranges(pinned)?,
                 }))
             }
-            KIND_ERASE if payload.len().is_multiple_of(16) => Some(Self::Erase(EraseMarker {
-                ranges: (0..payload.len() / 16)
-                    .map(|i| range_at(payload, i * 16))
-                    .collect(),
+            KIND_ERASE => Some(Self::Erase(EraseMarker {
+                ranges: ranges(payload)?,
             })),
             _ => None,
         }
@@ -130,13 +133,44 @@ impl Marker {
                 prune.range.contains(seq)
                     && time_us < prune.before_us
                     && prune.kinds.binary_search(&kind).is_ok()
+                    && !holds(&prune.pinned, seq)
             }
-            Self::Erase(erase) => {
-                let after = erase.ranges.partition_point(|range| range.first <= seq);
-                after > 0 && erase.ranges[after - 1].contains(seq)
-            }
+            Self::Erase(erase) => holds(&erase.ranges, seq),
         }
     }
+
+    /// The positions between which payloads may be missing.
+    #[must_use]
+    pub fn span(&self) -> SeqRange {
+        match self {
+            Self::Prune(prune) => prune.range,
+            Self::Erase(erase) => SeqRange {
+                first: erase.ranges.first().map_or(1, |range| range.first),
+                last: erase.ranges.last().map_or(0, |range| range.last),
+            },
+        }
+    }
+}
+
+fn holds(ranges: &[SeqRange], seq: Seq) -> bool {
+    let after = ranges.partition_point(|range| range.first <= seq);
+    after > 0 && ranges[after - 1].contains(seq)
+}
+
+fn push_ranges(out: &mut Vec<u8>, ranges: &[SeqRange]) {
+    for range in ranges {
+        out.extend_from_slice(&range.first.to_le_bytes());
+        out.extend_from_slice(&range.last.to_le_bytes());
+    }
+}
+
+fn ranges(bytes: &[u8]) -> Option<Vec<SeqRange>> {
+    let whole = bytes.len().is_multiple_of(16);
+    whole.then(|| {
+        (0..bytes.len() / 16)
+            .map(|i| range_at(bytes, i * 16))
+            .collect()
+    })
 }
 
 fn range_at(bytes: &[u8], at: usize) -> SeqRange {

@@ -1,1 +1,4 @@
+//! The ledger from outside: what it promises, broken on purpose wherever it can be.
 
+mod basics;
+mod kit;

@@ -1,0 +1,214 @@
+//! The fold thread: moves entries from the journal to the store, in groups of one transaction.
+//! It folds only what is on the device already, so that the store is never ahead of the journal.
+//! While the store fails it tries again and again; entries wait in the journal meanwhile.
+
+use std::mem;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::chain::{Header, KIND_ERASE, KIND_PRUNE, Seq, Tip};
+use crate::core::Core;
+use crate::folder::{Folder, GroupOut};
+use crate::journal::{Batch, Parsed, parse};
+use crate::store::{Block, Group};
+use crate::{Error, Result};
+
+/// Payload and header bytes of one block.
+const BLOCK_BYTES: usize = 256 << 10;
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// Where the positions of markers are kept, so that they are found without a walk.
+pub(crate) const MARKERS: &str = "ledger.marker";
+
+/// How far was folded, and who waits for it.
+#[derive(Default)]
+pub(crate) struct FoldLine {
+    folded: AtomicU64,
+    state: Mutex<State>,
+    wake: Condvar,
+    done: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    stop: bool,
+    stopped: bool,
+    asked: bool,
+}
+
+impl FoldLine {
+    pub(crate) fn new(folded: Seq) -> Self {
+        Self {
+            folded: AtomicU64::new(folded),
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn folded(&self) -> Seq {
+        self.folded.load(Ordering::Acquire)
+    }
+
+    fn reached(&self, seq: Seq) {
+        let _state = self.state.lock();
+        self.folded.store(seq, Ordering::Release);
+        self.done.notify_all();
+    }
+
+    /// Waits until an entry is folded; `false` at the limit or when the thread has ended.
+    pub(crate) fn wait(&self, seq: Seq, limit: Duration) -> bool {
+        let until = Instant::now() + limit;
+        let mut state = self.state.lock();
+        loop {
+            if self.folded() >= seq {
+                return true;
+            }
+            if state.stopped {
+                return false;
+            }
+            state.asked = true;
+            self.wake.notify_one();
+            if self.done.wait_until(&mut state, until).timed_out() {
+                return self.folded() >= seq;
+            }
+        }
+    }
+
+    pub(crate) fn stop(&self) {
+        self.state.lock().stop = true;
+        self.wake.notify_one();
+    }
+
+    /// Sleeps until the next round is due, somebody asks, or the end; tells whether it is the end.
+    fn pause(&self, limit: Duration) -> bool {
+        let until = Instant::now() + limit;
+        let mut state = self.state.lock();
+        while !state.stop && !state.asked {
+            if self.wake.wait_until(&mut state, until).timed_out() {
+                break;
+            }
+        }
+        state.asked = false;
+        state.stop
+    }
+
+    fn ended(&self) {
+        self.state.lock().stopped = true;
+        self.done.notify_all();
+    }
+}
+
+/// A group that is ready, or none.
+#[derive(Default)]
+struct Ready {
+    blocks: Vec<Block>,
+    tip: Option<Tip>,
+    out: GroupOut,
+    bytes: u64,
+}
+
+/// The fold thread. Ends after [`FoldLine::stop`], with a last round.
+pub(crate) fn run_fold(core: &Core, mut folder: Box<dyn Folder>) {
+    let mut ready = Ready::default();
+    let mut buffer = Vec::new();
+    let mut pause = core.fold_every;
+    let mut failed = FIRST_PAUSE;
+    loop {
+        let stop = core.fold.pause(pause);
+        match round(core, &mut *folder, &mut ready, &mut buffer) {
+            Ok(()) => {
+                pause = core.fold_every;
+                failed = FIRST_PAUSE;
+                core.journal.set_store_error(None);
+            }
+            Err(error) => {
+                core.journal.set_store_error(Some(error.to_string()));
+                pause = failed;
+                failed = (failed * 2).min(LONGEST_PAUSE);
+                // Where the journal itself has failed, nothing more can be folded.
+                if matches!(error, Error::Poisoned(_)) {
+                    break;
+                }
+            }
+        }
+        if stop {
+            break;
+        }
+    }
+    core.fold.ended();
+}
+
+/// Folds all there is.
+fn round(
+    core: &Core,
+    folder: &mut dyn Folder,
+    ready: &mut Ready,
+    buffer: &mut Vec<u8>,
+) -> Result<()> {
+    // Only a head start for the appender, which makes its own segment where there is none.
+    drop(core.journal.prepare_spare());
+    loop {
+        if ready.tip.is_none() {
+            let Some(batch) = core.journal.take(core.fold.folded(), mem::take(buffer))? else {
+                return Ok(());
+            };
+            core.journal.line().wait(batch.last)?;
+            *ready = build(&batch, folder)?;
+            *buffer = batch.bytes;
+        }
+        let Some(tip) = ready.tip else { return Ok(()) };
+        core.store.commit(&Group {
+            blocks: &ready.blocks,
+            tip,
+            out: &ready.out,
+        })?;
+        let bytes = ready.bytes;
+        *ready = Ready::default();
+        core.fold.reached(tip.seq);
+        // The entries are safe; segments that could not be removed now go later.
+        drop(core.journal.folded(tip.seq, bytes));
+        drop(core.journal.prepare_spare());
+    }
+}
+
+fn build(batch: &Batch, folder: &mut dyn Folder) -> Result<Ready> {
+    let mut ready = Ready::default();
+    let mut block = Block::default();
+    let mut at = 0;
+    while let Parsed::Frame(frame) = parse(&batch.bytes[at..]) {
+        at += frame.size();
+        block.push(
+            &frame.header,
+            frame.header_bytes,
+            &frame.salt,
+            frame.payload,
+        );
+        folder.fold(&frame.header, frame.payload, &mut ready.out);
+        if matches!(frame.header.kind, KIND_PRUNE | KIND_ERASE) {
+            let key = frame.header.seq.to_be_bytes();
+            ready.out.add(MARKERS, &key, i64::from(frame.header.kind));
+        }
+        let last = at == batch.bytes.len();
+        if last {
+            let Header { seq, time_us, .. } = frame.header;
+            ready.tip = Some(Tip {
+                seq,
+                hash: frame.header.hash(),
+                time_us,
+            });
+        }
+        if last || block.size() >= BLOCK_BYTES {
+            ready.blocks.push(mem::take(&mut block));
+        }
+    }
+    ready.bytes = at as u64;
+    if at != batch.bytes.len() || ready.tip.is_none() {
+        return Err(Error::damage(
+            batch.last,
+            "memory",
+            "a batch that does not add up",
+        ));
+    }
+    Ok(ready)
+}

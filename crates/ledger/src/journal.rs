@@ -1,0 +1,19 @@
+//! The journal: append-only segments that requests write to directly, and that double as the
+//! spool while the store cannot be written. It links drafts into the chain under one short lock
+//! and hands them to the operating system in one write; it never buffers, and never rewrites.
+
+mod append;
+mod cursor;
+mod frame;
+mod recover;
+mod segment;
+mod sync;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use append::{Batch, Journal, JournalOptions};
+pub(crate) use cursor::{Cursor, Next};
+pub(crate) use frame::{Parsed, parse};
+pub(crate) use recover::Known;
+pub(crate) use segment::{SegmentReader, Start, Step};
+pub(crate) use sync::{SyncLine, run_sync};

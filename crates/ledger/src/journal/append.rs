@@ -1,0 +1,694 @@
+//! Appending: drafts in, frames out, in one write straight to the operating system.
+//! What cannot be written whole is cut back and refused; nothing is half appended.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use ed25519_dalek::SigningKey;
+use parking_lot::{Mutex, MutexGuard};
+use smallvec::SmallVec;
+
+use super::frame::{self, FRAME_OVERHEAD};
+use super::recover::{self, Found, Known, MARK_BYTES, Mark};
+use super::segment::{self, SEGMENT_HEADER, SegmentHeader};
+use super::{Cursor, SyncLine};
+use crate::chain::{
+    ChainId, FIRST_FREE_KIND, Hash, Head, Header, KIND_HEAD, MAX_PAYLOAD, Salt, Seq, Tip,
+    commitment,
+};
+use crate::disk::{Disk, DiskFile, Mode};
+use crate::entry::{Appended, Draft};
+use crate::options::Random;
+use crate::{Error, Result};
+
+/// The most bytes of one batch.
+const MAX_BATCH: u64 = 64 << 20;
+/// How much the fold thread reads back from the journal at once.
+const READ_BACK: usize = 4 << 20;
+
+/// What the journal needs to know.
+pub(crate) struct JournalOptions {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) dir: PathBuf,
+    pub(crate) random: Random,
+    pub(crate) segment_bytes: u64,
+    pub(crate) max_unfolded_bytes: u64,
+    pub(crate) buffer_bytes: usize,
+    pub(crate) refuse_when_store_down: bool,
+}
+
+/// The journal, open for appending.
+pub(crate) struct Journal {
+    options: JournalOptions,
+    chain: ChainId,
+    writer: Mutex<Writer>,
+    salts: Mutex<Salts>,
+    line: SyncLine,
+    unfolded: AtomicU64,
+    closed: AtomicBool,
+    store_down: AtomicBool,
+    store_error: Mutex<String>,
+    /// Held while segments are removed, or must not be.
+    removals: Mutex<()>,
+}
+
+struct Writer {
+    tip: Tip,
+    active: Option<Active>,
+    spare: Option<Active>,
+    next_index: u64,
+    retired: VecDeque<Found>,
+    unsynced: Vec<Arc<dyn DiskFile>>,
+    marks: VecDeque<Mark>,
+    pending: Pending,
+}
+
+struct Active {
+    index: u64,
+    file: Arc<dyn DiskFile>,
+    at: u64,
+    marked: Option<u64>,
+}
+
+/// Frames kept in memory for the fold thread, so that it need not read them back.
+#[derive(Default)]
+struct Pending {
+    bytes: Vec<u8>,
+    first: Seq,
+    /// Some entries after these are in the journal only.
+    behind: bool,
+    scratch: Vec<u8>,
+}
+
+/// Frames on their way to the store: whole, in order, without gaps.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) last: Seq,
+}
+
+/// Random bytes for salts, drawn a kilobyte at a time.
+struct Salts {
+    bytes: [u8; 1024],
+    used: usize,
+}
+
+impl Salts {
+    fn next(&mut self, random: &Random) -> Salt {
+        if self.used == self.bytes.len() {
+            random(&mut self.bytes);
+            self.used = 0;
+        }
+        let mut salt = Salt::default();
+        let end = self.used + salt.len();
+        salt.copy_from_slice(&self.bytes[self.used..end]);
+        self.bytes[self.used..end].fill(0);
+        self.used = end;
+        salt
+    }
+}
+
+/// Who appends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    Caller,
+    Own,
+}
+
+type Seals = SmallVec<[(Salt, Hash); 4]>;
+
+impl Journal {
+    /// Recovers what is there; makes the folder where it is missing. Returns the bytes of a
+    /// torn tail that were cut.
+    pub(crate) fn open(options: JournalOptions, known: Known) -> Result<(Self, u64)> {
+        let dir = &options.dir;
+        options
+            .disk
+            .create_dir(dir)
+            .map_err(Error::io(format!("making {dir:?}")))?;
+        if let Some(parent) = dir.parent() {
+            options
+                .disk
+                .sync_dir(parent)
+                .map_err(Error::io(format!("syncing {parent:?}")))?;
+        }
+        let mut found = recover::recover(&*options.disk, dir, known)?;
+        let mut active = None;
+        if let Some(last) = found.segments.pop() {
+            let path = segment::path(dir, last.index);
+            let file = options
+                .disk
+                .open(&path, Mode::Write)
+                .map_err(Error::io(format!("opening {path:?}")))?;
+            // What was found may still be in the system's hands only; from here on it counts.
+            file.sync()
+                .map_err(Error::io(format!("syncing {path:?}")))?;
+            active = Some(Active {
+                index: last.index,
+                file,
+                at: last.end,
+                marked: None,
+            });
+        }
+        let writer = Writer {
+            tip: found.tip,
+            active,
+            spare: None,
+            next_index: found.next_index,
+            retired: found.segments.into(),
+            unsynced: Vec::new(),
+            marks: found.marks.into(),
+            pending: Pending {
+                behind: found.tip.seq > known.folded.seq,
+                ..Pending::default()
+            },
+        };
+        for retired in &writer.retired {
+            let path = segment::path(dir, retired.index);
+            let file = options.disk.open(&path, Mode::Write);
+            file.and_then(|file| file.sync())
+                .map_err(Error::io(format!("syncing {path:?}")))?;
+        }
+        let journal = Self {
+            chain: known.chain,
+            line: SyncLine::new(writer.tip.seq),
+            writer: Mutex::new(writer),
+            salts: Mutex::new(Salts {
+                bytes: [0; 1024],
+                used: 1024,
+            }),
+            unfolded: AtomicU64::new(found.unfolded_bytes),
+            closed: AtomicBool::new(false),
+            store_down: AtomicBool::new(false),
+            store_error: Mutex::new(String::new()),
+            removals: Mutex::new(()),
+            options,
+        };
+        Ok((journal, found.cut_bytes))
+    }
+
+    pub(crate) fn line(&self) -> &SyncLine {
+        &self.line
+    }
+
+    pub(crate) fn tip(&self) -> Tip {
+        self.writer.lock().tip
+    }
+
+    pub(crate) fn unfolded_bytes(&self) -> u64 {
+        self.unfolded.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.unfolded_bytes() > self.options.max_unfolded_bytes
+    }
+
+    /// No more appends from now on.
+    pub(crate) fn close(&self) {
+        // Under the lock, so that no append is half way when this returns.
+        let _writer = self.writer.lock();
+        self.closed.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+
+    /// What the store said last; `None` when it works again.
+    pub(crate) fn set_store_error(&self, error: Option<String>) {
+        let mut cause = self.store_error.lock();
+        self.store_down.store(error.is_some(), Ordering::SeqCst);
+        *cause = error.unwrap_or_default();
+    }
+
+    pub(crate) fn store_error(&self) -> Option<String> {
+        self.store_down
+            .load(Ordering::SeqCst)
+            .then(|| self.store_error.lock().clone())
+    }
+
+    /// Appends drafts of the free kinds.
+    pub(crate) fn append(&self, drafts: &[Draft<'_>], now_us: u64) -> Result<Appended> {
+        for draft in drafts {
+            if draft.kind < FIRST_FREE_KIND {
+                return Err(Error::ReservedKind(draft.kind));
+            }
+        }
+        self.put(drafts, now_us, Whose::Caller)
+    }
+
+    /// Appends the ledger's own drafts, also after the door was closed.
+    pub(crate) fn append_own(&self, drafts: &[Draft<'_>], now_us: u64) -> Result<Appended> {
+        self.put(drafts, now_us, Whose::Own)
+    }
+
+    fn put(&self, drafts: &[Draft<'_>], now_us: u64, whose: Whose) -> Result<Appended> {
+        let size = self.check(drafts)?;
+        // The costly hash is taken before the lock.
+        let mut seals = self.salted(drafts.len());
+        for ((salt, hash), draft) in seals.iter_mut().zip(drafts) {
+            *hash = commitment(salt, draft.payload);
+        }
+        let mut writer = self.writer.lock();
+        self.admit(size, whose)?;
+        self.make_room(&mut writer, size)?;
+        let first = writer.tip.seq + 1;
+        let tip = self.write(&mut writer, drafts, &seals, now_us)?;
+        Ok(Appended {
+            first,
+            last: tip.seq,
+            time_us: tip.time_us,
+        })
+    }
+
+    fn salted(&self, count: usize) -> Seals {
+        let mut salts = self.salts.lock();
+        (0..count)
+            .map(|_| (salts.next(&self.options.random), Hash::default()))
+            .collect()
+    }
+
+    /// Appends a head over everything before it, signed under the lock, so that it attests
+    /// exactly the entry that it links to. `None` where the last entry is at or before `since`.
+    pub(crate) fn append_head(
+        &self,
+        key: &SigningKey,
+        now_us: u64,
+        since: Seq,
+    ) -> Result<Option<Tip>> {
+        let mut seals = self.salted(1);
+        let mut writer = self.writer.lock();
+        let tip = writer.tip;
+        if tip.seq <= since {
+            return Ok(None);
+        }
+        let time_us = now_us.max(tip.time_us);
+        let payload = Head::sign(key, self.chain, tip.seq, tip.hash, time_us).encode();
+        let drafts = [Draft::new(KIND_HEAD, 1, &payload).at(time_us)];
+        let size = self.check(&drafts)?;
+        for (salt, hash) in &mut seals {
+            *hash = commitment(salt, &payload);
+        }
+        self.admit(size, Whose::Own)?;
+        self.make_room(&mut writer, size)?;
+        self.write(&mut writer, &drafts, &seals, time_us).map(Some)
+    }
+
+    fn check(&self, drafts: &[Draft<'_>]) -> Result<u64> {
+        if drafts.is_empty() {
+            return Err(Error::Argument("a batch needs at least one draft".into()));
+        }
+        let mut size = 0u64;
+        for draft in drafts {
+            if draft.payload.len() > MAX_PAYLOAD {
+                return Err(Error::TooLarge {
+                    what: "a payload",
+                    bytes: draft.payload.len() as u64,
+                    limit: MAX_PAYLOAD as u64,
+                });
+            }
+            size += (FRAME_OVERHEAD + draft.payload.len()) as u64;
+        }
+        if size > MAX_BATCH {
+            return Err(Error::TooLarge {
+                what: "a batch",
+                bytes: size,
+                limit: MAX_BATCH,
+            });
+        }
+        Ok(size)
+    }
+
+    fn admit(&self, size: u64, whose: Whose) -> Result<()> {
+        if self.is_closed() && whose == Whose::Caller {
+            return Err(Error::Closed);
+        }
+        if let Some(cause) = self.line.poisoned() {
+            return Err(Error::Poisoned(cause));
+        }
+        if self.options.refuse_when_store_down
+            && whose == Whose::Caller
+            && let Some(cause) = self.store_error()
+        {
+            return Err(Error::StoreDown(cause));
+        }
+        let unfolded = self.unfolded_bytes();
+        if unfolded + size > self.options.max_unfolded_bytes {
+            let cause = self
+                .store_error()
+                .unwrap_or_else(|| "the store is behind".into());
+            return Err(Error::Full {
+                unfolded,
+                limit: self.options.max_unfolded_bytes,
+                cause,
+            });
+        }
+        Ok(())
+    }
+
+    fn write(
+        &self,
+        writer: &mut Writer,
+        drafts: &[Draft<'_>],
+        seals: &Seals,
+        now_us: u64,
+    ) -> Result<Tip> {
+        let Writer {
+            tip: last,
+            active,
+            pending,
+            marks,
+            ..
+        } = writer;
+        let Some(active) = active else {
+            return Err(Error::Poisoned("there is no journal segment".into()));
+        };
+        let buffer = pending.room(last.seq + 1, drafts, self.options.buffer_bytes);
+        let start = buffer.len();
+        let mut tip = *last;
+        let durable = self.line.synced();
+        for (draft, (salt, commitment)) in drafts.iter().zip(seals) {
+            let header = Header {
+                chain: self.chain,
+                seq: tip.seq + 1,
+                prev: tip.hash,
+                time_us: draft.time_us.unwrap_or(now_us).max(tip.time_us),
+                kind: draft.kind,
+                version: draft.version,
+                commitment: *commitment,
+            };
+            let lag = u32::try_from(header.seq - durable).unwrap_or(u32::MAX);
+            let hash = frame::encode(buffer, &header, salt, draft.payload, lag);
+            tip = Tip {
+                seq: header.seq,
+                hash,
+                time_us: header.time_us,
+            };
+        }
+        if let Err(error) = active.file.write_at(&buffer[start..], active.at) {
+            buffer.truncate(start);
+            return Err(self.take_back(active, error));
+        }
+        if active
+            .marked
+            .is_none_or(|marked| active.at - marked >= MARK_BYTES)
+        {
+            marks.push_back(Mark {
+                seq: last.seq + 1,
+                index: active.index,
+                at: active.at,
+            });
+            active.marked = Some(active.at);
+        }
+        let size = (buffer.len() - start) as u64;
+        active.at += size;
+        *last = tip;
+        self.unfolded.fetch_add(size, Ordering::Relaxed);
+        self.line.wrote(tip.seq);
+        Ok(tip)
+    }
+
+    /// After a failed write any part of it may stand in the file: cut it, or stop for good.
+    fn take_back(&self, active: &Active, error: std::io::Error) -> Error {
+        if let Err(cut) = active.file.truncate(active.at) {
+            self.line.poison(format!(
+                "a write failed ({error}) and could not be cut back: {cut}"
+            ));
+        }
+        Error::Io {
+            what: "appending to the journal".into(),
+            source: error,
+        }
+    }
+
+    /// Sees that the active segment has room, or starts the next one.
+    fn make_room(&self, writer: &mut Writer, size: u64) -> Result<()> {
+        if let Some(active) = &writer.active {
+            let empty = active.at <= SEGMENT_HEADER as u64;
+            if empty || active.at + size <= self.options.segment_bytes {
+                return Ok(());
+            }
+        }
+        self.rotate(writer)
+    }
+
+    fn rotate(&self, writer: &mut Writer) -> Result<()> {
+        let mut next = match writer.spare.take() {
+            Some(spare) => spare,
+            None => {
+                let index = writer.next_index;
+                // Even where this fails: a name is tried once.
+                writer.next_index += 1;
+                self.create(index)?
+            }
+        };
+        let header = SegmentHeader {
+            chain: self.chain,
+            first_seq: writer.tip.seq + 1,
+            prev: writer.tip.hash,
+        };
+        if let Err(error) = next.file.write_at(&header.encode(), 0) {
+            // An unused segment is removed by the next start.
+            let removed = self
+                .options
+                .disk
+                .remove(&segment::path(&self.options.dir, next.index));
+            drop(removed);
+            return Err(Error::Io {
+                what: "starting a journal segment".into(),
+                source: error,
+            });
+        }
+        next.at = SEGMENT_HEADER as u64;
+        if let Some(old) = writer.active.replace(next) {
+            writer.retired.push_back(Found {
+                index: old.index,
+                last_seq: writer.tip.seq,
+                end: old.at,
+            });
+            writer.unsynced.push(old.file);
+        }
+        Ok(())
+    }
+
+    /// Makes a segment whose name is durable.
+    fn create(&self, index: u64) -> Result<Active> {
+        let path = segment::path(&self.options.dir, index);
+        let make = || {
+            let file = self.options.disk.open(&path, Mode::Create)?;
+            file.allocate(self.options.segment_bytes)?;
+            file.sync()?;
+            self.options.disk.sync_dir(&self.options.dir)?;
+            Ok(file)
+        };
+        match make() {
+            Ok(file) => Ok(Active {
+                index,
+                file,
+                at: 0,
+                marked: None,
+            }),
+            Err(source) => {
+                // Best effort; the next start removes it as unused.
+                drop(self.options.disk.remove(&path));
+                Err(Error::Io {
+                    what: format!("making {path:?}"),
+                    source,
+                })
+            }
+        }
+    }
+
+    /// Makes the next segment ahead of time and writes it once with zeros, so that syncs find
+    /// every block in place (half the time of a sync that has to note a file's growth).
+    pub(crate) fn prepare_spare(&self) -> Result<()> {
+        let index = {
+            let mut writer = self.writer.lock();
+            let half_used = writer
+                .active
+                .as_ref()
+                .is_some_and(|active| active.at > self.options.segment_bytes / 2);
+            if writer.spare.is_some() || !half_used || self.is_closed() {
+                return Ok(());
+            }
+            writer.next_index += 1;
+            writer.next_index - 1
+        };
+        let spare = self.create(index)?;
+        let zeros = vec![0u8; 1 << 20];
+        let mut at = 0;
+        while at < self.options.segment_bytes {
+            let size = (self.options.segment_bytes - at).min(zeros.len() as u64);
+            spare
+                .file
+                .write_at(&zeros[..size as usize], at)
+                .map_err(Error::io("filling a journal segment ahead"))?;
+            at += size;
+        }
+        spare
+            .file
+            .sync()
+            .map_err(Error::io("syncing a journal segment made ahead"))?;
+        let mut writer = self.writer.lock();
+        // Were a segment made in the meantime, then under a higher number: this one is too late.
+        if writer.next_index == index + 1 {
+            writer.spare = Some(spare);
+        } else {
+            drop(
+                self.options
+                    .disk
+                    .remove(&segment::path(&self.options.dir, index)),
+            );
+        }
+        Ok(())
+    }
+
+    /// What the sync thread has to bring to the device for everything up to a position.
+    pub(crate) fn unsynced(&self) -> (Seq, Vec<Arc<dyn DiskFile>>) {
+        let mut writer = self.writer.lock();
+        let mut files = mem::take(&mut writer.unsynced);
+        files.extend(
+            writer
+                .active
+                .as_ref()
+                .map(|active| Arc::clone(&active.file)),
+        );
+        (writer.tip.seq, files)
+    }
+
+    /// Takes the frames that follow `after`, from memory or else from the files; `None` where
+    /// there are none. `reuse` is a buffer to give back.
+    pub(crate) fn take(&self, after: Seq, reuse: Vec<u8>) -> Result<Option<Batch>> {
+        let (tip, from) = {
+            let mut writer = self.writer.lock();
+            let tip = writer.tip.seq;
+            let Writer { pending, .. } = &mut *writer;
+            if tip <= after {
+                pending.behind = false;
+                return Ok(None);
+            }
+            if !pending.bytes.is_empty() && pending.first == after + 1 {
+                let last = pending.last(tip);
+                let mut bytes = reuse;
+                bytes.clear();
+                mem::swap(&mut bytes, &mut pending.bytes);
+                return Ok(Some(Batch { bytes, last }));
+            }
+            (tip, self.locate_in(&writer, after + 1))
+        };
+        let mut cursor = Cursor::new(Arc::clone(&self.options.disk), self.options.dir.clone());
+        let mut batch = Batch {
+            bytes: reuse,
+            last: after,
+        };
+        batch.bytes.clear();
+        cursor.seek(after + 1, from)?;
+        while batch.last < tip && batch.bytes.len() < READ_BACK {
+            batch.last = cursor.copy_frame(batch.last + 1, &mut batch.bytes)?;
+        }
+        Ok(Some(batch))
+    }
+
+    /// A place at or before an entry.
+    pub(crate) fn locate(&self, seq: Seq) -> Option<Mark> {
+        self.locate_in(&self.writer.lock(), seq)
+    }
+
+    fn locate_in(&self, writer: &Writer, seq: Seq) -> Option<Mark> {
+        let after = writer.marks.partition_point(|mark| mark.seq <= seq);
+        writer.marks.get(after.checked_sub(1)?).copied()
+    }
+
+    /// Tells that the store holds everything up to `seq`, so many bytes more than before.
+    /// Segments that hold nothing else are removed.
+    pub(crate) fn folded(&self, seq: Seq, bytes: u64) -> Result<()> {
+        self.unfolded.fetch_sub(bytes, Ordering::Relaxed);
+        // While a backup copies, segments stay; they go with a later group.
+        let Some(_removing) = self.removals.try_lock() else {
+            return Ok(());
+        };
+        let mut done = Vec::new();
+        {
+            let mut writer = self.writer.lock();
+            while writer
+                .retired
+                .front()
+                .is_some_and(|found| found.last_seq <= seq)
+            {
+                done.extend(writer.retired.pop_front());
+            }
+            if let Some(last) = done.last() {
+                while writer
+                    .marks
+                    .front()
+                    .is_some_and(|mark| mark.index <= last.index)
+                {
+                    writer.marks.pop_front();
+                }
+            }
+        }
+        for found in &done {
+            let path = segment::path(&self.options.dir, found.index);
+            self.options
+                .disk
+                .remove(&path)
+                .map_err(Error::io(format!("removing {path:?}")))?;
+        }
+        if !done.is_empty() {
+            self.options
+                .disk
+                .sync_dir(&self.options.dir)
+                .map_err(Error::io("syncing removals"))?;
+        }
+        Ok(())
+    }
+
+    /// As long as this is held, no segment is removed.
+    pub(crate) fn keep_segments(&self) -> MutexGuard<'_, ()> {
+        self.removals.lock()
+    }
+
+    /// Starts a new segment, so that the present one can go once it is folded (an erasure must
+    /// not leave its payloads in the journal).
+    pub(crate) fn turn(&self) -> Result<()> {
+        let mut writer = self.writer.lock();
+        self.rotate(&mut writer)
+    }
+}
+
+impl Pending {
+    /// Where to encode a batch: behind the frames kept for folding, or (where these are too
+    /// many, or some are missing) apart.
+    fn room(&mut self, first: Seq, drafts: &[Draft<'_>], most: usize) -> &mut Vec<u8> {
+        let size: usize = drafts
+            .iter()
+            .map(|draft| FRAME_OVERHEAD + draft.payload.len())
+            .sum();
+        if self.behind || self.bytes.len() + size > most {
+            self.behind = true;
+            self.scratch.clear();
+            return &mut self.scratch;
+        }
+        if self.bytes.is_empty() {
+            self.first = first;
+        }
+        &mut self.bytes
+    }
+
+    /// The last entry in memory.
+    fn last(&self, tip: Seq) -> Seq {
+        if !self.behind {
+            return tip;
+        }
+        let mut last = self.first - 1;
+        let mut at = 0;
+        while let frame::Parsed::Frame(frame) = frame::parse(&self.bytes[at..]) {
+            last = frame.header.seq;
+            at += frame.size();
+        }
+        last
+    }
+}

@@ -1,0 +1,158 @@
+//! Walking along the journal's files from an entry on, over segment ends; for folding what is
+//! no longer in memory, for reads of what is not folded yet, and for readers beside a server.
+//! It opens files to read only, and may find that a segment was folded and removed.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::frame::Frame;
+use super::recover::Mark;
+use super::segment::{self, SegmentReader, Start, Step};
+use crate::chain::Seq;
+use crate::disk::Disk;
+use crate::{Error, Result};
+
+/// A place in the journal.
+pub(crate) struct Cursor {
+    disk: Arc<dyn Disk>,
+    dir: PathBuf,
+    reader: Option<SegmentReader>,
+}
+
+/// What a cursor found for the entry asked for.
+pub(crate) enum Next<'a> {
+    Frame(Frame<'a>),
+    /// Not (yet) in the journal: behind its end, or already removed.
+    Absent,
+}
+
+impl Cursor {
+    pub(crate) fn new(disk: Arc<dyn Disk>, dir: PathBuf) -> Self {
+        Self {
+            disk,
+            dir,
+            reader: None,
+        }
+    }
+
+    /// Goes to a known place, or to the start of the segment that should hold an entry.
+    pub(crate) fn seek(&mut self, seq: Seq, known: Option<Mark>) -> Result<()> {
+        self.reader = None;
+        if let Some(mark) = known {
+            let opened = SegmentReader::open(&*self.disk, &self.dir, mark.index, mark.at);
+            self.reader = found(opened).map_err(Error::io("opening a journal segment"))?;
+            if self.reader.is_some() {
+                return Ok(());
+            }
+        }
+        let indexes = segment::list(&*self.disk, &self.dir)
+            .map_err(Error::io(format!("listing {:?}", self.dir)))?;
+        for index in indexes.into_iter().rev() {
+            if let Some((reader, first)) = self.enter(index)?
+                && first <= seq
+            {
+                self.reader = Some(reader);
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens a segment at its first frame; `None` where it is gone or holds none yet.
+    fn enter(&self, index: u64) -> Result<Option<(SegmentReader, Seq)>> {
+        let what = || format!("reading {:?}", segment::path(&self.dir, index));
+        let opened = found(SegmentReader::open(&*self.disk, &self.dir, index, 0));
+        let Some(mut reader) = opened.map_err(Error::io(what()))? else {
+            return Ok(None);
+        };
+        Ok(match reader.header().map_err(Error::io(what()))? {
+            Start::Header(header) => Some((reader, header.first_seq)),
+            Start::Unused | Start::Bad => None,
+        })
+    }
+
+    /// The frame of an entry, which must not lie before the last one asked for.
+    ///
+    /// # Errors
+    /// [`Error::Damage`] where the journal breaks before it.
+    pub(crate) fn frame(&mut self, seq: Seq) -> Result<Next<'_>> {
+        loop {
+            let Some(reader) = &mut self.reader else {
+                return Ok(Next::Absent);
+            };
+            let place = (reader.index, reader.position());
+            let path = segment::path(&self.dir, place.0);
+            let reading = || Error::io(format!("reading {path:?}"));
+            let (found, size) = match reader.peek().map_err(reading())? {
+                Step::Frame(frame) => (Some(frame.header.seq), frame.size()),
+                Step::End => (None, 0),
+                Step::Broken(what) => {
+                    return Err(Error::damage(seq, format!("{path:?} at {}", place.1), what));
+                }
+            };
+            match found {
+                Some(found) if found < seq => reader.skip(size),
+                Some(found) if found > seq => return Ok(Next::Absent),
+                Some(_) => break,
+                None => {
+                    if !self.next_segment(place.0)? {
+                        return Ok(Next::Absent);
+                    }
+                }
+            }
+        }
+        let Some(reader) = &mut self.reader else {
+            return Ok(Next::Absent);
+        };
+        match reader.peek().map_err(Error::io("reading the journal"))? {
+            Step::Frame(frame) => Ok(Next::Frame(frame)),
+            _ => Ok(Next::Absent),
+        }
+    }
+
+    /// Goes to the next segment that holds entries.
+    fn next_segment(&mut self, index: u64) -> Result<bool> {
+        let indexes = segment::list(&*self.disk, &self.dir)
+            .map_err(Error::io(format!("listing {:?}", self.dir)))?;
+        for next in indexes.into_iter().filter(|next| *next > index) {
+            if let Some((reader, _)) = self.enter(next)? {
+                self.reader = Some(reader);
+                return Ok(true);
+            }
+        }
+        // Stay: more may be written here.
+        Ok(false)
+    }
+
+    /// Copies the verified frame of an entry that must be there.
+    pub(crate) fn copy_frame(&mut self, seq: Seq, out: &mut Vec<u8>) -> Result<Seq> {
+        let damage = |what: &str| Error::damage(seq, "the journal", what);
+        let size = match self.frame(seq)? {
+            Next::Absent => return Err(damage("it is not there")),
+            Next::Frame(frame) => {
+                frame.verify().map_err(damage)?;
+                frame.size()
+            }
+        };
+        if let Some(reader) = &mut self.reader {
+            reader.copy(size, out);
+        }
+        Ok(seq)
+    }
+
+    /// The place of the next frame: segment and offset.
+    pub(crate) fn place(&self) -> Option<(u64, u64)> {
+        self.reader
+            .as_ref()
+            .map(|reader| (reader.index, reader.position()))
+    }
+}
+
+fn found(opened: io::Result<SegmentReader>) -> io::Result<Option<SegmentReader>> {
+    match opened {
+        Ok(reader) => Ok(Some(reader)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}

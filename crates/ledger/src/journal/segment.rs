@@ -1,0 +1,228 @@
+//! A journal segment: its name, its 72-byte header, and reading frames from it.
+//! Reading never changes a file and never trusts a length.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::frame::{self, Frame, Parsed};
+use crate::chain::{ChainId, DOMAIN_SEGMENT, Hash, Seq};
+use crate::disk::{Disk, DiskFile, Mode};
+
+pub(crate) const SEGMENT_HEADER: usize = 72;
+const MAGIC: &[u8; 8] = b"SHJRNL01";
+const READ_BYTES: usize = 256 << 10;
+
+/// The name of a segment.
+pub(crate) fn path(dir: &Path, index: u64) -> PathBuf {
+    dir.join(format!("{index:012}.log"))
+}
+
+/// The segments in a folder, ascending.
+pub(crate) fn list(disk: &dyn Disk, dir: &Path) -> io::Result<Vec<u64>> {
+    let mut found: Vec<u64> = disk
+        .list(dir)?
+        .iter()
+        .filter_map(|name| name.strip_suffix(".log")?.parse().ok())
+        .collect();
+    found.sort_unstable();
+    Ok(found)
+}
+
+/// What a segment says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SegmentHeader {
+    pub(crate) chain: ChainId,
+    pub(crate) first_seq: Seq,
+    pub(crate) prev: Hash,
+}
+
+impl SegmentHeader {
+    pub(crate) fn encode(&self) -> [u8; SEGMENT_HEADER] {
+        let mut out = [0u8; SEGMENT_HEADER];
+        out[..8].copy_from_slice(MAGIC);
+        out[8..24].copy_from_slice(&self.chain);
+        out[24..32].copy_from_slice(&self.first_seq.to_le_bytes());
+        out[32..64].copy_from_slice(&self.prev);
+        let check = Self::check(&out);
+        out[64..].copy_from_slice(&check);
+        out
+    }
+
+    fn check(bytes: &[u8; SEGMENT_HEADER]) -> [u8; 8] {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(DOMAIN_SEGMENT);
+        hasher.update(&bytes[..64]);
+        let mut check = [0u8; 8];
+        check.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
+        check
+    }
+
+    fn decode(bytes: &[u8; SEGMENT_HEADER]) -> Option<Self> {
+        if &bytes[..8] != MAGIC || Self::check(bytes) != bytes[64..] {
+            return None;
+        }
+        let mut header = Self {
+            chain: [0; 16],
+            first_seq: 0,
+            prev: [0; 32],
+        };
+        header.chain.copy_from_slice(&bytes[8..24]);
+        let mut seq = [0u8; 8];
+        seq.copy_from_slice(&bytes[24..32]);
+        header.first_seq = u64::from_le_bytes(seq);
+        header.prev.copy_from_slice(&bytes[32..64]);
+        Some(header)
+    }
+}
+
+/// How a segment starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Start {
+    Header(SegmentHeader),
+    /// Made ahead and never used, or not yet.
+    Unused,
+    Bad,
+}
+
+/// What comes next in a segment.
+pub(crate) enum Step<'a> {
+    Frame(Frame<'a>),
+    /// No more frames: the end of the file, or bytes never written.
+    End,
+    Broken(&'static str),
+}
+
+/// Reads one segment from front to back through a buffer.
+pub(crate) struct SegmentReader {
+    pub(crate) index: u64,
+    file: Arc<dyn DiskFile>,
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    /// Position in the file of `buffer[start]`.
+    at: u64,
+}
+
+impl SegmentReader {
+    /// Opens a segment at a position inside it.
+    pub(crate) fn open(disk: &dyn Disk, dir: &Path, index: u64, at: u64) -> io::Result<Self> {
+        let file = disk.open(&path(dir, index), Mode::Read)?;
+        Ok(Self {
+            index,
+            file,
+            buffer: vec![0; READ_BYTES],
+            start: 0,
+            end: 0,
+            at,
+        })
+    }
+
+    /// The size of the file.
+    pub(crate) fn size(&self) -> io::Result<u64> {
+        self.file.size()
+    }
+
+    /// The position of the next frame.
+    pub(crate) fn position(&self) -> u64 {
+        self.at
+    }
+
+    /// Reads the segment's header; the reader then stands at the first frame.
+    pub(crate) fn header(&mut self) -> io::Result<Start> {
+        self.at = 0;
+        self.start = 0;
+        self.end = 0;
+        self.fill(SEGMENT_HEADER)?;
+        let bytes = &self.buffer[..self.end];
+        let Some(bytes) = bytes.first_chunk::<SEGMENT_HEADER>() else {
+            let unused = bytes.iter().all(|byte| *byte == 0);
+            return Ok(if unused { Start::Unused } else { Start::Bad });
+        };
+        if bytes.iter().all(|byte| *byte == 0) {
+            return Ok(Start::Unused);
+        }
+        match SegmentHeader::decode(bytes) {
+            Some(header) => {
+                self.skip(SEGMENT_HEADER);
+                Ok(Start::Header(header))
+            }
+            None => Ok(Start::Bad),
+        }
+    }
+
+    /// The next frame; [`SegmentReader::skip`] its size to go on.
+    pub(crate) fn peek(&mut self) -> io::Result<Step<'_>> {
+        let mut need = FIRST_LOOK;
+        for _ in 0..3 {
+            self.fill(need)?;
+            match frame::parse(&self.buffer[self.start..self.end]) {
+                Parsed::Short(more) if self.end - self.start >= need && more > need => need = more,
+                _ => break,
+            }
+        }
+        if !matches!(
+            frame::parse(&self.buffer[self.start..self.end]),
+            Parsed::Frame(_)
+        ) {
+            // What is not there yet may be there next time: look at the file again.
+            let again = self.end;
+            self.end = self.start;
+            return Ok(match frame::parse(&self.buffer[self.start..again]) {
+                Parsed::End => Step::End,
+                Parsed::Bad(what) => Step::Broken(what),
+                _ => Step::Broken("a frame that breaks off"),
+            });
+        }
+        Ok(match frame::parse(&self.buffer[self.start..self.end]) {
+            Parsed::Frame(frame) => Step::Frame(frame),
+            Parsed::End => Step::End,
+            Parsed::Short(_) => Step::Broken("a frame that breaks off"),
+            Parsed::Bad(what) => Step::Broken(what),
+        })
+    }
+
+    /// Goes on by so many bytes, all of which were seen.
+    pub(crate) fn skip(&mut self, bytes: usize) {
+        self.start += bytes;
+        self.at += bytes as u64;
+    }
+
+    /// Copies so many bytes that were seen, and goes on behind them.
+    pub(crate) fn copy(&mut self, bytes: usize, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.buffer[self.start..self.start + bytes]);
+        self.skip(bytes);
+    }
+
+    /// Reads what is left in pieces, from the position on. The reader is then at its end.
+    pub(crate) fn rest(&mut self, mut each: impl FnMut(&[u8])) -> io::Result<()> {
+        self.start = 0;
+        self.end = 0;
+        loop {
+            let n = self.file.read_at(&mut self.buffer, self.at)?;
+            if n == 0 {
+                return Ok(());
+            }
+            each(&self.buffer[..n]);
+            self.at += n as u64;
+        }
+    }
+
+    fn fill(&mut self, need: usize) -> io::Result<()> {
+        if self.end - self.start >= need {
+            return Ok(());
+        }
+        self.buffer.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+        if self.buffer.len() < need {
+            self.buffer.resize(need.next_power_of_two(), 0);
+        }
+        let from = self.at + self.end as u64;
+        self.end += self.file.read_at(&mut self.buffer[self.end..], from)?;
+        Ok(())
+    }
+}
+
+/// Enough for the preamble, so that the first look tells a frame's length.
+const FIRST_LOOK: usize = 16;

@@ -1,0 +1,1 @@
+//! The journal from inside: frames, torn tails and damage.

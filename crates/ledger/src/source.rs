@@ -1,0 +1,154 @@
+//! Reading entries in order from where they are: folded ones from the store, the others from the
+//! journal's files. The same for the server itself and for a reader beside it.
+//! Bounded: one block, or as much of the journal, in memory at a time.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::chain::Seq;
+use crate::disk::Disk;
+use crate::entry::{Entry, Sealed};
+use crate::journal::{Cursor, Journal, Next};
+use crate::store::Store;
+use crate::{Error, Result};
+
+const PIECE_BYTES: usize = 256 << 10;
+
+/// Where entries are read from.
+#[derive(Clone)]
+pub(crate) struct Source {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) journal_dir: PathBuf,
+    pub(crate) store: Arc<dyn Store>,
+    /// The open journal of the server itself, which knows where entries lie.
+    pub(crate) journal: Option<Arc<Journal>>,
+}
+
+impl Source {
+    /// Entries `first..=last`, as far as they are there.
+    pub(crate) fn entries(&self, first: Seq, last: Seq) -> Entries {
+        let cursor = Cursor::new(Arc::clone(&self.disk), self.journal_dir.clone());
+        Entries {
+            source: self.clone(),
+            cursor,
+            placed: false,
+            next: first.max(1),
+            last,
+            ready: VecDeque::new(),
+            over: false,
+        }
+    }
+}
+
+/// Entries in ledger order, read in pieces of bounded size. Ends after the first error.
+pub struct Entries {
+    source: Source,
+    cursor: Cursor,
+    placed: bool,
+    next: Seq,
+    last: Seq,
+    ready: VecDeque<Entry>,
+    over: bool,
+}
+
+impl Entries {
+    fn fetch(&mut self) -> Result<()> {
+        // Folding may move entries from the journal to the store between two looks.
+        for _ in 0..3 {
+            if self.take_from_store()? || self.take_from_journal()? {
+                return Ok(());
+            }
+            self.placed = false;
+        }
+        Ok(())
+    }
+
+    fn take_from_store(&mut self) -> Result<bool> {
+        let Some(block) = self.source.store.block(self.next)? else {
+            return Ok(false);
+        };
+        if block.first_seq > self.next {
+            let what = format!("the store holds nothing before entry {}", block.first_seq);
+            return Err(Error::damage(self.next, "the store", what));
+        }
+        let skip = (self.next - block.first_seq) as usize;
+        for (place, entry) in block.entries()?.into_iter().enumerate().skip(skip) {
+            let seq = block.first_seq + place as u64;
+            let header = entry.header.ok_or_else(|| {
+                Error::damage(
+                    seq,
+                    format!("block {}", block.first_seq),
+                    "no proper header",
+                )
+            })?;
+            let body = entry.sealed();
+            self.ready.push_back(Entry {
+                hash: header.hash(),
+                header,
+                body,
+            });
+        }
+        Ok(!self.ready.is_empty())
+    }
+
+    fn take_from_journal(&mut self) -> Result<bool> {
+        if !self.placed {
+            let known = self
+                .source
+                .journal
+                .as_ref()
+                .and_then(|journal| journal.locate(self.next));
+            self.cursor.seek(self.next, known)?;
+            self.placed = true;
+        }
+        let mut bytes = 0;
+        let mut seq = self.next;
+        while bytes < PIECE_BYTES && seq <= self.last {
+            let Next::Frame(frame) = self.cursor.frame(seq)? else {
+                break;
+            };
+            let hash = frame
+                .verify()
+                .map_err(|what| Error::damage(seq, "the journal", what))?;
+            bytes += frame.size();
+            let body = Sealed {
+                salt: frame.salt,
+                payload: frame.payload.to_vec(),
+            };
+            self.ready.push_back(Entry {
+                header: frame.header,
+                hash,
+                body: Some(body),
+            });
+            seq += 1;
+        }
+        Ok(!self.ready.is_empty())
+    }
+}
+
+impl Iterator for Entries {
+    type Item = Result<Entry>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.over || self.next > self.last {
+            return None;
+        }
+        if self.ready.is_empty()
+            && let Err(error) = self.fetch()
+        {
+            self.over = true;
+            return Some(Err(error));
+        }
+        match self.ready.pop_front() {
+            Some(entry) => {
+                self.next += 1;
+                Some(Ok(entry))
+            }
+            None => {
+                self.over = true;
+                None
+            }
+        }
+    }
+}
