@@ -10,6 +10,8 @@ MODEL.gguf is the file that scripts/fetch-model.sh fetches. Written are
                   white space or non-ASCII digits meet digits; on lines without digits the script
                   checks that both are equal
   qwen2.json      a tiny vocabulary with Qwen2's normaliser and pre-tokenizer, the lines, their ids
+  tiny_qwen2.gguf a random Qwen2-class model (biases, grouped heads, its own head)
+  tiny_qwen2.json a sequence of its tokens and their log-probabilities (f32)
   quants.json     random blocks of each quantisation, and their values by gguf's dequantisation
   versions.json   versions and digests of what made them
 
@@ -171,6 +173,57 @@ def qwen2_file(text):
     return {"tokens": tokens, "merges": merges, "lines": [[s, t.encode(s).ids] for s in text]}
 
 
+def tiny_qwen2_file(target):
+    """Written by gguf, read back and run by transformers."""
+    width, feed, layers, heads, kept, context = 32, 48, 2, 4, 2, 128
+    name = "tiny_qwen2.gguf"
+    rng = np.random.default_rng(11)
+    tokens = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"] + sorted(pre_tokenizers.ByteLevel.alphabet()) + ["ab"]
+    w = gguf.GGUFWriter(os.path.join(target, name), "qwen2")
+    w.add_block_count(layers)
+    w.add_context_length(context)
+    w.add_embedding_length(width)
+    w.add_feed_forward_length(feed)
+    w.add_head_count(heads)
+    w.add_head_count_kv(kept)
+    w.add_layer_norm_rms_eps(1e-6)
+    w.add_rope_freq_base(10000.0)
+    w.add_tokenizer_model("gpt2")
+    w.add_tokenizer_pre("qwen2")
+    w.add_token_list(tokens)
+    w.add_token_types([3, 3, 3] + [1] * 257)
+    w.add_token_merges(["a b"])
+    w.add_eos_token_id(2)
+
+    def add(key, *shape, center=0.0, scale=0.25):
+        w.add_tensor(key, (center + scale * rng.standard_normal(shape)).astype(np.float32))
+
+    head = width // heads * kept
+    add("token_embd.weight", len(tokens), width)
+    add("output.weight", len(tokens), width)
+    add("output_norm.weight", width, center=1.0)
+    for i in range(layers):
+        for part, rows in [("attn_q", width), ("attn_k", head), ("attn_v", head)]:
+            add(f"blk.{i}.{part}.weight", rows, width)
+            add(f"blk.{i}.{part}.bias", rows)
+        add(f"blk.{i}.attn_output.weight", width, width)
+        add(f"blk.{i}.attn_norm.weight", width, center=1.0)
+        add(f"blk.{i}.ffn_norm.weight", width, center=1.0)
+        add(f"blk.{i}.ffn_gate.weight", feed, width)
+        add(f"blk.{i}.ffn_up.weight", feed, width)
+        add(f"blk.{i}.ffn_down.weight", width, feed)
+    w.write_header_to_file()
+    w.write_kv_data_to_file()
+    w.write_tensors_to_file()
+    w.close()
+    model = transformers.AutoModelForCausalLM.from_pretrained(target, gguf_file=name, dtype=torch.float32)
+    model.eval()
+    ids = [int(t) for t in rng.integers(0, len(tokens), 48)]
+    with torch.no_grad():
+        lp = log_softmax(model(torch.tensor([ids])).logits[0])
+    return {"ids": ids, "echo": [round(float(lp[i, t]), 6) for i, t in enumerate(ids[1:])]}
+
+
 def quants_file():
     """Random blocks; half-precision scales are drawn finite and small, all else is any byte."""
     rng = np.random.default_rng(7)
@@ -218,6 +271,7 @@ def main():
 
     write("quants.json", quants_file())
     write("qwen2.json", qwen2_file(text))
+    write("tiny_qwen2.json", tiny_qwen2_file(target))
     tok, reference = greedy_file(path)
     write("greedy.json", reference, 0)
     write("smollm.json", smollm_file(path, tok, text))

@@ -92,7 +92,11 @@ impl Header {
         let alignment = alignment(&metadata)?;
         let mut tensors = tensor_list(&mut reader, tensors)?;
         place(&mut tensors, reader.position(), alignment, file_length)?;
-        Ok(Self { version, metadata, tensors })
+        Ok(Self {
+            version,
+            metadata,
+            tensors,
+        })
     }
 }
 
@@ -127,7 +131,11 @@ fn value(reader: &mut Reader<'_>, kind: u32, key: &str) -> Result<Value> {
         7 => Value::Bool(boolean(reader, key)?),
         8 => Value::String(reader.string(key)?),
         9 => array(reader, key)?,
-        _ => return Err(Error::Unsupported(format!("metadata type {kind} of key {key:?}"))),
+        _ => {
+            return Err(Error::Unsupported(format!(
+                "metadata type {kind} of key {key:?}"
+            )));
+        }
     })
 }
 
@@ -139,16 +147,34 @@ fn array(reader: &mut Reader<'_>, key: &str) -> Result<Value> {
         2 | 3 => 2,
         4..=6 => 4,
         8 | 10..=12 => 8,
-        9 => return Err(Error::Unsupported(format!("array of arrays in key {key:?}"))),
-        _ => return Err(Error::Unsupported(format!("array type {kind} of key {key:?}"))),
+        9 => {
+            return Err(Error::Unsupported(format!(
+                "array of arrays in key {key:?}"
+            )));
+        }
+        _ => {
+            return Err(Error::Unsupported(format!(
+                "array type {kind} of key {key:?}"
+            )));
+        }
     };
     let count = reader.expect_room(count, size, key)?;
     Ok(match kind {
-        8 => Value::Strings((0..count).map(|_| reader.string(key)).collect::<Result<_>>()?),
-        6 | 12 => Value::Floats(
-            (0..count).map(|_| float(reader, kind, key).map(|f| f as f32)).collect::<Result<_>>()?,
+        8 => Value::Strings(
+            (0..count)
+                .map(|_| reader.string(key))
+                .collect::<Result<_>>()?,
         ),
-        7 => Value::Bools((0..count).map(|_| boolean(reader, key)).collect::<Result<_>>()?),
+        6 | 12 => Value::Floats(
+            (0..count)
+                .map(|_| float(reader, kind, key).map(|f| f as f32))
+                .collect::<Result<_>>()?,
+        ),
+        7 => Value::Bools(
+            (0..count)
+                .map(|_| boolean(reader, key))
+                .collect::<Result<_>>()?,
+        ),
         0 | 2 | 4 | 10 => {
             let one = |_| {
                 let n = unsigned(reader, kind, key)?;
@@ -158,7 +184,9 @@ fn array(reader: &mut Reader<'_>, key: &str) -> Result<Value> {
             Value::Integers((0..count).map(one).collect::<Result<_>>()?)
         }
         _ => Value::Integers(
-            (0..count).map(|_| signed(reader, kind, key)).collect::<Result<_>>()?,
+            (0..count)
+                .map(|_| signed(reader, kind, key))
+                .collect::<Result<_>>()?,
         ),
     })
 }
@@ -214,10 +242,13 @@ fn tensor(reader: &mut Reader<'_>) -> Result<TensorInfo> {
     let name = name(reader, "tensor name")?;
     let count = reader.u32("tensor dimensions")?;
     if count == 0 || count > MAX_DIMENSIONS {
-        return Err(Error::Malformed(format!("tensor {name:?} has {count} dimensions")));
+        return Err(Error::Malformed(format!(
+            "tensor {name:?} has {count} dimensions"
+        )));
     }
-    let dimensions: Vec<u64> =
-        (0..count).map(|_| reader.u64("tensor dimensions")).collect::<Result<_>>()?;
+    let dimensions: Vec<u64> = (0..count)
+        .map(|_| reader.u64("tensor dimensions"))
+        .collect::<Result<_>>()?;
     let number = reader.u32("tensor type")?;
     let kind = TensorType::from_number(number)
         .ok_or_else(|| Error::Unsupported(format!("type {number} of tensor {name:?}")))?;
@@ -227,7 +258,7 @@ fn tensor(reader: &mut Reader<'_>) -> Result<TensorInfo> {
         .filter(|&n| n > 0)
         .ok_or_else(|| Error::Malformed(format!("tensor {name:?} has sizes {dimensions:?}")))?;
     let (block, bytes) = (kind.block_elements() as u64, kind.block_bytes() as u64);
-    if dimensions[0] % block != 0 {
+    if !dimensions[0].is_multiple_of(block) {
         return Err(Error::Malformed(format!(
             "rows of tensor {name:?} are no multiple of its block of {block}"
         )));
@@ -235,7 +266,13 @@ fn tensor(reader: &mut Reader<'_>) -> Result<TensorInfo> {
     let length = (elements / block)
         .checked_mul(bytes)
         .ok_or_else(|| Error::Malformed(format!("tensor {name:?} overflows")))?;
-    Ok(TensorInfo { name, dimensions, kind, offset, length })
+    Ok(TensorInfo {
+        name,
+        dimensions,
+        kind,
+        offset,
+        length,
+    })
 }
 
 /// Turns relative offsets into file offsets and checks that every tensor lies in the file, aligned,
@@ -244,29 +281,45 @@ fn place(tensors: &mut [TensorInfo], end: u64, alignment: u64, file_length: u64)
     // `end` is at most a slice's length, so rounding up cannot overflow.
     let data = end.next_multiple_of(alignment);
     for t in tensors.iter_mut() {
-        if t.offset % alignment != 0 {
-            return Err(Error::Malformed(format!("tensor {:?} is not aligned", t.name)));
+        if !t.offset.is_multiple_of(alignment) {
+            return Err(Error::Malformed(format!(
+                "tensor {:?} is not aligned",
+                t.name
+            )));
         }
         let start = t.offset.checked_add(data);
         let stop = start.and_then(|s| s.checked_add(t.length));
         let (Some(start), Some(stop)) = (start, stop) else {
-            return Err(Error::Malformed(format!("offset of tensor {:?} overflows", t.name)));
+            return Err(Error::Malformed(format!(
+                "offset of tensor {:?} overflows",
+                t.name
+            )));
         };
         if stop > file_length {
             let what = format!("tensor {:?}", t.name);
-            return Err(Error::Truncated { what, need: stop, have: file_length });
+            return Err(Error::Truncated {
+                what,
+                need: stop,
+                have: file_length,
+            });
         }
         t.offset = start;
     }
     let mut order: Vec<&TensorInfo> = tensors.iter().collect();
     order.sort_by_key(|t| t.offset);
-    if let Some(pair) = order.windows(2).find(|p| p[0].offset + p[0].length > p[1].offset) {
+    if let Some(pair) = order
+        .windows(2)
+        .find(|p| p[0].offset + p[0].length > p[1].offset)
+    {
         let (a, b) = (&pair[0].name, &pair[1].name);
         return Err(Error::Malformed(format!("tensors {a:?} and {b:?} overlap")));
     }
     order.sort_by(|a, b| a.name.cmp(&b.name));
     if let Some(pair) = order.windows(2).find(|p| p[0].name == p[1].name) {
-        return Err(Error::Malformed(format!("tensor {:?} is there twice", pair[0].name)));
+        return Err(Error::Malformed(format!(
+            "tensor {:?} is there twice",
+            pair[0].name
+        )));
     }
     Ok(())
 }

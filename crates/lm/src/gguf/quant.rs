@@ -86,10 +86,12 @@ impl TensorType {
 /// [`Error::Malformed`] where the lengths do not fit each other or the type's blocks.
 pub fn dequantize(kind: TensorType, bytes: &[u8], out: &mut [f32]) -> Result<()> {
     let (elements, size) = (kind.block_elements(), kind.block_bytes());
-    if out.len() % elements != 0 || bytes.len() % size != 0 || out.len() / elements != bytes.len() / size
-    {
+    let blocks = bytes.len() / size;
+    if bytes.len() != blocks * size || out.len() != blocks * elements {
         let (n, m) = (bytes.len(), out.len());
-        return Err(Error::Malformed(format!("{n} bytes are not {m} elements of {kind:?}")));
+        return Err(Error::Malformed(format!(
+            "{n} bytes are not {m} elements of {kind:?}"
+        )));
     }
     let block: fn(&[u8], &mut [f32]) = match kind {
         TensorType::F32 => |b, o| o[0] = f32::from_le_bytes([b[0], b[1], b[2], b[3]]),
@@ -166,7 +168,10 @@ fn scale_min(s: &[u8], j: usize) -> (f32, f32) {
     let (scale, min) = if j < 4 {
         (s[j] & 63, s[j + 4] & 63)
     } else {
-        ((s[j + 4] & 15) | ((s[j - 4] >> 6) << 4), (s[j + 4] >> 4) | ((s[j] >> 6) << 4))
+        (
+            (s[j + 4] & 15) | ((s[j - 4] >> 6) << 4),
+            (s[j + 4] >> 4) | ((s[j] >> 6) << 4),
+        )
     };
     (f32::from(scale), f32::from(min))
 }

@@ -14,16 +14,27 @@ const FIRST_READ: u64 = 4 << 20;
 /// The bytes of a model file.
 pub(crate) enum Source<'a> {
     Bytes(&'a [u8]),
-    File { file: File, path: PathBuf, length: u64 },
+    File {
+        file: File,
+        path: PathBuf,
+        length: u64,
+    },
 }
 
 impl<'a> Source<'a> {
     /// Opens a file.
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        let fail = |source| Error::File { path: path.to_owned(), source };
+        let fail = |source| Error::File {
+            path: path.to_owned(),
+            source,
+        };
         let file = File::open(path).map_err(fail)?;
         let length = file.metadata().map_err(fail)?.len();
-        Ok(Self::File { file, path: path.to_owned(), length })
+        Ok(Self::File {
+            file,
+            path: path.to_owned(),
+            length,
+        })
     }
 
     fn length(&self) -> u64 {
@@ -35,17 +46,26 @@ impl<'a> Source<'a> {
 
     /// `length` bytes from `offset` on.
     pub(crate) fn read(&self, offset: u64, length: u64) -> Result<Cow<'a, [u8]>> {
-        let end = offset.checked_add(length).filter(|&end| end <= self.length());
+        let end = offset
+            .checked_add(length)
+            .filter(|&end| end <= self.length());
         let Some(end) = end else {
             let need = offset.saturating_add(length);
-            return Err(Error::Truncated { what: "data".into(), need, have: self.length() });
+            return Err(Error::Truncated {
+                what: "data".into(),
+                need,
+                have: self.length(),
+            });
         };
         match self {
             Self::Bytes(bytes) => Ok(Cow::Borrowed(&bytes[offset as usize..end as usize])),
             Self::File { file, path, .. } => {
                 let mut buffer = vec![0; length as usize];
                 file.read_exact_at(&mut buffer, offset)
-                    .map_err(|source| Error::File { path: path.clone(), source })?;
+                    .map_err(|source| Error::File {
+                        path: path.clone(),
+                        source,
+                    })?;
                 Ok(Cow::Owned(buffer))
             }
         }

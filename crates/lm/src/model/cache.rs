@@ -19,13 +19,21 @@ pub struct Cache {
 
 impl std::fmt::Debug for Cache {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Cache").field("length", &self.length).finish_non_exhaustive()
+        f.debug_struct("Cache")
+            .field("length", &self.length)
+            .finish_non_exhaustive()
     }
 }
 
 impl Cache {
     pub(super) fn new(layers: usize, heads: Heads, context: usize) -> Self {
-        Self { blocks: Vec::new(), length: 0, layers, heads, context }
+        Self {
+            blocks: Vec::new(),
+            length: 0,
+            layers,
+            heads,
+            context,
+        }
     }
 
     /// Tokens in the sequence so far.

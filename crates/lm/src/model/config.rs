@@ -27,7 +27,11 @@ pub struct HeadCounts {
 
 impl From<HeadCounts> for Heads {
     fn from(heads: HeadCounts) -> Self {
-        Self { query: heads.query, kept: heads.key_value, width: heads.width }
+        Self {
+            query: heads.query,
+            kept: heads.key_value,
+            width: heads.width,
+        }
     }
 }
 
@@ -100,15 +104,23 @@ impl Config {
         let key_value = header.count_or_none(&key("attention.head_count_kv"), MOST_HEADS)?;
         let key_value = key_value.unwrap_or(query);
         let head = header.count_or_none(&key("attention.key_length"), MOST_WIDTH)?;
-        if head.is_none() && width % query != 0 {
-            return Err(Error::Malformed(format!("{query} heads do not divide width {width}")));
+        if head.is_none() && !width.is_multiple_of(query) {
+            return Err(Error::Malformed(format!(
+                "{query} heads do not divide width {width}"
+            )));
         }
-        let heads = HeadCounts { query, key_value, width: head.unwrap_or(width / query) };
+        let heads = HeadCounts {
+            query,
+            key_value,
+            width: head.unwrap_or(width / query),
+        };
         check_heads(header, architecture, heads)?;
         let vocabulary = header.strings("tokenizer.ggml.tokens")?.len();
         let epsilon = header.positive_or_none(&key("attention.layer_norm_rms_epsilon"))?;
         let epsilon = epsilon.ok_or_else(|| {
-            Error::Malformed(format!("{architecture}.attention.layer_norm_rms_epsilon is missing"))
+            Error::Malformed(format!(
+                "{architecture}.attention.layer_norm_rms_epsilon is missing"
+            ))
         })?;
         Ok(Self {
             family,
@@ -120,14 +132,19 @@ impl Config {
             vocabulary,
             context: header.count(&key("context_length"), MOST_CONTEXT)?,
             epsilon: epsilon as f32,
-            rope_base: header.positive_or_none(&key("rope.freq_base"))?.unwrap_or(1e4) as f32,
+            rope_base: header
+                .positive_or_none(&key("rope.freq_base"))?
+                .unwrap_or(1e4) as f32,
         })
     }
 
     /// Width of the query, and of key and value together with it.
     pub(crate) fn attention_widths(&self) -> (usize, usize) {
         let (query, kept) = (self.heads.query, self.heads.key_value);
-        (query * self.heads.width, (query + 2 * kept) * self.heads.width)
+        (
+            query * self.heads.width,
+            (query + 2 * kept) * self.heads.width,
+        )
     }
 
     pub(crate) fn rope_layout(&self) -> RopeLayout {
@@ -158,14 +175,24 @@ fn refuse_unknown(header: &Header, architecture: &str) -> Result<()> {
 }
 
 fn check_heads(header: &Header, architecture: &str, heads: HeadCounts) -> Result<()> {
-    let HeadCounts { query, key_value, width } = heads;
-    if query % key_value != 0 {
-        return Err(Error::Malformed(format!("{key_value} key heads for {query} query heads")));
+    let HeadCounts {
+        query,
+        key_value,
+        width,
+    } = heads;
+    if !query.is_multiple_of(key_value) {
+        return Err(Error::Malformed(format!(
+            "{key_value} key heads for {query} query heads"
+        )));
     }
-    if width % 2 != 0 || query.checked_mul(width).is_none_or(|w| w > MOST_WIDTH) {
+    if !width.is_multiple_of(2) || query.checked_mul(width).is_none_or(|w| w > MOST_WIDTH) {
         return Err(Error::Malformed(format!("{query} heads of {width}")));
     }
-    for name in ["rope.dimension_count", "attention.key_length", "attention.value_length"] {
+    for name in [
+        "rope.dimension_count",
+        "attention.key_length",
+        "attention.value_length",
+    ] {
         match header.metadata.get(&format!("{architecture}.{name}")) {
             None => {}
             Some(Value::Unsigned(n)) if *n == width as u64 => {}

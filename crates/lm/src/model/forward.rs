@@ -35,13 +35,20 @@ impl<'a> Want<'a> {
     /// The logits after the last token.
     #[must_use]
     pub fn logits() -> Self {
-        Self { logits: true, ..Self::default() }
+        Self {
+            logits: true,
+            ..Self::default()
+        }
     }
 
     /// Scores of `targets`, each with `top` alternatives.
     #[must_use]
     pub fn score(targets: &'a [u32], top: usize) -> Self {
-        Self { score: targets, top, logits: false }
+        Self {
+            score: targets,
+            top,
+            logits: false,
+        }
     }
 }
 
@@ -101,7 +108,10 @@ impl Model {
         if step.tokens.is_empty() {
             return Err(Error::EmptyPrompt);
         }
-        if !step.cache.fits(self.config.layers, self.config.heads.into(), self.context) {
+        if !step
+            .cache
+            .fits(self.config.layers, self.config.heads.into(), self.context)
+        {
             return Err(Error::Invalid("the cache belongs to another model".into()));
         }
         if step.want.score.len() > step.tokens.len() {
@@ -120,9 +130,13 @@ impl Model {
         let mut angles = Vec::with_capacity(total * self.rope.pairs());
         for (index, step) in steps.iter_mut().enumerate() {
             for (position, &token) in (step.cache.len()..).zip(step.tokens) {
-                self.embedding.row(token as usize, &mut x[rows.len() * width..][..width]);
+                self.embedding
+                    .row(token as usize, &mut x[rows.len() * width..][..width]);
                 self.rope.angles(position, &mut angles);
-                rows.push(Row { step: index, position });
+                rows.push(Row {
+                    step: index,
+                    position,
+                });
             }
             step.cache.reserve(step.tokens.len());
         }
@@ -155,7 +169,9 @@ impl Model {
         for ((all, row), angles) in b.qkv.chunks_exact_mut(qkv).zip(rows).zip(angles) {
             self.rope.rotate(angles, &mut all[..query + kept]);
             let (keys, values) = all[query..].split_at(kept);
-            steps[row.step].cache.write(index, row.position, keys, values);
+            steps[row.step]
+                .cache
+                .write(index, row.position, keys, values);
         }
     }
 
@@ -168,7 +184,14 @@ impl Model {
             let Row { step, position } = rows[row];
             let q = &b.qkv[row * qkv + head * heads.width..][..heads.width];
             let kept = steps[step].cache.layer(index);
-            ops::attend(self.level, heads, (head, q), (&kept, position + 1), weights, out);
+            ops::attend(
+                self.level,
+                heads,
+                (head, q),
+                (&kept, position + 1),
+                weights,
+                out,
+            );
         };
         let work: usize = rows.iter().map(|r| (r.position + 1) * 2 * query).sum();
         if work < SMALL_ATTENTION {
@@ -203,7 +226,12 @@ impl Model {
                 let target = step.want.score.get(i).copied();
                 let logits = i == last && step.want.logits;
                 if target.is_some() || logits {
-                    wanted.push(Wanted { step: index, row: first + i, target, logits });
+                    wanted.push(Wanted {
+                        step: index,
+                        row: first + i,
+                        target,
+                        logits,
+                    });
                 }
             }
             first += step.tokens.len();
@@ -213,7 +241,9 @@ impl Model {
         let (mut hidden, mut normed, mut logits) = (Vec::new(), Vec::new(), Vec::new());
         for wanted in wanted.chunks(HEAD_ROWS) {
             hidden.clear();
-            wanted.iter().for_each(|w| hidden.extend_from_slice(&x[w.row * width..][..width]));
+            wanted
+                .iter()
+                .for_each(|w| hidden.extend_from_slice(&x[w.row * width..][..width]));
             ops::rms_norm_rows(&hidden, &self.norm, self.config.epsilon, &mut normed);
             head.apply(self.level, &normed, &mut logits);
             let rows = logits.par_chunks_exact(head.outputs());

@@ -39,18 +39,24 @@ impl Model {
         memory::check(&config, own_head, options)?;
         let tokenizer = Arc::new(Tokenizer::from_header(&header)?);
         let template = header.string_or_none("tokenizer.chat_template")?;
-        let template = template.map(|text| ChatTemplate::new(text, &header)).transpose()?;
+        let template = template
+            .map(|text| ChatTemplate::new(text, &header))
+            .transpose()?;
         let threads = rayon::ThreadPoolBuilder::new().num_threads(options.threads);
         let pool = threads.thread_name(|i| format!("lm-{i}")).build();
         let pool = pool.map_err(|e| Error::Threads(e.to_string()))?;
         let table = [("token_embd.weight".to_owned(), config.vocabulary)];
         let embedding = loader.linear(config.width, &table)?;
         let table = [("output.weight".to_owned(), config.vocabulary)];
-        let head = own_head.then(|| loader.linear(config.width, &table)).transpose()?;
+        let head = own_head
+            .then(|| loader.linear(config.width, &table))
+            .transpose()?;
         let layers = (0..config.layers).map(|i| loader.layer(&config, i));
         let layers = layers.collect::<Result<_>>()?;
         let norm = loader.vector("output_norm.weight", config.width)?;
-        let context = options.context.map_or(config.context, |c| c.min(config.context));
+        let context = options
+            .context
+            .map_or(config.context, |c| c.min(config.context));
         Ok(Self {
             rope: Rope::new(config.rope_layout(), config.rope_base, config.heads.width),
             context: context.max(1),
@@ -78,7 +84,11 @@ struct Loader<'a> {
 
 impl<'a> Loader<'a> {
     fn new(source: &'a Source<'a>, header: &'a Header) -> Self {
-        let tensors = header.tensors.iter().map(|t| (t.name.as_str(), t)).collect();
+        let tensors = header
+            .tensors
+            .iter()
+            .map(|t| (t.name.as_str(), t))
+            .collect();
         Self { source, tensors }
     }
 
@@ -101,23 +111,38 @@ impl<'a> Loader<'a> {
             check(("output.weight".into(), vocabulary, width))?;
         }
         for layer in 0..config.layers {
-            layer_shapes(config, layer).into_iter().try_for_each(&mut check)?;
+            layer_shapes(config, layer)
+                .into_iter()
+                .try_for_each(&mut check)?;
         }
         if used == self.tensors.len() {
             return Ok(());
         }
-        let layers = (0..config.layers).flat_map(|l| layer_shapes(config, l)).map(|s| s.0);
+        let layers = (0..config.layers)
+            .flat_map(|l| layer_shapes(config, l))
+            .map(|s| s.0);
         let tables = ["token_embd.weight", "output_norm.weight", "output.weight"];
         let known: HashSet<String> = tables.map(String::from).into_iter().chain(layers).collect();
-        let mut unknown: Vec<&&str> = self.tensors.keys().filter(|n| !known.contains(**n)).collect();
+        let mut unknown: Vec<&&str> = self
+            .tensors
+            .keys()
+            .filter(|n| !known.contains(**n))
+            .collect();
         unknown.sort_unstable();
-        Err(Error::Unsupported(format!("tensor {:?}", unknown.first())))
+        Err(Error::Unsupported(format!(
+            "tensor {:?}",
+            unknown.first().map_or("", |n| n)
+        )))
     }
 
     fn find(&self, name: &str, rows: u64, columns: u64) -> Result<&'a TensorInfo> {
         let missing = || Error::Malformed(format!("tensor {name:?} is missing"));
         let tensor = *self.tensors.get(name).ok_or_else(missing)?;
-        let want: &[u64] = if columns == 0 { &[rows] } else { &[columns, rows] };
+        let want: &[u64] = if columns == 0 {
+            &[rows]
+        } else {
+            &[columns, rows]
+        };
         if tensor.dimensions != want {
             let got = &tensor.dimensions;
             let text = format!("tensor {name:?} has sizes {got:?}, {want:?} are needed");
@@ -133,7 +158,9 @@ impl<'a> Loader<'a> {
         let mut out = vec![0.0; rows * columns.max(1)];
         dequantize(tensor.kind, &bytes, &mut out)?;
         if out.iter().any(|v| !v.is_finite()) {
-            return Err(Error::Malformed(format!("tensor {name:?} has a value that is not finite")));
+            return Err(Error::Malformed(format!(
+                "tensor {name:?} has a value that is not finite"
+            )));
         }
         Ok(out)
     }
@@ -166,7 +193,10 @@ impl<'a> Loader<'a> {
             let biases = biases.into_iter().collect::<Result<Vec<_>>>()?;
             qkv.set_bias(biases.concat());
         }
-        let gate_up = [(name("ffn_gate.weight"), feed), (name("ffn_up.weight"), feed)];
+        let gate_up = [
+            (name("ffn_gate.weight"), feed),
+            (name("ffn_up.weight"), feed),
+        ];
         Ok(Layer {
             attention_norm: self.vector(&name("attn_norm.weight"), width)?,
             qkv,
@@ -195,9 +225,16 @@ fn layer_shapes(config: &Config, layer: usize) -> Vec<Shape> {
         ("ffn_down.weight", width, feed),
     ];
     if config.family == Family::Qwen2 {
-        let biases = [("attn_q.bias", query), ("attn_k.bias", kept), ("attn_v.bias", kept)];
+        let biases = [
+            ("attn_q.bias", query),
+            ("attn_k.bias", kept),
+            ("attn_v.bias", kept),
+        ];
         parts.extend(biases.map(|(part, n)| (part, n, 0)));
     }
     let name = |part: &str| format!("blk.{layer}.{part}");
-    parts.into_iter().map(|(part, rows, columns)| (name(part), rows, columns)).collect()
+    parts
+        .into_iter()
+        .map(|(part, rows, columns)| (name(part), rows, columns))
+        .collect()
 }

@@ -24,7 +24,9 @@ fn weights(config: &Config, own_head: bool) -> u64 {
     ];
     let layer = layer.into_iter().fold(0u64, u64::saturating_add);
     let tables = product(config.vocabulary, config.width) * if own_head { 2 } else { 1 };
-    layer.saturating_mul(config.layers as u64).saturating_add(tables)
+    layer
+        .saturating_mul(config.layers as u64)
+        .saturating_add(tables)
 }
 
 /// Bytes that Linux says can be had without swapping.

@@ -62,7 +62,9 @@ pub struct Model {
 
 impl std::fmt::Debug for Model {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Model").field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("Model")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
     }
 }
 
@@ -123,7 +125,11 @@ impl Model {
         for (tokens, targets) in tokens.chunks(CHUNK).zip(targets.chunks(CHUNK)) {
             let want = Want::score(targets, top);
             let tokens = &tokens[..targets.len()];
-            let outputs = self.forward(&mut [Step { cache: &mut cache, tokens, want }])?;
+            let outputs = self.forward(&mut [Step {
+                cache: &mut cache,
+                tokens,
+                want,
+            }])?;
             out.extend(outputs.into_iter().flat_map(|o| o.scores));
         }
         Ok(out)
@@ -135,7 +141,10 @@ impl Model {
     /// [`Error::ContextOverflow`] with both numbers.
     pub fn check_length(&self, tokens: usize) -> Result<()> {
         if tokens > self.context {
-            return Err(Error::ContextOverflow { context: self.context, tokens });
+            return Err(Error::ContextOverflow {
+                context: self.context,
+                tokens,
+            });
         }
         Ok(())
     }

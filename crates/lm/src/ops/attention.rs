@@ -38,7 +38,13 @@ pub(crate) fn attend<K: Kept>(
     weights: &mut Vec<f32>,
     out: &mut [f32],
 ) {
-    level.run(Attend { heads, query, kept, weights, out });
+    level.run(Attend {
+        heads,
+        query,
+        kept,
+        weights,
+        out,
+    });
 }
 
 struct Attend<'a, K> {
@@ -52,7 +58,13 @@ struct Attend<'a, K> {
 impl<K: Kept> LevelFn<()> for Attend<'_, K> {
     #[inline(always)]
     fn call<const FUSED: bool>(self) {
-        let Self { heads, query: (head, q), kept: (kept, positions), weights, out } = self;
+        let Self {
+            heads,
+            query: (head, q),
+            kept: (kept, positions),
+            weights,
+            out,
+        } = self;
         let kept_head = head / (heads.query / heads.kept);
         let scale = 1.0 / (heads.width as f32).sqrt();
         weights.clear();

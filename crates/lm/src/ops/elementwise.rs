@@ -23,9 +23,13 @@ pub(crate) fn rms_norm_rows(x: &[f32], weight: &[f32], epsilon: f32, out: &mut V
         }
     };
     if x.len() < MANY_ROWS * width {
-        x.chunks_exact(width).zip(out.chunks_exact_mut(width)).for_each(one);
+        x.chunks_exact(width)
+            .zip(out.chunks_exact_mut(width))
+            .for_each(one);
     } else {
-        x.par_chunks_exact(width).zip(out.par_chunks_exact_mut(width)).for_each(one);
+        x.par_chunks_exact(width)
+            .zip(out.par_chunks_exact_mut(width))
+            .for_each(one);
     }
 }
 
@@ -39,9 +43,13 @@ pub(crate) fn silu_mul_rows(x: &[f32], width: usize, out: &mut Vec<f32>) {
         }
     };
     if x.len() < MANY_ROWS * 2 * width {
-        x.chunks_exact(2 * width).zip(out.chunks_exact_mut(width)).for_each(one);
+        x.chunks_exact(2 * width)
+            .zip(out.chunks_exact_mut(width))
+            .for_each(one);
     } else {
-        x.par_chunks_exact(2 * width).zip(out.par_chunks_exact_mut(width)).for_each(one);
+        x.par_chunks_exact(2 * width)
+            .zip(out.par_chunks_exact_mut(width))
+            .for_each(one);
     }
 }
 

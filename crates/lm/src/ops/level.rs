@@ -1,7 +1,10 @@
 //! Which vector instructions are used, found at run time, and the one kernel that is written in
 //! them: a tile of the matrix product. Results are equal to the bit within a level; levels with
 //! fused multiply-add agree with each other too, the plain one rounds twice.
-#![expect(unsafe_code, reason = "vector intrinsics; each block says why it is sound")]
+#![expect(
+    unsafe_code,
+    reason = "vector intrinsics; each block says why it is sound"
+)]
 
 use super::linear::PANEL;
 

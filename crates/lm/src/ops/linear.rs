@@ -21,7 +21,12 @@ impl Linear {
     /// An empty layer of zeros; rows are then set one by one.
     pub(crate) fn zeros(inputs: usize, outputs: usize) -> Self {
         let panels = vec![0.0; outputs.div_ceil(PANEL) * PANEL * inputs];
-        Self { inputs, outputs, panels, bias: None }
+        Self {
+            inputs,
+            outputs,
+            panels,
+            bias: None,
+        }
     }
 
     /// Sets the weights of outputs `first..`, from rows of `inputs` values.
@@ -63,11 +68,14 @@ impl Linear {
         } else {
             let mut packed = vec![0.0; rows * self.panel_count() * PANEL];
             self.multiply(level, x, rows, &mut packed);
-            out.par_chunks_exact_mut(self.outputs).enumerate().for_each(|(row, out)| {
-                for (panel, out) in packed.chunks_exact(rows * PANEL).zip(out.chunks_mut(PANEL)) {
-                    out.copy_from_slice(&panel[row * PANEL..][..out.len()]);
-                }
-            });
+            out.par_chunks_exact_mut(self.outputs)
+                .enumerate()
+                .for_each(|(row, out)| {
+                    for (panel, out) in packed.chunks_exact(rows * PANEL).zip(out.chunks_mut(PANEL))
+                    {
+                        out.copy_from_slice(&panel[row * PANEL..][..out.len()]);
+                    }
+                });
         }
         if let Some(bias) = &self.bias {
             for out in out.chunks_exact_mut(self.outputs) {

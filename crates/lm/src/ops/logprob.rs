@@ -25,7 +25,10 @@ pub(crate) fn arg_max(logits: &[f32]) -> u32 {
 pub(crate) fn score(logits: &[f32], token: u32, top: usize) -> Scored {
     let norm = log_sum_exp(logits);
     let logprob = |logit: f32| (f64::from(logit) - norm) as f32;
-    let own = logits.get(token as usize).copied().unwrap_or(f32::NEG_INFINITY);
+    let own = logits
+        .get(token as usize)
+        .copied()
+        .unwrap_or(f32::NEG_INFINITY);
     let above = logits.iter().filter(|&&l| l > own).count();
     let top = best(logits, top);
     Scored {
@@ -33,7 +36,13 @@ pub(crate) fn score(logits: &[f32], token: u32, top: usize) -> Scored {
         logprob: logprob(own),
         // A vocabulary has fewer than 2^32 tokens.
         rank: above as u32 + 1,
-        top: top.into_iter().map(|(t, l)| TokenLogprob { token: t, logprob: logprob(l) }).collect(),
+        top: top
+            .into_iter()
+            .map(|(t, l)| TokenLogprob {
+                token: t,
+                logprob: logprob(l),
+            })
+            .collect(),
     }
 }
 

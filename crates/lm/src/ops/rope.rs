@@ -22,12 +22,19 @@ impl Rope {
     /// `base^(-2i / width)` for heads of an even `width`.
     pub(crate) fn new(layout: RopeLayout, base: f32, width: usize) -> Self {
         let frequency = |i: usize| 1.0 / base.powf((2 * i) as f32 / width as f32);
-        Self { layout, frequencies: (0..width / 2).map(frequency).collect() }
+        Self {
+            layout,
+            frequencies: (0..width / 2).map(frequency).collect(),
+        }
     }
 
     /// Appends sine and cosine of each pair's angle at `position`.
     pub(crate) fn angles(&self, position: usize, out: &mut Vec<(f32, f32)>) {
-        out.extend(self.frequencies.iter().map(|f| (position as f32 * f).sin_cos()));
+        out.extend(
+            self.frequencies
+                .iter()
+                .map(|f| (position as f32 * f).sin_cos()),
+        );
     }
 
     /// Pairs in a head: angles that [`angles`](Self::angles) appends.

@@ -44,7 +44,10 @@ impl Sampling {
     /// The most likely token at each step.
     #[must_use]
     pub fn greedy() -> Self {
-        Self { temperature: 0.0, ..Self::default() }
+        Self {
+            temperature: 0.0,
+            ..Self::default()
+        }
     }
 }
 
@@ -65,9 +68,19 @@ impl Sampler {
     /// token that is not in the vocabulary.
     pub fn new(sampling: Sampling, vocabulary: usize) -> Result<Self> {
         let range = |name: &str, ok: bool| {
-            if ok { Ok(()) } else { Err(Error::Invalid(format!("{name} is out of range"))) }
+            if ok {
+                Ok(())
+            } else {
+                Err(Error::Invalid(format!("{name} is out of range")))
+            }
         };
-        let Sampling { temperature, top_p, presence_penalty, frequency_penalty, .. } = sampling;
+        let Sampling {
+            temperature,
+            top_p,
+            presence_penalty,
+            frequency_penalty,
+            ..
+        } = sampling;
         range("temperature", temperature.is_finite() && temperature >= 0.0)?;
         range("top_p", top_p > 0.0 && top_p <= 1.0)?;
         range("presence_penalty", presence_penalty.is_finite())?;
@@ -78,7 +91,12 @@ impl Sampler {
                 return Err(Error::UnknownToken { token, vocabulary });
             }
         }
-        Ok(Self { sampling, counts: HashMap::new(), draws: 0, adjusted: Vec::new() })
+        Ok(Self {
+            sampling,
+            counts: HashMap::new(),
+            draws: 0,
+            adjusted: Vec::new(),
+        })
     }
 
     /// Chooses a token from the logits of the whole vocabulary and remembers it for the penalties.
@@ -89,7 +107,12 @@ impl Sampler {
         } else {
             let u = uniform(self.sampling.seed, self.draws);
             self.draws += 1;
-            draw(&mut self.adjusted, self.sampling.temperature, self.sampling.top_p, u)
+            draw(
+                &mut self.adjusted,
+                self.sampling.temperature,
+                self.sampling.top_p,
+                u,
+            )
         };
         *self.counts.entry(token).or_default() += 1;
         ops::score(logits, token, self.sampling.top_logprobs)
@@ -104,8 +127,15 @@ impl Sampler {
                 *logit += change;
             }
         };
-        self.sampling.logit_bias.iter().for_each(|&(token, bias)| add(token, bias));
-        let Sampling { presence_penalty, frequency_penalty, .. } = self.sampling;
+        self.sampling
+            .logit_bias
+            .iter()
+            .for_each(|&(token, bias)| add(token, bias));
+        let Sampling {
+            presence_penalty,
+            frequency_penalty,
+            ..
+        } = self.sampling;
         if presence_penalty != 0.0 || frequency_penalty != 0.0 {
             for (&token, &count) in &self.counts {
                 add(token, -presence_penalty - frequency_penalty * count as f32);
@@ -119,7 +149,9 @@ fn draw(logits: &mut [f32], temperature: f32, top_p: f32, u: f64) -> u32 {
     let likeliest = ops::arg_max(logits);
     let most = logits.get(likeliest as usize).copied().unwrap_or(0.0);
     // The difference is at most 0, so the exponential is at most 1 at any temperature.
-    logits.iter_mut().for_each(|l| *l = ((*l - most) / temperature).exp());
+    logits
+        .iter_mut()
+        .for_each(|l| *l = ((*l - most) / temperature).exp());
     let total: f64 = logits.iter().map(|&w| f64::from(w)).sum();
     let all = (0u32..).zip(logits.iter().map(|&w| f64::from(w)));
     if top_p >= 1.0 {

@@ -17,14 +17,21 @@ impl StopStrings {
         if stops.iter().any(String::is_empty) {
             return Err(Error::Invalid("a stop string is empty".into()));
         }
-        Ok(Self { stops, held: String::new() })
+        Ok(Self {
+            stops,
+            held: String::new(),
+        })
     }
 
     /// Takes text and returns what may be shown, and the index of the stop string that was found,
     /// if one was: then the text ends right before it, and what follows it is lost.
     pub fn push(&mut self, text: &str) -> (String, Option<usize>) {
         self.held.push_str(text);
-        let found = self.stops.iter().enumerate().filter_map(|(i, s)| Some((self.held.find(s)?, i)));
+        let found = self
+            .stops
+            .iter()
+            .enumerate()
+            .filter_map(|(i, s)| Some((self.held.find(s)?, i)));
         // The earliest; of two at one place, the one that the caller named first.
         if let Some((at, index)) = found.min() {
             let mut shown = std::mem::take(&mut self.held);

@@ -57,14 +57,25 @@ impl Writer {
     /// # Errors
     /// [`Error::Invalid`] or [`Error::UnknownToken`] for an option out of range.
     pub fn new(tokenizer: Arc<Tokenizer>, sampling: Sampling, limits: Limits) -> Result<Self> {
-        let Limits { max_tokens, stop, ignore_end } = limits;
+        let Limits {
+            max_tokens,
+            stop,
+            ignore_end,
+        } = limits;
         if max_tokens == 0 {
             return Err(Error::Invalid("max_tokens is 0".into()));
         }
         let sampler = Sampler::new(sampling, tokenizer.vocabulary())?;
         let stops = StopStrings::new(stop)?;
         let text = Detokenizer::new();
-        Ok(Self { tokenizer, sampler, text, stops, left: max_tokens, ignore_end })
+        Ok(Self {
+            tokenizer,
+            sampler,
+            text,
+            stops,
+            left: max_tokens,
+            ignore_end,
+        })
     }
 
     /// Chooses the next token from the logits of the whole vocabulary. After the piece that has
@@ -76,12 +87,24 @@ impl Writer {
             return self.end(choice, String::new(), Finish::End);
         }
         let shown = !self.tokenizer.is_control(choice.token);
-        let bytes = if shown { self.tokenizer.bytes(choice.token) } else { &[] };
+        let bytes = if shown {
+            self.tokenizer.bytes(choice.token)
+        } else {
+            &[]
+        };
         let (text, stop) = self.stops.push(&self.text.push(bytes));
         match stop {
-            Some(index) => Piece { choice, text, finish: Some(Finish::Stop(index)) },
+            Some(index) => Piece {
+                choice,
+                text,
+                finish: Some(Finish::Stop(index)),
+            },
             None if self.left == 0 => self.end(choice, text, Finish::Length),
-            None => Piece { choice, text, finish: None },
+            None => Piece {
+                choice,
+                text,
+                finish: None,
+            },
         }
     }
 
@@ -92,7 +115,11 @@ impl Writer {
         if stop.is_none() {
             text.push_str(&self.stops.finish());
         }
-        Piece { choice, text, finish: Some(stop.map_or(finish, Finish::Stop)) }
+        Piece {
+            choice,
+            text,
+            finish: Some(stop.map_or(finish, Finish::Stop)),
+        }
     }
 }
 
@@ -128,15 +155,30 @@ impl Model {
         let mut writer = Writer::new(Arc::clone(self.tokenizer()), sampling, limits)?;
         let mut cache = self.cache();
         for tokens in prompt[..prompt.len() - 1].chunks(CHUNK) {
-            self.forward(&mut [Step { cache: &mut cache, tokens, want: Want::nothing() }])?;
+            self.forward(&mut [Step {
+                cache: &mut cache,
+                tokens,
+                want: Want::nothing(),
+            }])?;
         }
-        let mut out = Generated { tokens: Vec::new(), text: String::new(), finish: None };
+        let mut out = Generated {
+            tokens: Vec::new(),
+            text: String::new(),
+            finish: None,
+        };
         let mut next = last;
         while out.finish.is_none() {
             let tokens = &[next];
-            let step = Step { cache: &mut cache, tokens, want: Want::logits() };
+            let step = Step {
+                cache: &mut cache,
+                tokens,
+                want: Want::logits(),
+            };
             let outputs = self.forward(&mut [step])?;
-            let logits = outputs.into_iter().find_map(|o| o.logits).unwrap_or_default();
+            let logits = outputs
+                .into_iter()
+                .find_map(|o| o.logits)
+                .unwrap_or_default();
             let piece = writer.push(&logits);
             next = piece.choice.token;
             let flow = each(&piece);

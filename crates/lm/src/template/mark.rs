@@ -12,7 +12,10 @@ const MARKS: std::ops::RangeInclusive<char> = '\u{fdd0}'..='\u{fdef}';
 pub(super) fn unused<'a>(values: impl Iterator<Item = &'a Value>) -> Option<char> {
     let mut used = 0u32;
     values.for_each(|v| strings(v, &mut |s| note(s, &mut used)));
-    (0u32..).zip(MARKS).find(|(bit, _)| used & (1 << bit) == 0).map(|(_, mark)| mark)
+    (0u32..)
+        .zip(MARKS)
+        .find(|(bit, _)| used & (1 << bit) == 0)
+        .map(|(_, mark)| mark)
 }
 
 fn note(text: &str, used: &mut u32) {
@@ -47,7 +50,12 @@ pub(super) fn insert(value: &Value, mark: char, spellings: &[&str]) -> Value {
             Some(text) => Value::from(marked(text, mark, spellings)),
             None => value.clone(),
         },
-        ValueKind::Seq => value.try_iter().into_iter().flatten().map(|v| again(&v)).collect(),
+        ValueKind::Seq => value
+            .try_iter()
+            .into_iter()
+            .flatten()
+            .map(|v| again(&v))
+            .collect(),
         ValueKind::Map => {
             let keys = value.try_iter().into_iter().flatten();
             Value::from_pairs(

@@ -34,7 +34,12 @@ impl Chat {
     /// [`Error::Template`] where it is not a sequence.
     pub fn new(messages: &impl Serialize) -> Result<Self> {
         let messages = sequence("messages", messages)?;
-        Ok(Self { messages, tools: None, generation_prompt: true, date: None })
+        Ok(Self {
+            messages,
+            tools: None,
+            generation_prompt: true,
+            date: None,
+        })
     }
 
     /// Adds the tools' definitions, a sequence.
@@ -91,7 +96,10 @@ impl ChatTemplate {
     pub fn new(text: &str, header: &Header) -> Result<Self> {
         let mut environment = Environment::new();
         // As transformers sets Jinja up.
-        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+        let syntax = SyntaxConfig::builder()
+            .trim_blocks(true)
+            .lstrip_blocks(true)
+            .build();
         environment.set_syntax(syntax.map_err(|e| unreadable(&e))?);
         environment.set_fuel(Some(FUEL));
         functions::add(&mut environment);
@@ -125,7 +133,9 @@ impl ChatTemplate {
         };
         let template = self.environment.get_template("chat");
         template.and_then(|t| t.render(context)).map_err(|e| {
-            let reason = e.detail().map_or_else(|| e.kind().to_string(), str::to_owned);
+            let reason = e
+                .detail()
+                .map_or_else(|| e.kind().to_string(), str::to_owned);
             Error::Template(reason)
         })
     }
@@ -135,18 +145,30 @@ impl ChatTemplate {
     /// # Errors
     /// [`Error::Template`] with the template's own words.
     pub fn encode(&self, tokenizer: &Tokenizer, chat: &Chat) -> Result<Vec<u32>> {
-        let mark = mark::unused([Some(&chat.messages), chat.tools.as_ref()].into_iter().flatten());
+        let mark = mark::unused(
+            [Some(&chat.messages), chat.tools.as_ref()]
+                .into_iter()
+                .flatten(),
+        );
         let mark = mark.ok_or_else(|| {
             Error::Template("the messages hold every noncharacter of Unicode".into())
         })?;
         let spellings: Vec<&str> = tokenizer.special_spellings().collect();
         let marked = Chat {
             messages: mark::insert(&chat.messages, mark, &spellings),
-            tools: chat.tools.as_ref().map(|t| mark::insert(t, mark, &spellings)),
+            tools: chat
+                .tools
+                .as_ref()
+                .map(|t| mark::insert(t, mark, &spellings)),
             ..chat.clone()
         };
         let mut out = Vec::new();
-        tokenizer.encode_into(&self.render(&marked)?, Specials::Parse, Some(mark), &mut out);
+        tokenizer.encode_into(
+            &self.render(&marked)?,
+            Specials::Parse,
+            Some(mark),
+            &mut out,
+        );
         Ok(out)
     }
 }
@@ -161,7 +183,11 @@ fn spelling(header: &Header, key: &str) -> String {
         return String::new();
     };
     let tokens = header.strings("tokenizer.ggml.tokens").unwrap_or_default();
-    usize::try_from(id).ok().and_then(|id| tokens.get(id)).cloned().unwrap_or_default()
+    usize::try_from(id)
+        .ok()
+        .and_then(|id| tokens.get(id))
+        .cloned()
+        .unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -29,8 +29,8 @@ pub const SPECIALS: [&str; 3] = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"];
 
 /// Merges, in order; each makes a token.
 const MERGES: [&str; 20] = [
-    "Ġ t", "h e", "Ġt he", "i n", "e r", "a n", "o n", "r e", "e d", "Ġ a", "Ġa n", "Ġan d", "in g",
-    "Ġ s", "o r", "l l", "Ã ¤", "o u", "Ġ w", "ou r",
+    "Ġ t", "h e", "Ġt he", "i n", "e r", "a n", "o n", "r e", "e d", "Ġ a", "Ġa n", "Ġan d",
+    "in g", "Ġ s", "o r", "l l", "Ã ¤", "o u", "Ġ w", "ou r",
 ];
 
 /// A GGUF file of two layers, some 280 tokens and several quantisations.
@@ -40,10 +40,20 @@ pub fn tiny_gguf(family: Family, seed: u64) -> Vec<u8> {
     metadata(&mut writer, family);
     let vocabulary = tokens().len() as u64;
     let mut random = Random { seed, counter: 0 };
-    random.matrix(&mut writer, "token_embd.weight", TensorType::Q8_0, [WIDTH, vocabulary]);
+    random.matrix(
+        &mut writer,
+        "token_embd.weight",
+        TensorType::Q8_0,
+        [WIDTH, vocabulary],
+    );
     random.vector(&mut writer, "output_norm.weight", WIDTH, 1.0);
     if family == Family::Qwen2 {
-        random.matrix(&mut writer, "output.weight", TensorType::F16, [WIDTH, vocabulary]);
+        random.matrix(
+            &mut writer,
+            "output.weight",
+            TensorType::F16,
+            [WIDTH, vocabulary],
+        );
     }
     for layer in 0..LAYERS {
         let name = |part: &str| format!("blk.{layer}.{part}");
@@ -74,7 +84,10 @@ pub fn tiny_gguf(family: Family, seed: u64) -> Vec<u8> {
 /// # Errors
 /// None that a test could cause; they are those of [`Model::from_bytes`].
 pub fn tiny_model(family: Family, seed: u64) -> Result<Model> {
-    let options = Options { threads: 1, ..Options::default() };
+    let options = Options {
+        threads: 1,
+        ..Options::default()
+    };
     Model::from_bytes(&tiny_gguf(family, seed), &options)
 }
 
@@ -83,7 +96,10 @@ fn tokens() -> Vec<String> {
     let bytes = crate::tokenizer::alphabet();
     let merged = MERGES.iter().map(|m| m.replace(' ', ""));
     let specials = SPECIALS.iter().map(|s| (*s).to_owned());
-    specials.chain(bytes.iter().map(char::to_string)).chain(merged).collect()
+    specials
+        .chain(bytes.iter().map(char::to_string))
+        .chain(merged)
+        .collect()
 }
 
 fn metadata(writer: &mut GgufWriter, family: Family) {
@@ -104,9 +120,14 @@ fn metadata(writer: &mut GgufWriter, family: Family) {
     ] {
         writer.set(&format!("{name}.{key}"), Value::Unsigned(n));
     }
-    writer.set(&format!("{name}.attention.layer_norm_rms_epsilon"), Value::Float(1e-5));
+    writer.set(
+        &format!("{name}.attention.layer_norm_rms_epsilon"),
+        Value::Float(1e-5),
+    );
     let all = tokens();
-    let kinds = (0..all.len()).map(|id| if id < SPECIALS.len() { 3 } else { 1 }).collect();
+    let kinds = (0..all.len())
+        .map(|id| if id < SPECIALS.len() { 3 } else { 1 })
+        .collect();
     writer.set("tokenizer.ggml.model", text("gpt2"));
     writer.set("tokenizer.ggml.pre", text(pre));
     writer.set("tokenizer.ggml.tokens", Value::Strings(all));

@@ -1,6 +1,7 @@
 //! Writes GGUF files for tests: exactly what it is told, so that wrong files can be made too.
 
-use crate::gguf::{TensorType, Value};
+use crate::Result;
+use crate::gguf::{Header, TensorType, Value};
 
 const ALIGNMENT: usize = 32;
 
@@ -18,6 +19,32 @@ impl GgufWriter {
         Self::default()
     }
 
+    /// The contents of a file, to be changed; metadata in the order of their keys.
+    ///
+    /// # Errors
+    /// Those of [`Header::parse`].
+    pub fn from_gguf(bytes: &[u8]) -> Result<Self> {
+        let header = Header::parse(bytes, bytes.len() as u64)?;
+        let mut metadata: Vec<(String, Value)> = header.metadata.into_iter().collect();
+        metadata.sort_by(|a, b| a.0.cmp(&b.0));
+        let tensors = header.tensors.into_iter().map(|t| {
+            // The header was parsed against these bytes: the tensor lies within them.
+            let bytes = &bytes[t.offset as usize..][..t.length as usize];
+            (t.name, t.dimensions, t.kind, bytes.to_vec())
+        });
+        Ok(Self {
+            metadata,
+            tensors: tensors.collect(),
+        })
+    }
+
+    /// Replaces the bytes of a tensor, where there is one of this name.
+    pub fn replace_tensor(&mut self, name: &str, bytes: Vec<u8>) {
+        if let Some(tensor) = self.tensors.iter_mut().find(|t| t.0 == name) {
+            tensor.3 = bytes;
+        }
+    }
+
     /// Sets a metadata key, or replaces its value.
     pub fn set(&mut self, key: &str, value: Value) {
         self.metadata.retain(|(k, _)| k != key);
@@ -26,7 +53,8 @@ impl GgufWriter {
 
     /// Adds a tensor; sizes are innermost first.
     pub fn tensor(&mut self, name: &str, sizes: &[u64], kind: TensorType, bytes: Vec<u8>) {
-        self.tensors.push((name.to_owned(), sizes.to_vec(), kind, bytes));
+        self.tensors
+            .push((name.to_owned(), sizes.to_vec(), kind, bytes));
     }
 
     /// The file, version 3, tensors aligned to 32 bytes.

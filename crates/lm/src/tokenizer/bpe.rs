@@ -27,13 +27,20 @@ impl Bpe {
     /// Appends the tokens of a piece. Bytes without a token (control characters that the model
     /// never saw) are dropped, as the reference does.
     pub(super) fn encode(&self, piece: &str, out: &mut Vec<u32>) {
-        let tokens = piece.bytes().map(|b| self.bytes[usize::from(b)]).filter(|&t| t != NONE);
+        let tokens = piece
+            .bytes()
+            .map(|b| self.bytes[usize::from(b)])
+            .filter(|&t| t != NONE);
         let mut symbols: Vec<Symbol> = tokens
             .enumerate()
             .map(|(i, token)| {
                 // Texts are shorter than 4 GiB: positions fit u32.
                 let i = i as u32;
-                Symbol { token, previous: i.wrapping_sub(1), next: i + 1 }
+                Symbol {
+                    token,
+                    previous: i.wrapping_sub(1),
+                    next: i + 1,
+                }
             })
             .collect();
         if let Some(last) = symbols.last_mut() {

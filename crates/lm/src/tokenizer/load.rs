@@ -51,7 +51,10 @@ impl Tokenizer {
         }
         out.finder = finder(out.specials.keys())?;
         out.ends = ends(header, &out)?;
-        if header.boolean("tokenizer.ggml.add_bos_token")?.unwrap_or(false) {
+        if header
+            .boolean("tokenizer.ggml.add_bos_token")?
+            .unwrap_or(false)
+        {
             out.begin = special_id(header, "tokenizer.ggml.bos_token_id", tokens.len())?;
         }
         Ok(out)
@@ -84,7 +87,9 @@ fn kinds(header: &Header, count: usize) -> Result<Vec<i64>> {
     match header.metadata.get("tokenizer.ggml.token_type") {
         Some(Value::Integers(kinds)) if kinds.len() == count => Ok(kinds.clone()),
         Some(_) => Err(Error::Malformed("token types do not fit the tokens".into())),
-        None => Err(Error::Malformed("key tokenizer.ggml.token_type is missing".into())),
+        None => Err(Error::Malformed(
+            "key tokenizer.ggml.token_type is missing".into(),
+        )),
     }
 }
 
@@ -92,7 +97,9 @@ fn ids(tokens: &[String]) -> Result<HashMap<&str, u32>> {
     let mut ids = HashMap::with_capacity(tokens.len());
     for (id, token) in (0u32..).zip(tokens) {
         if let Some(first) = ids.insert(token.as_str(), id) {
-            return Err(Error::Malformed(format!("tokens {first} and {id} are equal")));
+            return Err(Error::Malformed(format!(
+                "tokens {first} and {id} are equal"
+            )));
         }
     }
     Ok(ids)
@@ -119,7 +126,10 @@ fn bpe(tokens: &[String], ids: &HashMap<&str, u32>, merges: &[String]) -> Result
         pairs.entry(pair).or_insert((rank, id(&joined)?));
     }
     debug_assert!(pairs.len() <= merges.len() && ids.len() == tokens.len());
-    Ok(Bpe { bytes: letters, merges: pairs })
+    Ok(Bpe {
+        bytes: letters,
+        merges: pairs,
+    })
 }
 
 /// Longest spelling first: an alternation takes the first that matches.

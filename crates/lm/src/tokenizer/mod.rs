@@ -83,11 +83,14 @@ impl Tokenizer {
         if text.is_empty() {
             return;
         }
-        let plain = mark.filter(|&m| text.contains(m)).map(|m| text.replace(m, ""));
+        let plain = mark
+            .filter(|&m| text.contains(m))
+            .map(|m| text.replace(m, ""));
         let text = plain.as_deref().unwrap_or(text);
         if self.split == Split::Qwen2 && !is_nfc(text) {
             let composed: String = text.nfc().collect();
-            self.split.pieces(&composed, |piece| self.bpe.encode(piece, out));
+            self.split
+                .pieces(&composed, |piece| self.bpe.encode(piece, out));
         } else {
             self.split.pieces(text, |piece| self.bpe.encode(piece, out));
         }

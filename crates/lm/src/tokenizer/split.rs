@@ -7,9 +7,8 @@ use regex::Regex;
 use std::sync::LazyLock;
 
 /// GPT-2's pattern without its look-ahead.
-static GPT2: LazyLock<Regex> = LazyLock::new(|| {
-    compile(r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+")
-});
+static GPT2: LazyLock<Regex> =
+    LazyLock::new(|| compile(r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+"));
 
 /// Qwen2's pattern without its look-ahead.
 static QWEN2: LazyLock<Regex> = LazyLock::new(|| {

@@ -10,10 +10,12 @@ use std::sync::LazyLock;
 const TOLERANCE: f32 = 1e-3;
 
 static MODEL: LazyLock<Model> = LazyLock::new(|| {
-    let path = std::env::var_os("STILLHOUSE_MODEL").map(PathBuf::from).unwrap_or_else(|| {
-        let home = std::env::var_os("HOME").expect("HOME is set");
-        PathBuf::from(home).join(".cache/stillhouse/models/smollm2-135m-instruct.gguf")
-    });
+    let path = std::env::var_os("STILLHOUSE_MODEL")
+        .map(PathBuf::from)
+        .unwrap_or_else(|| {
+            let home = std::env::var_os("HOME").expect("HOME is set");
+            PathBuf::from(home).join(".cache/stillhouse/models/smollm2-135m-instruct.gguf")
+        });
     match Model::load(&path, &Options::default()) {
         Ok(model) => model,
         Err(e) => panic!("{e}: run scripts/fetch-model.sh, or set STILLHOUSE_MODEL"),
@@ -61,15 +63,26 @@ fn prompts_become_the_reference_ids() {
 #[test]
 fn greedy_ids_and_logprobs_equal_the_reference() {
     for p in prompts() {
-        let limits = Limits { max_tokens: p.greedy.len(), ignore_end: true, ..Limits::default() };
-        let sampling = Sampling { top_logprobs: 2, ..Sampling::greedy() };
+        let limits = Limits {
+            max_tokens: p.greedy.len(),
+            ignore_end: true,
+            ..Limits::default()
+        };
+        let sampling = Sampling {
+            top_logprobs: 2,
+            ..Sampling::greedy()
+        };
         let each = &mut |_: &_| ControlFlow::Continue(());
         let got = model().generate(&p.ids, sampling, limits, each).unwrap();
         let ids: Vec<u32> = got.tokens.iter().map(|t| t.token).collect();
         assert_eq!(ids, p.greedy, "{:?}", p.text);
         assert_eq!(got.finish, Some(Finish::Length));
         for (token, want) in got.tokens.iter().zip(&p.logprobs) {
-            assert!((token.logprob - want).abs() < TOLERANCE, "{:?} {token:?} {want}", p.text);
+            assert!(
+                (token.logprob - want).abs() < TOLERANCE,
+                "{:?} {token:?} {want}",
+                p.text
+            );
             assert_eq!((token.rank, token.top[0].token), (1, token.token));
         }
     }
@@ -81,7 +94,29 @@ fn prompt_logprobs_equal_the_reference() {
         let got = model().score(&p.ids, 0).unwrap();
         assert_eq!(got.len(), p.echo.len());
         for (token, want) in got.iter().zip(&p.echo) {
-            assert!((token.logprob - want).abs() < TOLERANCE, "{:?} {token:?} {want}", p.text);
+            assert!(
+                (token.logprob - want).abs() < TOLERANCE,
+                "{:?} {token:?} {want}",
+                p.text
+            );
         }
+    }
+}
+
+#[derive(Deserialize)]
+struct Echo {
+    ids: Vec<u32>,
+    echo: Vec<f32>,
+}
+
+#[test]
+fn a_qwen2_class_file_equals_the_reference() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/reference/tiny_qwen2.gguf");
+    let model = Model::load(&path, &Options::default()).unwrap();
+    let Echo { ids, echo } = read("tiny_qwen2.json");
+    let got = model.score(&ids, 0).unwrap();
+    assert_eq!(got.len(), echo.len());
+    for (token, want) in got.iter().zip(&echo) {
+        assert!((token.logprob - want).abs() < 1e-4, "{token:?} {want}");
     }
 }

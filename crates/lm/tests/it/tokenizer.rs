@@ -1,7 +1,7 @@
 //! Token ids equal those of the reference tokenizers on lines in many scripts.
 
-use crate::reference::read;
 use crate::real_model::model;
+use crate::reference::read;
 use lm::gguf::{Header, Value};
 use lm::testing::GgufWriter;
 use lm::{Detokenizer, Specials, Tokenizer};
@@ -16,7 +16,13 @@ fn compare(tokenizer: &Tokenizer, lines: &Lines) {
         .map(|(text, ids)| (text, ids, tokenizer.encode(text, Specials::Text)))
         .filter(|(_, ids, got)| *ids != got)
         .collect();
-    assert!(wrong.is_empty(), "{} of {} lines: {:?}", wrong.len(), lines.len(), &wrong[..1]);
+    assert!(
+        wrong.is_empty(),
+        "{} of {} lines: {:?}",
+        wrong.len(),
+        lines.len(),
+        &wrong[..1]
+    );
 }
 
 #[test]
@@ -32,11 +38,18 @@ struct Qwen2 {
 }
 
 fn qwen2() -> (Tokenizer, Lines) {
-    let Qwen2 { tokens, merges, lines } = read("qwen2.json");
+    let Qwen2 {
+        tokens,
+        merges,
+        lines,
+    } = read("qwen2.json");
     let mut writer = GgufWriter::new();
     writer.set("tokenizer.ggml.model", Value::String("gpt2".into()));
     writer.set("tokenizer.ggml.pre", Value::String("qwen2".into()));
-    writer.set("tokenizer.ggml.token_type", Value::Integers(vec![1; tokens.len()]));
+    writer.set(
+        "tokenizer.ggml.token_type",
+        Value::Integers(vec![1; tokens.len()]),
+    );
     writer.set("tokenizer.ggml.tokens", Value::Strings(tokens));
     writer.set("tokenizer.ggml.merges", Value::Strings(merges));
     let bytes = writer.bytes();
@@ -55,7 +68,10 @@ fn a_stream_of_tokens_gives_the_text_back() {
     let (tokenizer, lines) = qwen2();
     for (text, ids) in &lines {
         let mut stream = Detokenizer::new();
-        let mut got: String = ids.iter().map(|&t| stream.push(tokenizer.bytes(t))).collect();
+        let mut got: String = ids
+            .iter()
+            .map(|&t| stream.push(tokenizer.bytes(t)))
+            .collect();
         got.push_str(&stream.finish());
         // The tokenizer composes first: compare what it was given.
         let again = tokenizer.encode(&got, Specials::Text);
@@ -67,7 +83,11 @@ fn a_stream_of_tokens_gives_the_text_back() {
 #[test]
 fn a_hostile_piece_is_tokenised_in_time() {
     let (tokenizer, _) = qwen2();
-    for text in ["a".repeat(1 << 20), " ".repeat(1 << 20), "\u{301}".repeat(1 << 19)] {
+    for text in [
+        "a".repeat(1 << 20),
+        " ".repeat(1 << 20),
+        "\u{301}".repeat(1 << 19),
+    ] {
         assert!(!tokenizer.encode(&text, Specials::Text).is_empty());
     }
 }
