@@ -2,7 +2,8 @@
 //! on a thread of its own; beside it the same requests through hyper-util's pooled client.
 //! It measures itself and dials nothing but its own echo.
 //!
-//! `cargo run --release -p upstream --example ask_speed [asks]` (Linux; 50,000 asks by default).
+//! `cargo run --release -p upstream --example ask_speed [asks [ask|client|stream]]`
+//! (Linux; 50,000 asks and all three by default).
 
 #![expect(
     clippy::print_stdout,
@@ -31,19 +32,26 @@ fn main() {
     let asks: usize = std::env::args()
         .nth(1)
         .map_or(50_000, |n| n.parse().unwrap());
+    let only = std::env::args().nth(2);
+    let wanted = |name: &str| only.as_deref().is_none_or(|only| only == name);
     let address = echo();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
     for round in 1..=3 {
-        let ours = runtime.block_on(whole(address, asks));
-        let pooled = runtime.block_on(pooled(address, asks));
-        let part = runtime.block_on(streamed(address, asks / PARTS));
-        println!(
-            "round {round}: ask {ours:.2} us, hyper-util's client {pooled:.2} us, \
-             a streamed part {part:.2} us of the asking thread's CPU"
-        );
+        if wanted("ask") {
+            let us = runtime.block_on(whole(address, asks));
+            println!("round {round}: {us:6.2} us an ask");
+        }
+        if wanted("client") {
+            let us = runtime.block_on(pooled(address, asks));
+            println!("round {round}: {us:6.2} us the same by hyper-util's client");
+        }
+        if wanted("stream") {
+            let us = runtime.block_on(streamed(address, asks / PARTS));
+            println!("round {round}: {us:6.2} us a streamed part");
+        }
     }
 }
 

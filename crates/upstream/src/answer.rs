@@ -1,35 +1,36 @@
 //! What of an answer's head goes on to the client, and what it says about trying elsewhere.
 //! Bodies are not touched here.
 
-use http::header::{
-    ALT_SVC, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderName,
-    PROXY_AUTHENTICATE, RETRY_AFTER, SERVER, SET_COOKIE, STRICT_TRANSPORT_SECURITY, TE, TRAILER,
-    TRANSFER_ENCODING, UPGRADE,
-};
+use http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
+use smallvec::SmallVec;
 
 /// Never handed on: the connection's own headers, what speaks for the server as an origin, and
-/// what names the operator's account there.
-const DROPPED: [HeaderName; 18] = [
-    ALT_SVC,
-    CONNECTION,
-    CONTENT_ENCODING,
-    CONTENT_LENGTH,
-    DATE,
-    PROXY_AUTHENTICATE,
-    SERVER,
-    SET_COOKIE,
-    STRICT_TRANSPORT_SECURITY,
-    TE,
-    TRAILER,
-    TRANSFER_ENCODING,
-    UPGRADE,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    HeaderName::from_static("openai-organization"),
-    HeaderName::from_static("openai-project"),
-    HeaderName::from_static("anthropic-organization-id"),
-];
+/// what names the operator's account there. (By text: one pass over the few headers of an answer
+/// is cheaper than looking for each of these.)
+fn is_dropped(name: &str) -> bool {
+    matches!(
+        name,
+        "alt-svc"
+            | "anthropic-organization-id"
+            | "connection"
+            | "content-encoding"
+            | "content-length"
+            | "date"
+            | "keep-alive"
+            | "openai-organization"
+            | "openai-project"
+            | "proxy-authenticate"
+            | "proxy-connection"
+            | "server"
+            | "set-cookie"
+            | "strict-transport-security"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
 
 /// The end-to-end headers of an answer, or why the answer can't be used.
 pub(crate) fn end_to_end(status: StatusCode, mut headers: HeaderMap) -> Result<HeaderMap, String> {
@@ -39,20 +40,23 @@ pub(crate) fn end_to_end(status: StatusCode, mut headers: HeaderMap) -> Result<H
             "it redirects ({status}): set the base URL to the real address"
         ));
     }
-    if let Some(coding) = headers.get(CONTENT_ENCODING)
-        && !coding.as_bytes().eq_ignore_ascii_case(b"identity")
-    {
-        return Err(format!(
-            "its answer is coded ({coding:?}) although identity was asked for"
-        ));
-    }
-    if let Some(named) = headers.get(CONNECTION) {
-        let named = named.to_str().unwrap_or_default().to_owned();
-        for name in named.split(',') {
-            headers.remove(name.trim());
+    let mut dropped = SmallVec::<[HeaderName; 8]>::new();
+    for (name, value) in &headers {
+        if *name == CONTENT_ENCODING && !value.as_bytes().eq_ignore_ascii_case(b"identity") {
+            return Err(format!(
+                "its answer is coded ({value:?}) although identity was asked for"
+            ));
+        }
+        if *name == CONNECTION {
+            let names = value.as_bytes().split(|byte| *byte == b',');
+            let names = names.map(<[u8]>::trim_ascii);
+            dropped.extend(names.filter_map(|name| HeaderName::from_bytes(name).ok()));
+        }
+        if is_dropped(name.as_str()) {
+            dropped.push(name.clone());
         }
     }
-    for name in &DROPPED {
+    for name in dropped {
         headers.remove(name);
     }
     Ok(headers)

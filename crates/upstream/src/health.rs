@@ -48,10 +48,11 @@ impl ServerHealth {
         self.probing.store(false, Relaxed);
     }
 
-    /// The server answered.
+    /// The server answered. If that was a probe, it is over, though its stream may go on for long.
     pub(crate) fn succeeded(&self) {
         if self.failures.load(Relaxed) != 0 {
             self.failures.store(0, Relaxed);
+            self.probing.store(false, Relaxed);
         }
     }
 
@@ -124,5 +125,16 @@ mod tests {
         assert!(health.begin() && !health.is_open(5_000));
         health.probe_over();
         assert!(health.is_open(5_000) && health.begin());
+    }
+
+    #[test]
+    fn a_probe_that_succeeded_does_not_stand_in_the_way_of_the_next_ejection() {
+        let health = ServerHealth::default();
+        let eject = || (0..3).for_each(|_| _ = health.failed(0));
+        eject();
+        assert!(health.begin());
+        health.succeeded();
+        eject();
+        assert!(health.is_open(1_000) && health.begin());
     }
 }

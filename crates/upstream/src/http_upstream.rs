@@ -266,12 +266,14 @@ impl Upstream for HttpUpstream {
         Box::pin(count::count_tokens(self, ask))
     }
 
+    /// A server whose pause is over counts as ready although no request has proved it yet: if
+    /// traffic waited for readiness, and readiness for traffic, neither would ever come.
     fn health(&self) -> Health {
         Health {
             ready: self
                 .servers
                 .iter()
-                .filter(|server| !server.health.is_ejected())
+                .filter(|server| server.is_open())
                 .count(),
             servers: self.servers.len(),
             in_flight: self.servers.iter().map(Server::outstanding).sum(),

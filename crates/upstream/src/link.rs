@@ -15,6 +15,7 @@ use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
+use tokio::task::unconstrained;
 
 use crate::dial::{Io, in_words};
 use crate::patience::Patience;
@@ -48,7 +49,7 @@ impl Link {
         match self {
             Self::Http1(http1) => http1.send(request, patience).await,
             Self::Http2(sender) => {
-                let mut asked = pin!(async {
+                let mut asked = Box::pin(async {
                     if let Err(error) = sender.ready().await {
                         return Err(NoAnswer::Stale(in_words(&error)));
                     }
@@ -116,10 +117,20 @@ impl Http1 {
         }
     }
 
+    /// Works as far as is possible now. Without a waker, so that an idle connection neither keeps
+    /// nor wakes a finished task; outside of Tokio's budget, so that a busy task's connections
+    /// don't seem unusable.
+    fn look(&mut self) {
+        let looking = pin!(unconstrained(poll_fn(|cx| {
+            self.drive(cx);
+            Poll::Ready(())
+        })));
+        let _ = looking.poll(&mut Context::from_waker(Waker::noop()));
+    }
+
     /// Makes it idle after an answer has been read to its end; false if it can't be used again.
     pub(crate) fn settle(&mut self, now: Instant) -> bool {
-        // Without a waker, so that no finished task is kept or woken by an idle connection.
-        self.drive(&mut Context::from_waker(Waker::noop()));
+        self.look();
         self.reused = true;
         self.idle_since = Some(now);
         !self.ended && self.sender.is_ready()
@@ -127,7 +138,7 @@ impl Http1 {
 
     /// Whether it may be used now: the server may have closed it meanwhile.
     pub(crate) fn is_alive(&mut self) -> bool {
-        self.drive(&mut Context::from_waker(Waker::noop()));
+        self.look();
         !self.ended && self.sender.is_ready()
     }
 

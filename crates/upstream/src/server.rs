@@ -120,7 +120,8 @@ impl Server {
 
     /// A new connection.
     pub(crate) async fn fresh_link(&self) -> Result<Link, String> {
-        let link = self.dialer.dial(self.routes.root.clone()).await?;
+        // Boxed, as it is rare and large: what is inlined here is moved with every ask.
+        let link = Box::pin(self.dialer.dial(self.routes.root.clone())).await?;
         if let Link::Http2(sender) = &link {
             *self.shared.lock() = Some(sender.clone());
         }
@@ -176,8 +177,11 @@ impl Server {
             if is_ours(name) {
                 continue;
             }
-            headers.remove(name);
-            for value in ask.headers.get_all(name) {
+            let mut values = ask.headers.get_all(name).iter();
+            if let Some(first) = values.next() {
+                headers.insert(name.clone(), first.clone());
+            }
+            for value in values {
                 headers.append(name.clone(), value.clone());
             }
         }

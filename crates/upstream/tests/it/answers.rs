@@ -245,3 +245,60 @@ async fn the_secret_is_never_printed() {
         assert!(!text.contains("sk-hidden"), "{text}");
     }
 }
+
+#[tokio::test]
+async fn large_bodies_go_both_ways() {
+    let answer = "y".repeat(5 << 20);
+    let peer = always(json("200 OK", "", &answer)).await;
+    let upstream = upstream(vec![peer.base()]);
+    let mut ask = chat();
+    ask.body = Bytes::from("x".repeat(3 << 20));
+    for _ in 0..2 {
+        assert!(whole(&upstream.ask(ask.clone()).await.unwrap()) == answer);
+    }
+    assert!(peer.requests.lock()[1].ends_with("xx") && peer.requests.lock()[1].len() > 3 << 20);
+    assert_eq!(peer.connections(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_tasks_at_once_each_get_their_own_answer_and_some_leave() {
+    let peer = serve(|mut conn| async move {
+        while let Some(request) = conn.read().await {
+            let (_, body) = request.split_once("\r\n\r\n").unwrap();
+            if body.ends_with('s') {
+                conn.write(&format!("{SSE_HEAD}{}", chunk(body))).await;
+                conn.write(&format!("{}0\r\n\r\n", chunk(body))).await;
+            } else {
+                conn.write(&json("200 OK", "", body)).await;
+            }
+        }
+    })
+    .await;
+    let upstream = std::sync::Arc::new(upstream(vec![peer.base()]));
+    let tasks = (0..16).map(|task| {
+        let upstream = std::sync::Arc::clone(&upstream);
+        tokio::spawn(async move {
+            for turn in 0..60 {
+                let mut ask = chat();
+                let body = format!("{task}-{turn}-{}", if turn % 3 == 0 { "s" } else { "w" });
+                ask.body = Bytes::from(body.clone());
+                if turn % 7 == 0 {
+                    let given_up = std::time::Duration::from_micros(turn * 20);
+                    let _ = tokio::time::timeout(given_up, upstream.ask(ask)).await;
+                    continue;
+                }
+                let answer = upstream.ask(ask).await.unwrap();
+                if turn % 3 == 0 {
+                    assert_eq!(drained(answer).await, (body.repeat(2), None));
+                } else {
+                    assert_eq!(whole(&answer), body);
+                }
+            }
+        })
+    });
+    for task in futures_util::future::join_all(tasks).await {
+        task.unwrap();
+    }
+    assert_eq!(upstream.health().in_flight, 0);
+    assert_eq!(upstream.health().last_error, None);
+}
