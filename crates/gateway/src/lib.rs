@@ -1,1 +1,32 @@
-//! The room `gateway`.
+//! The data plane: an OpenAI- and Anthropic-compatible door in front of models.
+//!
+//! The way of one exchange, each stage owning the one before so that none can be skipped:
+//! [`received`] → [`identify`] → [`admit`] → [`answer`] → [`record`]. A refusal is a value with
+//! a reason, and is recorded too.
+//!
+//! What never happens here: reading history (but for one look-up by idempotency key), changing a
+//! body beyond the closed list of edits, dialling, deciding about accounts, knowing what runs a
+//! model. The clock and randomness come from outside.
+
+mod admit;
+mod answer;
+mod budget;
+mod door;
+mod identify;
+mod keep;
+mod live;
+mod models;
+mod network;
+mod options;
+mod print;
+mod received;
+mod record;
+mod reply;
+mod stream;
+mod sweep;
+mod translated;
+
+pub use door::{Gateway, Parts, Status};
+pub use models::{Models, Route};
+pub use network::Network;
+pub use options::{ClientGone, Clock, Options, Random};

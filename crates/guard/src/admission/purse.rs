@@ -21,7 +21,7 @@ const IDLE_US: u64 = 5_000_000;
 
 /// What a request may cost at most, drawn from the slices of one budget.
 #[derive(Debug)]
-#[must_use = "a ticket that is not settled keeps its amount drawn for ever"]
+#[must_use = "a ticket that is dropped settles for nothing"]
 pub struct Ticket {
     purse: Arc<Purse>,
     parts: SmallVec<[Share; 2]>,
@@ -201,13 +201,24 @@ impl Purse {
         state.bound = bound;
     }
 
+    /// Whether no slice is open or about to be.
+    pub fn is_idle(&self) -> bool {
+        let state = self.state.lock();
+        state.open.is_empty() && state.reserving.is_none()
+    }
+
     /// What was spent and what is reserved in the current span.
     pub fn standing(&self) -> (Amount, Amount) {
         let state = self.state.lock();
         (state.gone, state.reserved())
     }
 
-    fn settle(&self, parts: &[Share], cost: Amount, now: Time) -> SmallVec<[Share; 2]> {
+    fn settle(
+        &self,
+        parts: &[Share],
+        cost: Amount,
+        now: Option<Time>,
+    ) -> SmallVec<[Share; 2]> {
         let mut state = self.state.lock();
         let mut rest = state.bound.counted(cost);
         let mut shares = SmallVec::new();
@@ -220,7 +231,7 @@ impl Purse {
             slice.tickets -= 1;
             slice.drawn = slice.drawn.minus(part.spent);
             slice.spent = slice.spent.plus(spent);
-            slice.used = now;
+            slice.used = now.unwrap_or(slice.used);
             let over = if index + 1 == parts.len() {
                 rest
             } else {
@@ -335,8 +346,17 @@ fn scaled(amount: Amount, span: u64, lasted: u64) -> Amount {
 
 impl Ticket {
     /// Gives back what was not needed, and says which slice bears what of the cost.
-    pub fn settle(self, cost: Amount, now: Time) -> SmallVec<[Share; 2]> {
-        self.purse.settle(&self.parts, cost, now)
+    pub fn settle(mut self, cost: Amount, now: Time) -> SmallVec<[Share; 2]> {
+        let parts = std::mem::take(&mut self.parts);
+        self.purse.settle(&parts, cost, Some(now))
+    }
+}
+
+impl Drop for Ticket {
+    /// A request that came to nothing cost nothing.
+    fn drop(&mut self) {
+        let parts = std::mem::take(&mut self.parts);
+        self.purse.settle(&parts, Amount::ZERO, None);
     }
 }
 

@@ -326,19 +326,6 @@ impl Table {
         plans
     }
 
-    /// Calls `each` with every purse that was used since the start.
-    pub fn each_purse(&self, mut each: impl FnMut(&Arc<Purse>)) {
-        for seat in self.seats.read().values() {
-            seat.holder.purse.lock().iter().for_each(&mut each);
-        }
-        for credential in self.secrets.read().values() {
-            credential.purse.lock().iter().for_each(&mut each);
-            if credential.grant().is_some() {
-                credential.holder.purse.lock().iter().for_each(&mut each);
-            }
-        }
-    }
-
     fn terms_of(&self, account: &Account) -> Terms {
         Terms::of_account(account, self.plans.read().get(&account.plan))
     }

@@ -218,6 +218,13 @@ impl Facts {
             .collect())
     }
 
+    /// Entries appended since the folds were last stored.
+    pub fn entries_since_snapshot(&self) -> u64 {
+        // Held while one is being stored: then none is due.
+        let at = self.live.snapshot_at.try_lock();
+        at.map_or(0, |at| self.ledger.tip().seq.saturating_sub(*at))
+    }
+
     /// Writes snapshots of the folds where more than `entries` were appended since the last.
     ///
     /// # Errors

@@ -1,0 +1,267 @@
+//! Stage three: may this request go through? Its body is read for policy, its model found, its
+//! limits and budgets passed; what comes out holds the proofs and the body as it will be sent.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use guard::admission::{Credential, Denied, Want};
+use record::{Amount, Edit, Endpoint, Reason};
+use wire::{ApiError, Policy, Splice, splice};
+
+use crate::budget;
+use crate::door::Gateway;
+use crate::models::Route;
+use crate::received::Received;
+use crate::record::InFlight;
+use crate::reply;
+
+/// A refusal on its way to the client.
+pub(crate) struct Refused {
+    pub(crate) error: ApiError,
+    pub(crate) retry_after_us: Option<u64>,
+    pub(crate) model: String,
+}
+
+impl Refused {
+    fn new(error: ApiError, model: &str) -> Self {
+        Self {
+            error,
+            retry_after_us: None,
+            model: model.to_owned(),
+        }
+    }
+
+    fn denied(denied: &Denied, model: &str) -> Self {
+        Self {
+            error: reply::denied(denied),
+            retry_after_us: denied.retry_after_us,
+            model: model.to_owned(),
+        }
+    }
+}
+
+/// How the answer is to be made.
+pub(crate) enum Way {
+    /// The upstream has the endpoint itself.
+    Native,
+    /// It is made from chat completions.
+    Translated(crate::translated::Translator),
+}
+
+/// A request that was let through: what to ask, and the proofs.
+pub(crate) struct Admitted {
+    pub(crate) in_flight: InFlight,
+    pub(crate) policy: Policy,
+    pub(crate) way: Way,
+    /// The endpoint that the upstream is asked, and the body for it.
+    pub(crate) ask_endpoint: Endpoint,
+    pub(crate) ask_body: Bytes,
+    /// Whether the stream's usage chunk was asked for by us alone.
+    pub(crate) take_usage_chunk: bool,
+}
+
+/// Lets a request through, or says why not. The received request comes back with a refusal.
+///
+/// # Errors
+/// The refusal, which the caller records and answers.
+pub(crate) async fn admit(
+    gateway: &Arc<Gateway>,
+    received: Received,
+    credential: Arc<Credential>,
+    endpoint: Endpoint,
+    body: Bytes,
+) -> Result<Admitted, (Received, Refused)> {
+    match prepare(gateway, &received, &credential, &endpoint, body).await {
+        Ok(prepared) => Ok(prepared.admitted(gateway, received, endpoint)),
+        Err(refused) => Err((received, refused)),
+    }
+}
+
+/// Everything that admission found out, before it takes the request over.
+struct Prepared {
+    policy: Policy,
+    route: Arc<Route>,
+    way: Way,
+    ask_endpoint: Endpoint,
+    ask_body: Bytes,
+    edits: Vec<Edit>,
+    take_usage_chunk: bool,
+    permit: guard::admission::Permit,
+    tickets: budget::Tickets,
+}
+
+impl Prepared {
+    fn admitted(self, gateway: &Arc<Gateway>, received: Received, endpoint: Endpoint) -> Admitted {
+        let in_flight = InFlight {
+            gateway: Arc::clone(gateway),
+            received,
+            endpoint,
+            route: self.route,
+            permit: self.permit,
+            tickets: self.tickets,
+            server: None,
+            edits: self.edits,
+            streamed: self.policy.stream,
+            status: None,
+            request_bytes: self.policy.body().len() as u64,
+            response_bytes: 0,
+            first_byte_us: None,
+            recorded: false,
+        };
+        Admitted {
+            in_flight,
+            policy: self.policy,
+            way: self.way,
+            ask_endpoint: self.ask_endpoint,
+            ask_body: self.ask_body,
+            take_usage_chunk: self.take_usage_chunk,
+        }
+    }
+}
+
+async fn prepare(
+    gateway: &Arc<Gateway>,
+    received: &Received,
+    credential: &Arc<Credential>,
+    endpoint: &Endpoint,
+    body: Bytes,
+) -> Result<Prepared, Refused> {
+    if let Some(reason) = gateway.refuses() {
+        return Err(Refused {
+            retry_after_us: Some(1_000_000),
+            ..Refused::new(ApiError::of(reason), "")
+        });
+    }
+    let policy = Policy::read(endpoint, &body).map_err(|error| Refused::new(error, ""))?;
+    let refused = |error: ApiError| Refused::new(error, &policy.model);
+    let route = find(gateway, &policy, endpoint).map_err(refused)?;
+    check_size(&policy, &route).map_err(refused)?;
+    let cap = route.max_output_tokens.or(route.context_tokens);
+    let cap = cap.unwrap_or(gateway.options.default_max_output);
+    let output = policy.worst_output(cap);
+    let denied = |denied: Denied| Refused::denied(&denied, &policy.model);
+    let permit = {
+        let want = Want {
+            model: &route.model,
+            tokens: (body.len() as u64).div_ceil(4).saturating_add(output),
+            beyond: &|set| policy.beyond(set).map(|(_, param)| param),
+        };
+        gateway
+            .table
+            .admit(credential, &want, received.arrived)
+            .map_err(denied)?
+    };
+    let worst = match endpoint {
+        Endpoint::CountTokens => Amount::ZERO,
+        Endpoint::Embeddings => route.prices.worst(body.len() as u64, 0),
+        // Metered by bytes, both ways.
+        Endpoint::Listed(_) => route.prices.worst(body.len() as u64, cap),
+        _ => route.prices.worst(body.len() as u64, output),
+    };
+    let tickets = budget::draw(gateway, credential, worst)
+        .await
+        .map_err(denied)?;
+    let sent = send_as(&policy, &route, endpoint, !tickets.is_empty()).map_err(refused)?;
+    let (way, ask_endpoint, ask_body, edits, take_usage_chunk) = sent;
+    Ok(Prepared {
+        way,
+        ask_endpoint,
+        ask_body,
+        edits,
+        take_usage_chunk,
+        permit,
+        tickets,
+        route,
+        policy,
+    })
+}
+
+/// The model's route, if it serves this endpoint.
+fn find(gateway: &Gateway, policy: &Policy, endpoint: &Endpoint) -> Result<Arc<Route>, ApiError> {
+    let models = gateway.models.load();
+    let route = match (policy.model.is_empty(), endpoint) {
+        // A listed path may name no model; then it is the only one's, if there is only one.
+        (true, Endpoint::Listed(_)) => {
+            let mut routes = models.routes();
+            routes.next().filter(|_| routes.next().is_none())
+        }
+        _ => models.get(&policy.model),
+    };
+    let missing = || {
+        let message = format!(
+            "The model `{}` does not exist or you do not have access to it. GET /v1/models lists yours.",
+            policy.model.chars().take(128).collect::<String>()
+        );
+        ApiError::of(Reason::ModelNotFound)
+            .with_param("model")
+            .with_message(message)
+    };
+    route.cloned().ok_or_else(missing)
+}
+
+/// Refuses what can't fit the model's context whatever the tokenizer says.
+fn check_size(policy: &Policy, route: &Route) -> Result<(), ApiError> {
+    let (Some(context), Some(asked)) = (route.context_tokens, policy.max_tokens) else {
+        return Ok(());
+    };
+    if asked <= context {
+        return Ok(());
+    }
+    let message = format!(
+        "This model's context is {context} tokens, but {asked} were asked for in the answer alone."
+    );
+    let error = ApiError::of(Reason::ContextLengthExceeded).with_message(message);
+    Err(error.with_param(policy.max_tokens_name().unwrap_or("max_tokens")))
+}
+
+type Sent = (Way, Endpoint, Bytes, Vec<Edit>, bool);
+
+/// The body as the upstream gets it: spliced, or translated and then spliced.
+fn send_as(
+    policy: &Policy,
+    route: &Route,
+    endpoint: &Endpoint,
+    bounded: bool,
+) -> Result<Sent, ApiError> {
+    let natives = route.upstream.endpoints();
+    if natives.has(endpoint) {
+        let (body, edits) = spliced(policy, route, bounded);
+        let take = edits.contains(&Edit::IncludeUsage);
+        return Ok((Way::Native, endpoint.clone(), body, edits, take));
+    }
+    let translatable = matches!(
+        endpoint,
+        Endpoint::Responses | Endpoint::Messages | Endpoint::CountTokens
+    );
+    if !translatable || !natives.has(&Endpoint::Chat) {
+        return Err(ApiError::of(Reason::EndpointNotSupported).with_param("model"));
+    }
+    let (translator, chat) = crate::translated::request(policy, endpoint)?;
+    let chat_policy = Policy::read(&Endpoint::Chat, &chat)?;
+    let (body, mut edits) = spliced(&chat_policy, route, bounded);
+    edits.insert(0, Edit::Translated);
+    Ok((
+        Way::Translated(translator),
+        Endpoint::Chat,
+        body,
+        edits,
+        false,
+    ))
+}
+
+fn spliced(policy: &Policy, route: &Route, bounded: bool) -> (Bytes, Vec<Edit>) {
+    let mut splices: smallvec::SmallVec<[Splice<'_>; 3]> = smallvec::SmallVec::new();
+    if let Some(name) = &route.upstream_model {
+        splices.push(Splice::ModelName(name));
+    }
+    if policy.stream && !policy.include_usage {
+        splices.push(Splice::IncludeUsage);
+    }
+    // Where the request says nothing and no budget is drawn on, the upstream's default holds.
+    if let Some(cap) = route.max_output_tokens
+        && (policy.max_tokens.is_some() || bounded)
+    {
+        splices.push(Splice::MaxTokens(cap));
+    }
+    splice::apply(policy, &splices)
+}

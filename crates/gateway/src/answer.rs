@@ -1,0 +1,365 @@
+//! Stage four: the upstream is asked, and its answer brought into the client's shape.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use record::{Endpoint, Outcome, Reason, Usage, UsageSource};
+use tokio::sync::Notify;
+use upstream::{AnswerBody, Ask};
+use wire::{ApiError, Dialect, StreamKind, StreamTap};
+
+use crate::admit::{Admitted, Way};
+use crate::keep::Keeping;
+use crate::options::ClientGone;
+use crate::record::{InFlight, Kept, refusal};
+use crate::reply::{self, Reply, ReplyBody};
+use crate::stream::{Course, StreamBody};
+
+/// Headers of a request that the upstream gets too.
+const HANDED_ON: [&str; 5] = [
+    "anthropic-version",
+    "anthropic-beta",
+    "openai-beta",
+    "traceparent",
+    "tracestate",
+];
+
+/// Asks and answers. Where the setting says so, a client that leaves does not end the asking.
+pub(crate) async fn answer(admitted: Admitted, keeping: Keeping, cut: Arc<Notify>) -> Reply {
+    let gateway = Arc::clone(&admitted.in_flight.gateway);
+    let ClientGone::Drain(limit) = gateway.options.client_gone else {
+        return ask(admitted, keeping, cut).await;
+    };
+    let task = tokio::spawn(async move {
+        // The limit only bounds an asking whose client has left; others end by the upstream's.
+        ask(admitted, keeping, cut).await
+    });
+    let mut waiting = AbortLater {
+        handle: task,
+        limit,
+    };
+    match (&mut waiting.handle).await {
+        Ok(reply) => reply,
+        Err(_) => reply::json(StatusCode::INTERNAL_SERVER_ERROR, Bytes::new()),
+    }
+}
+
+/// Ends a task some time after its client has left.
+struct AbortLater {
+    handle: tokio::task::JoinHandle<Reply>,
+    limit: std::time::Duration,
+}
+
+impl Drop for AbortLater {
+    fn drop(&mut self) {
+        if !self.handle.is_finished() {
+            let (abort, limit) = (self.handle.abort_handle(), self.limit);
+            tokio::spawn(async move {
+                tokio::time::sleep(limit).await;
+                abort.abort();
+            });
+        }
+    }
+}
+
+async fn ask(admitted: Admitted, keeping: Keeping, cut: Arc<Notify>) -> Reply {
+    let Admitted {
+        mut in_flight,
+        way,
+        ask_endpoint,
+        ask_body,
+        take_usage_chunk,
+        ..
+    } = admitted;
+    let ask = Ask {
+        endpoint: ask_endpoint.clone(),
+        query: in_flight.received.query.as_deref().map(Arc::from),
+        body: ask_body,
+        streamed: in_flight.streamed,
+        headers: handed_on(&in_flight.received.headers),
+    };
+    let upstream = Arc::clone(&in_flight.route.upstream);
+    if in_flight.endpoint == Endpoint::CountTokens && matches!(way, Way::Translated(_)) {
+        return count_tokens(in_flight, upstream.count_tokens(ask).await);
+    }
+    let answer = match upstream.ask(ask).await {
+        Ok(answer) => answer,
+        Err(error) => return failed(in_flight, &error),
+    };
+    in_flight.server = Some(answer.server);
+    in_flight.first_byte();
+    in_flight.status = Some(answer.status.as_u16());
+    let answered = Answered {
+        status: answer.status,
+        headers: answer.headers,
+    };
+    match answer.body {
+        AnswerBody::Whole(body) if answered.status.is_success() => {
+            answered.whole(in_flight, way, body, keeping).await
+        }
+        AnswerBody::Whole(body) => answered.refused(in_flight, &way, body),
+        AnswerBody::Chunks(chunks) => {
+            let course = match way {
+                Way::Native => match StreamKind::of(&in_flight.endpoint) {
+                    Some(kind) => Course::Native(Box::new(StreamTap::new(kind, take_usage_chunk))),
+                    None => Course::Opaque(0),
+                },
+                Way::Translated(translator) => {
+                    let tap = StreamTap::new(StreamKind::Chat, false);
+                    Course::Translated(Box::new(tap), Box::new(translator.stream()))
+                }
+            };
+            answered.stream(in_flight, chunks, course, keeping, &cut)
+        }
+    }
+}
+
+fn handed_on(headers: &HeaderMap) -> HeaderMap {
+    let mut out = HeaderMap::new();
+    for name in HANDED_ON {
+        if let Some(value) = headers.get(name) {
+            out.insert(HeaderName::from_static(name), value.clone());
+        }
+    }
+    out
+}
+
+/// The upstream's status and headers.
+struct Answered {
+    status: StatusCode,
+    headers: HeaderMap,
+}
+
+impl Answered {
+    /// A whole answer that succeeded.
+    async fn whole(
+        self,
+        mut in_flight: InFlight,
+        way: Way,
+        body: Bytes,
+        keeping: Keeping,
+    ) -> Reply {
+        let asked = match &way {
+            Way::Native => in_flight.endpoint.clone(),
+            Way::Translated(_) => Endpoint::Chat,
+        };
+        let usage = match usage_of(&in_flight, &asked, &body) {
+            Ok(usage) => usage,
+            Err(error) => return unusable(in_flight, &error),
+        };
+        let body = match way {
+            Way::Native => body,
+            Way::Translated(translator) => match translator.whole(&body) {
+                Ok(body) => body,
+                Err(error) => return unusable(in_flight, &error),
+            },
+        };
+        in_flight.response_bytes = body.len() as u64;
+        let (kept, turn) = if keeping.is_nothing() {
+            (Kept::default(), None)
+        } else if body.len() > in_flight.gateway.options.keep_max_bytes {
+            tracing::warn!(request = %in_flight.received.id, "an answer is too large to be kept");
+            (Kept::default(), None)
+        } else {
+            let gateway = Arc::clone(&in_flight.gateway);
+            let content_type = content_type(&self.headers);
+            keeping
+                .keep(gateway, self.status.as_u16(), content_type, body.clone())
+                .await
+        };
+        if in_flight.record(Outcome::Completed, usage, kept).is_err() {
+            return unrecorded(&in_flight);
+        }
+        drop(turn);
+        self.reply(&in_flight, body)
+    }
+
+    /// An error that the upstream answered itself.
+    fn refused(mut self, mut in_flight: InFlight, way: &Way, body: Bytes) -> Reply {
+        let native = matches!(way, Way::Native);
+        let readable = serde_json::from_slice::<serde::de::IgnoredAny>(&body).is_ok();
+        let (status, body) = if self.status == StatusCode::UNAUTHORIZED {
+            // It is our credential that the upstream refused, not the client's.
+            let error = ApiError {
+                status: 502,
+                code: Some("upstream_unauthorized".into()),
+                message: "The upstream refused this server's own credential. Tell the operator."
+                    .into(),
+                ..ApiError::of(Reason::UpstreamUnavailable)
+            };
+            (StatusCode::BAD_GATEWAY, own_error(&in_flight, &error))
+        } else if native && readable {
+            (self.status, body)
+        } else {
+            let error = ApiError::from_upstream(self.status.as_u16(), &body);
+            (self.status, own_error(&in_flight, &error))
+        };
+        self.headers
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        self.status = status;
+        in_flight.status = Some(status.as_u16());
+        in_flight.response_bytes = body.len() as u64;
+        if in_flight
+            .record(Outcome::UpstreamError, None, Kept::default())
+            .is_err()
+        {
+            return unrecorded(&in_flight);
+        }
+        self.reply(&in_flight, body)
+    }
+
+    /// A stream of events.
+    fn stream(
+        self,
+        in_flight: InFlight,
+        chunks: upstream::Chunks,
+        course: Course,
+        keeping: Keeping,
+        cut: &Arc<Notify>,
+    ) -> Reply {
+        let gateway = &in_flight.gateway;
+        let place = gateway
+            .live
+            .enter(in_flight.permit.credential(), cut, gateway.now());
+        let keeping = (!keeping.is_nothing()).then(|| (keeping, content_type(&self.headers)));
+        let mut headers = self.headers;
+        reply::rates(&in_flight.permit.rates, &mut headers);
+        let mut reply = reply::whole(self.status, headers, Bytes::new());
+        reply = reply::signed(&in_flight.received, reply);
+        let stream = StreamBody::new(chunks, course, in_flight, place, keeping);
+        *reply.body_mut() = ReplyBody::Stream(stream);
+        reply
+    }
+
+    fn reply(self, in_flight: &InFlight, body: Bytes) -> Reply {
+        let mut reply = reply::whole(self.status, self.headers, body);
+        reply::rates(&in_flight.permit.rates, reply.headers_mut());
+        reply::signed(&in_flight.received, reply)
+    }
+}
+
+fn content_type(headers: &HeaderMap) -> String {
+    let value = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    value.unwrap_or("application/json").to_owned()
+}
+
+/// The usage of a whole answer: the upstream's own, or an estimate where it says nothing.
+fn usage_of(
+    in_flight: &InFlight,
+    asked: &Endpoint,
+    body: &[u8],
+) -> Result<Option<Usage>, wire::Error> {
+    if matches!(asked, Endpoint::CountTokens) {
+        return Ok(None);
+    }
+    if matches!(asked, Endpoint::Listed(_)) {
+        return Ok(Some(in_flight.estimate(0, body.len() as u64)));
+    }
+    let stated = wire::usage::read(asked, body)?;
+    Ok(Some(stated.unwrap_or_else(|| {
+        in_flight.estimate(0, body.len() as u64)
+    })))
+}
+
+/// The count of a prompt's tokens, in Anthropic's shape.
+fn count_tokens(mut in_flight: InFlight, counted: Result<Option<u64>, upstream::Error>) -> Reply {
+    let tokens = match counted {
+        Ok(Some(tokens)) => tokens,
+        Ok(None) => {
+            let error = ApiError {
+                code: Some("count_tokens_unavailable".into()),
+                message: "This model's server can't count tokens.".into(),
+                ..ApiError::of(Reason::EndpointNotSupported)
+            };
+            return turned_away(in_flight, &error, None);
+        }
+        Err(error) => return failed(in_flight, &error),
+    };
+    in_flight.first_byte();
+    in_flight.status = Some(200);
+    let body = Bytes::from(format!("{{\"input_tokens\":{tokens}}}"));
+    in_flight.response_bytes = body.len() as u64;
+    // Counting generates nothing and costs nothing; the count itself is the entry's usage.
+    let usage = Usage {
+        input: 0,
+        cached_input: 0,
+        output: 0,
+        reasoning: 0,
+        source: UsageSource::Counted,
+    };
+    if in_flight
+        .record(Outcome::Completed, Some(usage), Kept::default())
+        .is_err()
+    {
+        return unrecorded(&in_flight);
+    }
+    reply::signed(&in_flight.received, reply::json(StatusCode::OK, body))
+}
+
+/// The upstream failed: a refusal where nothing was asked, else an exchange that broke.
+fn failed(mut in_flight: InFlight, error: &upstream::Error) -> Reply {
+    let (api, retry_after_us) = reply::upstream_error(error);
+    tracing::warn!(%error, request = %in_flight.received.id, "an upstream failed");
+    if api.reason.is_some() {
+        return turned_away(in_flight, &api, retry_after_us);
+    }
+    in_flight.status = Some(api.status);
+    // Nothing reached the client; what the upstream did, if anything, is not charged.
+    if in_flight
+        .record(Outcome::UpstreamBroken, None, Kept::default())
+        .is_err()
+    {
+        return unrecorded(&in_flight);
+    }
+    reply::error(&in_flight.received, &api, retry_after_us)
+}
+
+/// Turns a request away after it was admitted: its tickets and its place are given back.
+fn turned_away(mut in_flight: InFlight, error: &ApiError, retry_after_us: Option<u64>) -> Reply {
+    in_flight.recorded = true;
+    let credential = Arc::clone(in_flight.permit.credential());
+    let reason = error.reason.unwrap_or(Reason::UpstreamUnavailable);
+    let (gateway, received) = (&in_flight.gateway, &in_flight.received);
+    let model = &in_flight.route.model;
+    refusal(
+        gateway,
+        received,
+        Some(&credential),
+        model,
+        error.status,
+        reason,
+    );
+    in_flight.permit.used(record::Amount::ZERO);
+    reply::error(&in_flight.received, error, retry_after_us)
+}
+
+/// The upstream's answer can't be used.
+fn unusable(mut in_flight: InFlight, error: &wire::Error) -> Reply {
+    let api = ApiError::bad_answer(error);
+    tracing::warn!(%error, request = %in_flight.received.id, "an upstream's answer can't be used");
+    in_flight.status = Some(api.status);
+    if in_flight
+        .record(Outcome::UpstreamBroken, None, Kept::default())
+        .is_err()
+    {
+        return unrecorded(&in_flight);
+    }
+    reply::error(&in_flight.received, &api, None)
+}
+
+/// The ledger could not take the exchange, so the answer is not given out.
+fn unrecorded(in_flight: &InFlight) -> Reply {
+    let error = ApiError::of(Reason::LedgerUnavailable);
+    reply::error(&in_flight.received, &error, Some(1_000_000))
+}
+
+fn own_error(in_flight: &InFlight, error: &ApiError) -> Bytes {
+    error.body(
+        Dialect::of(&in_flight.endpoint),
+        &in_flight.received.id.to_string(),
+    )
+}

@@ -1,0 +1,102 @@
+//! Draws a request's worst case from its budgets, and has slices reserved in the ledger first.
+
+use std::sync::Arc;
+
+use guard::admission::{Closed, Credential, Denied, Draw, Purse, Ticket};
+use record::{Amount, Budget, Id, Reason, Slice};
+use smallvec::SmallVec;
+
+use crate::door::Gateway;
+
+/// Tickets of one request, one for each budget that it draws on.
+pub(crate) type Tickets = SmallVec<[Ticket; 2]>;
+
+/// Draws `worst` from every budget of the credential; all or nothing.
+///
+/// # Errors
+/// Which budget has not enough left, or that the ledger can't take the reservation.
+pub(crate) async fn draw(
+    gateway: &Arc<Gateway>,
+    credential: &Credential,
+    worst: Amount,
+) -> Result<Tickets, Denied> {
+    let mut tickets = Tickets::new();
+    for purse in gateway.table.purses(credential, gateway.now()) {
+        // Where one says no, the tickets of the others are dropped and settle for nothing.
+        tickets.push(draw_one(gateway, &purse, worst).await?);
+    }
+    Ok(tickets)
+}
+
+async fn draw_one(
+    gateway: &Arc<Gateway>,
+    purse: &Arc<Purse>,
+    worst: Amount,
+) -> Result<Ticket, Denied> {
+    let mut failures = 0;
+    loop {
+        // Listens before it looks, so that no wake-up is missed in between.
+        let mut reserved = std::pin::pin!(gateway.reserved.notified());
+        reserved.as_mut().enable();
+        match purse.draw(worst, gateway.now()) {
+            Draw::Drawn(ticket) => return Ok(ticket),
+            Draw::Exhausted => return Err(Denied::for_good(Reason::BudgetExhausted, None)),
+            Draw::Wait => reserved.await,
+            Draw::Reserve(budget, amount) => {
+                reserve(gateway, purse, budget, amount);
+                reserved.await;
+                failures += 1;
+                if failures > 8 {
+                    return Err(Denied::for_good(Reason::LedgerUnavailable, None));
+                }
+            }
+        }
+    }
+}
+
+/// Reserves a slice in a task of its own, so that a client that leaves meanwhile stops nothing.
+fn reserve(gateway: &Arc<Gateway>, purse: &Arc<Purse>, budget: Budget, reserved: Amount) {
+    let slice = Slice {
+        id: Id::new(gateway.now(), gateway.random_bytes()),
+        budget,
+        reserved,
+    };
+    let (gateway, purse) = (Arc::clone(gateway), Arc::clone(purse));
+    gateway
+        .purses
+        .lock()
+        .insert(purse.owner(), Arc::clone(&purse));
+    tokio::spawn(async move {
+        let bound = match gateway.facts.reserve(&slice) {
+            Ok(pending) => pending.await.map(drop),
+            Err(error) => Err(error),
+        };
+        match bound {
+            Ok(()) => purse.opened(&slice, gateway.now()),
+            Err(error) => {
+                tracing::error!(%error, "a slice of a budget could not be reserved");
+                purse.reserve_failed();
+            }
+        }
+        gateway.reserved.notify_waiters();
+    });
+}
+
+/// Settles slices that are done with; with `all`, every one that no request holds a part of.
+pub(crate) fn sweep(gateway: &Gateway, all: bool) {
+    let now = gateway.now();
+    let mut closed: SmallVec<[Closed; 8]> = SmallVec::new();
+    gateway.purses.lock().retain(|_, purse| {
+        closed.extend(purse.sweep(now, all));
+        !purse.is_idle()
+    });
+    for slice in closed {
+        let settled = gateway
+            .facts
+            .settle(slice.slice, slice.spent, slice.overrun);
+        if let Err(error) = settled {
+            // The next start settles it by the exchanges that drew on it.
+            tracing::error!(%error, slice = %slice.slice, "a slice could not be settled");
+        }
+    }
+}

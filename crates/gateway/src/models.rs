@@ -1,0 +1,65 @@
+//! The models that can be asked: by name, who answers, for what price and up to which size.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use record::{Prices, Time};
+use upstream::Upstream;
+
+/// One model as clients name it.
+#[derive(Clone)]
+pub struct Route {
+    /// The name that clients use.
+    pub model: Arc<str>,
+    /// Who answers.
+    pub upstream: Arc<dyn Upstream>,
+    /// The upstream's own name for it, where that is another.
+    pub upstream_model: Option<String>,
+    /// What its tokens cost.
+    pub prices: Prices,
+    /// The size of its context in tokens, where known.
+    pub context_tokens: Option<u64>,
+    /// A cap on the tokens of one answer.
+    pub max_output_tokens: Option<u64>,
+}
+
+impl Route {
+    /// The model as lists of models show it. Nobody knows when a model was made: `since` is
+    /// when this server began to serve it.
+    pub(crate) fn described(&self, since: Time) -> wire::openai::Model<'_> {
+        wire::openai::Model {
+            id: &self.model,
+            created: since,
+            owned_by: self.upstream.name(),
+            max_model_len: self.context_tokens,
+        }
+    }
+}
+
+/// Every model, by name.
+#[derive(Clone, Default)]
+pub struct Models {
+    routes: BTreeMap<Arc<str>, Arc<Route>>,
+}
+
+impl Models {
+    /// These models. Of two with one name the later stands.
+    pub fn new(routes: Vec<Route>) -> Self {
+        let named = routes
+            .into_iter()
+            .map(|route| (Arc::clone(&route.model), Arc::new(route)));
+        Self {
+            routes: named.collect(),
+        }
+    }
+
+    /// The model of this name.
+    pub fn get(&self, model: &str) -> Option<&Arc<Route>> {
+        self.routes.get(model)
+    }
+
+    /// Every model, by name.
+    pub fn routes(&self) -> impl Iterator<Item = &Arc<Route>> {
+        self.routes.values()
+    }
+}

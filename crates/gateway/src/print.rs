@@ -1,0 +1,138 @@
+//! A print of the client's HTTP library: the order and the case of its header names.
+//!
+//! The HTTP library below lower-cases names, so the first head of each connection is looked at
+//! as it comes. Nothing of any value is kept, only a hash of the names.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// A head that is longer than this is hashed up to here.
+const MOST: usize = 16 << 10;
+
+/// A connection whose first request head is hashed while it is read.
+pub(crate) struct Printed<T> {
+    inner: T,
+    head: Option<Vec<u8>>,
+    print: Arc<AtomicU64>,
+}
+
+impl<T> Printed<T> {
+    /// Wraps a connection; the print is 0 until the first head is whole.
+    pub(crate) fn new(inner: T) -> (Self, Arc<AtomicU64>) {
+        let print = Arc::new(AtomicU64::new(0));
+        (
+            Self {
+                inner,
+                head: Some(Vec::new()),
+                print: Arc::clone(&print),
+            },
+            print,
+        )
+    }
+
+    fn look(&mut self, bytes: &[u8]) {
+        let Some(head) = &mut self.head else { return };
+        let room = MOST - head.len();
+        head.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        if memchr::memmem::find(head, b"\r\n\r\n").is_some() || head.len() >= MOST {
+            self.print.store(hash(head), Ordering::Relaxed);
+            self.head = None;
+        }
+    }
+}
+
+/// The hash of the header names of a head, in their order and case; never 0.
+fn hash(head: &[u8]) -> u64 {
+    let mut hasher = blake3::Hasher::new();
+    for line in head.split(|byte| *byte == b'\n').skip(1) {
+        match memchr::memchr(b':', line) {
+            Some(end) => hasher.update(&line[..end]).update(b"\n"),
+            None => break,
+        };
+    }
+    let digest = hasher.finalize();
+    let mut first = [0; 8];
+    first.copy_from_slice(&digest.as_bytes()[..8]);
+    u64::from_le_bytes(first).max(1)
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Printed<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
+        if self.head.is_some() {
+            let this = &mut *self;
+            this.look(&buf.filled()[before..]);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Printed<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[std::io::IoSlice<'_>],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncReadExt;
+
+    async fn print_of(parts: &[&[u8]]) -> u64 {
+        let mut builder = Vec::new();
+        for part in parts {
+            builder.extend_from_slice(part);
+        }
+        let (mut printed, print) = Printed::new(&builder[..]);
+        let mut all = Vec::new();
+        printed.read_to_end(&mut all).await.unwrap();
+        assert_eq!(all, builder);
+        print.load(Ordering::Relaxed)
+    }
+
+    #[tokio::test]
+    async fn names_count_and_values_do_not() {
+        let one = print_of(&[b"POST / HTTP/1.1\r\nHost: a\r\nAccept: b\r\n\r\nbody"]).await;
+        let other = print_of(&[b"GET /x HTTP/1.1\r\nHost: c\r\nAccept: dd\r\n\r\n"]).await;
+        let cased = print_of(&[b"POST / HTTP/1.1\r\nhost: a\r\nAccept: b\r\n\r\n"]).await;
+        let swapped = print_of(&[b"POST / HTTP/1.1\r\nAccept: b\r\nHost: a\r\n\r\n"]).await;
+        assert_ne!(one, 0);
+        assert_eq!(one, other);
+        assert_ne!(one, cased);
+        assert_ne!(one, swapped);
+        assert_eq!(print_of(&[b"POST / HTTP/1.1\r\nHost: a\r\n"]).await, 0);
+    }
+}

@@ -1,0 +1,46 @@
+//! What has to be looked at from time to time: ended credentials, stalled clients, slices that
+//! are done with, snapshots of the folds.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::budget;
+use crate::door::Gateway;
+
+const EVERY: Duration = Duration::from_millis(200);
+/// A snapshot is due after so many entries.
+const SNAPSHOT_ENTRIES: u64 = 200_000;
+
+/// Runs until the gateway is gone.
+pub(crate) async fn run(gateway: std::sync::Weak<Gateway>) {
+    let mut ticks = tokio::time::interval(EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut round = 0u64;
+    loop {
+        ticks.tick().await;
+        let Some(gateway) = gateway.upgrade() else {
+            return;
+        };
+        let stall = u64::try_from(gateway.options.stall_timeout.as_micros()).unwrap_or(u64::MAX);
+        gateway.live.sweep(gateway.now(), stall);
+        gateway.look_at_ledger();
+        round += 1;
+        if round.is_multiple_of(5) {
+            budget::sweep(&gateway, false);
+            gateway.running.forget(gateway.now());
+            snapshot(&gateway);
+        }
+    }
+}
+
+fn snapshot(gateway: &Arc<Gateway>) {
+    let facts = gateway.facts.clone();
+    if facts.entries_since_snapshot() < SNAPSHOT_ENTRIES {
+        return;
+    }
+    tokio::task::spawn_blocking(move || {
+        if let Err(error) = facts.snapshot(SNAPSHOT_ENTRIES) {
+            tracing::error!(%error, "a snapshot could not be written; the next start takes longer");
+        }
+    });
+}
