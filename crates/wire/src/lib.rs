@@ -7,6 +7,7 @@
 //! accounts. Bytes of strangers never make it panic.
 
 pub mod error;
+mod fields;
 mod json;
 pub mod openai;
 pub mod policy;

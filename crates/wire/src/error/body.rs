@@ -1,67 +1,115 @@
 //! Error bodies and error events, in the shapes for which the official SDKs raise `APIError`.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::{ApiError, Dialect};
+use crate::json;
 use crate::sse::StreamKind;
+
+/// OpenAI's error object.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Object<'a> {
+    message: &'a str,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    param: Option<&'a str>,
+    code: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct OpenAi<'a> {
+    error: Object<'a>,
+}
+
+#[derive(Serialize)]
+struct Anthropic<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    error: AnthropicObject<'a>,
+    request_id: &'a str,
+}
+
+#[derive(Serialize)]
+struct AnthropicObject<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    message: Cow<'a, str>,
+}
+
+/// The typed event of the Responses API, and the object for which the SDK raises.
+#[derive(Serialize)]
+struct ResponsesEvent<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    code: Option<&'a str>,
+    message: &'a str,
+    param: Option<&'a str>,
+    sequence_number: u64,
+    error: Object<'a>,
+}
 
 impl ApiError {
     /// The body of a whole answer. `request_id` is in Anthropic's shape; OpenAI's clients find
     /// it in a header.
     pub fn body(&self, dialect: Dialect, request_id: &str) -> Bytes {
-        let value = match dialect {
-            Dialect::OpenAi => json!({ "error": self.object() }),
-            Dialect::Anthropic => self.anthropic(request_id),
-        };
-        value.to_string().into()
+        match dialect {
+            Dialect::OpenAi => json::bytes(&OpenAi {
+                error: self.object(),
+            }),
+            Dialect::Anthropic => json::bytes(&self.anthropic(request_id)),
+        }
     }
 
     /// The last event of a stream that fails. `sequence` is the event's number in a stream of
     /// the Responses API, where every event has one.
     pub fn event(&self, kind: StreamKind, request_id: &str, sequence: u64) -> Bytes {
         match kind {
-            StreamKind::Chat | StreamKind::Completions => {
-                format!("data: {}\n\n", json!({ "error": self.object() }))
-            }
-            // The typed event of the API, and the object for which the SDK raises.
-            StreamKind::Responses => {
-                let data = json!({
-                    "type": "error",
-                    "code": self.code,
-                    "message": self.message,
-                    "param": self.param,
-                    "sequence_number": sequence,
-                    "error": self.object(),
-                });
-                format!("event: error\ndata: {data}\n\n")
-            }
-            StreamKind::Messages => {
-                format!("event: error\ndata: {}\n\n", self.anthropic(request_id))
-            }
+            StreamKind::Chat | StreamKind::Completions => json::event(
+                None,
+                &OpenAi {
+                    error: self.object(),
+                },
+            ),
+            StreamKind::Responses => json::event(
+                Some("error"),
+                &ResponsesEvent {
+                    kind: "error",
+                    code: self.code.as_deref(),
+                    message: &self.message,
+                    param: self.param.as_deref(),
+                    sequence_number: sequence,
+                    error: self.object(),
+                },
+            ),
+            StreamKind::Messages => json::event(Some("error"), &self.anthropic(request_id)),
         }
-        .into()
     }
 
     /// OpenAI's error object.
-    pub(crate) fn object(&self) -> Value {
-        json!({
-            "message": self.message,
-            "type": self.kind,
-            "param": self.param,
-            "code": self.code,
-        })
+    pub(crate) fn object(&self) -> Object<'_> {
+        Object {
+            message: &self.message,
+            kind: &self.kind,
+            param: self.param.as_deref(),
+            code: self.code.as_deref(),
+        }
     }
 
-    fn anthropic(&self, request_id: &str) -> Value {
+    fn anthropic<'a>(&'a self, request_id: &'a str) -> Anthropic<'a> {
         let message = match &self.param {
-            Some(param) => format!("{param}: {}", self.message),
-            None => self.message.to_string(),
+            Some(param) => format!("{param}: {}", self.message).into(),
+            None => Cow::Borrowed(&*self.message),
         };
-        json!({
-            "type": "error",
-            "error": { "type": self.anthropic_kind(), "message": message },
-            "request_id": request_id,
-        })
+        Anthropic {
+            kind: "error",
+            error: AnthropicObject {
+                kind: self.anthropic_kind(),
+                message,
+            },
+            request_id,
+        }
     }
 }

@@ -32,7 +32,8 @@ pub struct Policy {
     pub stream: bool,
     /// Whether the client itself asked for the usage chunk (`stream_options.include_usage`).
     pub include_usage: bool,
-    /// The most tokens of one answer, by whichever field says the most; at least 1.
+    /// The most tokens of one answer, by whichever field says the most; 0 only where a
+    /// completion echoes its prompt.
     pub max_tokens: Option<u64>,
     /// Answers to each prompt (`n`), at least 1.
     pub n: u64,

@@ -126,7 +126,7 @@ fn string(text: &str, value: Value) -> String {
     json::string(text, value).map_or_else(String::new, Into::into)
 }
 
-/// The fields about log-probabilities, which only together say what is asked for.
+/// Fields that only together with others say what is asked for.
 #[derive(Default)]
 struct Log {
     chat: bool,
@@ -134,6 +134,8 @@ struct Log {
     top: u64,
     prompt: Option<u64>,
     included: bool,
+    /// A token limit of 0: only an echoed prompt needs no answer.
+    zero: Option<&'static str>,
 }
 
 struct Reader<'a> {
@@ -165,8 +167,9 @@ impl Reader<'_> {
             | Field::MaxCompletionTokens
             | Field::MaxOutputTokens
             | Field::NPredict => {
-                let most = Some(self.positive(name, value)?);
-                self.policy.max_tokens = self.policy.max_tokens.max(most);
+                let most = self.integer(name, value)?;
+                self.log.zero = self.log.zero.or((most == 0).then_some(name));
+                self.policy.max_tokens = self.policy.max_tokens.max(Some(most));
             }
             Field::N => self.policy.n = self.positive(name, value)?,
             Field::BestOf => self.policy.best_of = Some(self.positive(name, value)?),
@@ -203,6 +206,11 @@ impl Reader<'_> {
         }
         if *self.endpoint == Endpoint::Messages && self.policy.max_tokens.is_none() {
             return Err(missing("max_tokens", "a positive integer"));
+        }
+        if let Some(name) = self.log.zero
+            && !(self.policy.echo && *self.endpoint == Endpoint::Completions)
+        {
+            return Err(wrong_value(name, "an integer of at least 1"));
         }
         let log = &self.log;
         let asked = log.chat || log.included || log.top > 0 || log.completion.is_some();

@@ -197,6 +197,14 @@ fn log_probabilities_of_prompts() {
         (policy.logprobs, policy.prompt_logprobs),
         (Some(0), Some(0))
     );
+    let scored = r#"{"model":"m","prompt":"a","echo":true,"logprobs":1,"max_tokens":0}"#;
+    assert_eq!(
+        read(&Endpoint::Completions, scored)
+            .unwrap()
+            .worst_output(9),
+        0
+    );
+    assert_eq!(refused(&Endpoint::Chat, scored).1, "logprobs");
     let policy = chat(r#"{"model":"m","prompt_logprobs":3}"#);
     assert_eq!((policy.logprobs, policy.prompt_logprobs), (None, Some(3)));
 }

@@ -5,6 +5,10 @@ use std::borrow::Cow;
 
 use smallvec::SmallVec;
 
+mod write;
+
+pub(crate) use self::write::{bytes, event};
+
 /// Objects and arrays inside each other, the outermost counted as 1.
 pub(crate) const MAX_DEPTH: u32 = 64;
 /// Up to here a new key is compared with those before it; larger objects are sorted at their end.
