@@ -1,5 +1,5 @@
 //! The room's one error. Every message says whose fault it is: the file's, the caller's, or the
-//! machine's. Never holds text of a prompt or an answer.
+//! machine's. Only [`Error::Template`] may quote the caller's own messages.
 
 use std::path::PathBuf;
 

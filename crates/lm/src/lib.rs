@@ -14,6 +14,8 @@
 //! Model::{config() -> &Config, context() -> usize, tokenizer() -> &Arc<Tokenizer>,
 //!         template() -> Option<&ChatTemplate>, encode_chat(&Chat) -> Result<Vec<u32>>}
 //! Model::cache() -> Cache                       one a sequence; grows by blocks, freed on drop
+//! Model::cache_memory(tokens: usize) -> usize   bytes of a cache of so many tokens
+//! Cache::{len(), is_empty(), room(), memory(), truncate(usize)}, Clone
 //! Model::forward(&mut [Step]) -> Result<Vec<Output>>            one output a step, same order
 //!     Step   { cache: &mut Cache, tokens: &[u32], want: Want }  tokens are appended to the cache
 //!     Want   { logits: bool, score: &[u32], top: usize }
@@ -21,7 +23,8 @@
 //!     Output { logits: Option<Vec<f32>>, scores: Vec<Scored> }
 //! Scored { token: u32, logprob: f32, rank: u32, top: Vec<TokenLogprob { token, logprob }> }
 //!
-//! Tokenizer::{encode(&str, Specials::{Text, Parse}) -> Vec<u32>, bytes(id) -> &[u8],
+//! Tokenizer::{encode(&str, Specials::{Text, Parse}) -> Vec<u32>, decode(&[u32]) -> String,
+//!             bytes(id) -> &[u8], check(&[u32]) -> Result<()>, special(&str) -> Option<u32>,
 //!             token_text(id) -> String, is_control(id) -> bool, is_end(id) -> bool,
 //!             vocabulary() -> usize, begin() -> Option<u32>}
 //! Detokenizer::{new(), push(&mut self, &[u8]) -> String, finish(&mut self) -> String}

@@ -1,6 +1,7 @@
 //! Typed reads of metadata keys. Wrong types are the file's fault and name the key.
 
-use super::header::{Header, Value};
+use super::header::Header;
+use super::value::Value;
 use crate::{Error, Result};
 
 fn wrong(key: &str) -> Error {

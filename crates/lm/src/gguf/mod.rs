@@ -7,10 +7,12 @@ mod metadata;
 mod quant;
 mod read;
 mod source;
+mod value;
 
-pub use header::{Header, TensorInfo, Value};
+pub use header::{Header, TensorInfo};
 pub use quant::{TensorType, dequantize};
 pub(crate) use source::Source;
+pub use value::Value;
 
 #[cfg(test)]
 mod tests;

@@ -57,7 +57,12 @@ impl Cache {
     /// Bytes held now.
     #[must_use]
     pub fn memory(&self) -> usize {
-        self.blocks.len() * self.block_size() * size_of::<f32>()
+        self.memory_of(self.blocks.len() * BLOCK)
+    }
+
+    /// Bytes that so many tokens take.
+    pub(super) fn memory_of(&self, tokens: usize) -> usize {
+        tokens.div_ceil(BLOCK) * self.block_size() * size_of::<f32>()
     }
 
     /// Drops all tokens after the first `length`, and the blocks that held them.

@@ -57,7 +57,7 @@ impl<'a> Want<'a> {
 pub struct Step<'a> {
     /// The sequence; the tokens are appended to it.
     pub cache: &'a mut Cache,
-    /// At least one token. Memory grows with the sum over all steps, about 40 bytes times the
+    /// At least one token. Memory grows with the sum over all steps, about 80 bytes times the
     /// model's width a token: feed long prompts in chunks.
     pub tokens: &'a [u32],
     /// What to return.

@@ -38,13 +38,13 @@ impl Model {
         loader.check_shapes(&config, own_head)?;
         memory::check(&config, own_head, options)?;
         let tokenizer = Arc::new(Tokenizer::from_header(&header)?);
-        let template = header.string_or_none("tokenizer.chat_template")?;
+        let template = header
+            .string_or_none("tokenizer.chat_template")?
+            .filter(|t| !t.is_empty());
         let template = template
             .map(|text| ChatTemplate::new(text, &header))
             .transpose()?;
-        let threads = rayon::ThreadPoolBuilder::new().num_threads(options.threads);
-        let pool = threads.thread_name(|i| format!("lm-{i}")).build();
-        let pool = pool.map_err(|e| Error::Threads(e.to_string()))?;
+        let pool = pool(options.threads)?;
         let table = [("token_embd.weight".to_owned(), config.vocabulary)];
         let embedding = loader.linear(config.width, &table)?;
         let table = [("output.weight".to_owned(), config.vocabulary)];
@@ -71,6 +71,17 @@ impl Model {
             config,
         })
     }
+}
+
+/// The model's own threads. The number is always given: rayon would ask the environment for it.
+fn pool(threads: usize) -> Result<rayon::ThreadPool> {
+    let threads = match threads {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        n => n,
+    };
+    let builder = rayon::ThreadPoolBuilder::new().num_threads(threads);
+    let pool = builder.thread_name(|i| format!("lm-{i}")).build();
+    pool.map_err(|e| Error::Threads(e.to_string()))
 }
 
 /// A tensor that a model of some shape has: its name, rows, and columns (0 for a vector).

@@ -99,6 +99,12 @@ impl Model {
         Cache::new(self.config.layers, self.config.heads.into(), self.context)
     }
 
+    /// Bytes that a [`Cache`] of so many tokens holds, for a scheduler that bounds them.
+    #[must_use]
+    pub fn cache_memory(&self, tokens: usize) -> usize {
+        self.cache().memory_of(tokens)
+    }
+
     /// Token ids of a conversation by the file's chat template. Control tokens come from the
     /// template alone: their spelling inside a message stays text.
     ///

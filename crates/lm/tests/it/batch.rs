@@ -119,6 +119,7 @@ fn a_cache_can_be_cut_back_and_copied() {
     assert!(cache.is_empty() && cache.memory() == 0);
     feed(&model, &mut cache, &tokens);
     let full = cache.memory();
+    assert_eq!(full, model.cache_memory(150));
     let mut copy = cache.clone();
     cache.truncate(70);
     assert_eq!((cache.len(), cache.room()), (70, CONTEXT - 70));

@@ -1,11 +1,15 @@
 //! Hostile files: mutated, cut and contradictory ones give an error or a model, never a panic, a
 //! hang, or memory out of proportion.
 
+use crate::allocation::peak;
 use crate::reference::cases;
 use lm::gguf::{Header, Value};
 use lm::testing::{GgufWriter, tiny_gguf};
 use lm::{Chat, Error, Family, Limits, Model, Options, Sampling, Specials};
 use std::ops::ControlFlow;
+
+/// Most that a file of some 100 kB may make the loading thread hold at any time.
+const MOST_MEMORY: usize = 24 << 20;
 
 /// A small generator, so that a failing case can be named by its number.
 struct Random(u64);
@@ -61,14 +65,14 @@ fn mutated_files_never_panic() {
         let mut random = Random(case);
         let mut bytes = originals[case as usize % 2].clone();
         mutate(&mut bytes, &mut random, 12_000);
-        match Model::from_bytes(&bytes, &options) {
-            Ok(model) => {
-                loaded += 1;
-                use_a_little(&model);
-            }
+        let (result, bytes) =
+            peak(|| Model::from_bytes(&bytes, &options).map(|model| use_a_little(&model)));
+        match result {
+            Ok(()) => loaded += 1,
             Err(Error::Threads(e)) => panic!("case {case}: {e}"),
             Err(_) => refused += 1,
         }
+        assert!(bytes < MOST_MEMORY, "case {case} took {bytes} bytes");
     }
     assert!(
         loaded > 0 && refused > 0,

@@ -1,6 +1,7 @@
 //! `lm` from outside: against references made by other programs, on a real model and on tiny ones.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failing test panics")]
 
+mod allocation;
 mod batch;
 mod generate;
 mod hostile;
