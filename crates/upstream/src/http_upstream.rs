@@ -150,9 +150,7 @@ impl HttpUpstream {
                 Err(Failure::Final(error)) => return busy.ok_or(error),
                 Err(Failure::NotAsked(error)) => last = Some(error),
                 Err(Failure::Stale(error)) => {
-                    if was_stale {
-                        return busy.ok_or(error);
-                    }
+                    // From now on only fresh connections, on which this happens no more.
                     was_stale = true;
                     if !self.servers.has_spare(tried) {
                         tried.forget();

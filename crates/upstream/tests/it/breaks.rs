@@ -203,6 +203,25 @@ async fn an_answer_is_bounded_whether_it_says_its_length_or_not() {
 }
 
 #[tokio::test]
+async fn an_answer_that_says_it_is_too_large_is_not_waited_for() {
+    let peer = serve(|mut conn| async move {
+        conn.read().await;
+        conn.write("HTTP/1.1 200 OK\r\ncontent-length: 2001\r\n\r\n")
+            .await;
+        conn.closed().await;
+    })
+    .await;
+    let mut settings = settings(vec![peer.base()]);
+    settings.max_answer_bytes = 2000;
+    let error = HttpUpstream::new(&settings)
+        .unwrap()
+        .ask(chat())
+        .await
+        .err();
+    assert!(matches!(error, Some(Error::TooLarge { .. })), "{error:?}");
+}
+
+#[tokio::test]
 async fn a_compressed_answer_and_a_redirect_are_refused() {
     for script in [
         json("200 OK", "content-encoding: gzip\r\n", "{}"),

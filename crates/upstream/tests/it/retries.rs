@@ -35,10 +35,36 @@ async fn a_stale_connection_is_replaced_by_a_fresh_one() {
 }
 
 #[tokio::test]
+async fn after_a_stale_connection_no_other_idle_one_is_trusted() {
+    let both = std::sync::Arc::new(tokio::sync::Barrier::new(2));
+    let peer = serve(move |mut conn| {
+        let both = std::sync::Arc::clone(&both);
+        async move {
+            if conn.read().await.is_some() {
+                if conn.nth < 2 {
+                    both.wait().await;
+                }
+                conn.write(&json("200 OK", "", "{}")).await;
+                conn.read().await;
+            }
+        }
+    })
+    .await;
+    let upstream = upstream(vec![peer.base()]);
+    let (a, b) = tokio::join!(upstream.ask(chat()), upstream.ask(chat()));
+    assert!(a.is_ok() && b.is_ok());
+    upstream.ask(chat()).await.unwrap();
+    // Two at first; then one on a stale connection and one on a fresh one.
+    assert_eq!((peer.asked(), peer.connections()), (4, 3));
+}
+
+#[tokio::test]
 async fn a_connection_closed_while_idle_is_not_even_tried() {
     let peer = serve(|mut conn| async move {
         if conn.read().await.is_some() {
             conn.write(&json("200 OK", "", "{}")).await;
+            // Long enough for the connection to be put among the idle ones.
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     })
     .await;
@@ -48,7 +74,7 @@ async fn a_connection_closed_while_idle_is_not_even_tried() {
     for _ in 0..3 {
         upstream.ask(chat()).await.unwrap();
         // Let the close arrive.
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
     assert_eq!((peer.asked(), peer.connections()), (3, 3));
 }
