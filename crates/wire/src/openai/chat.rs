@@ -40,6 +40,8 @@ struct Whole<'a> {
     object: &'static str,
     created: u64,
     model: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    system_fingerprint: Option<&'a str>,
     choices: Vec<WholeChoice<'a>>,
     usage: UsageObject,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -79,6 +81,7 @@ impl ChatAnswer<'_> {
             object: "chat.completion",
             created: self.head.created.seconds(),
             model: self.head.model,
+            system_fingerprint: self.head.system_fingerprint,
             choices: choices.collect(),
             usage: self.usage.into(),
             prompt_logprobs: self.prompt_logprobs.map(PromptLogprobs),
@@ -100,6 +103,8 @@ struct Chunk<'a> {
     object: &'static str,
     created: u64,
     model: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    system_fingerprint: Option<&'a str>,
     choices: &'a [ChunkChoice<'a>],
     #[serde(skip_serializing_if = "Option::is_none")]
     usage: Option<UsageObject>,
@@ -130,6 +135,7 @@ impl ChatStream<'_> {
             object: "chat.completion.chunk",
             created: self.head.created.seconds(),
             model: self.head.model,
+            system_fingerprint: self.head.system_fingerprint,
             choices: &[],
             usage: None,
             prompt_logprobs: None,

@@ -41,6 +41,8 @@ struct Whole<'a> {
     object: &'static str,
     created: u64,
     model: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    system_fingerprint: Option<&'a str>,
     choices: &'a [Choice<'a>],
     #[serde(skip_serializing_if = "Option::is_none")]
     usage: Option<UsageObject>,
@@ -62,6 +64,7 @@ fn whole<'a>(head: Head<'a>, choices: &'a [Choice<'a>], usage: Option<&Usage>) -
         object: "text_completion",
         created: head.created.seconds(),
         model: head.model,
+        system_fingerprint: head.system_fingerprint,
         choices,
         usage: usage.map(Into::into),
     }

@@ -31,6 +31,8 @@ pub struct Head<'a> {
     pub created: record::Time,
     /// The model's name as the client asked for it.
     pub model: &'a str,
+    /// What changes with the model and the engine, so that a seed can be trusted.
+    pub system_fingerprint: Option<&'a str>,
 }
 
 /// Why an answer ended.

@@ -8,6 +8,7 @@ const HEAD: Head<'_> = Head {
     id: "chatcmpl-1",
     created: Time::from_micros(1_764_000_000_000_000),
     model: "m",
+    system_fingerprint: Some("fp_1"),
 };
 const USAGE: Usage = Usage {
     input: 3,
