@@ -1,1 +1,30 @@
-//! The room `local`.
+//! A language model in process as one more upstream: template, tokens, a queue with a bound, and
+//! answers as bytes or server-sent events. It has its own threads, at the lowest priority, and
+//! never takes the gateway's; it knows no accounts, opens no socket and reads no environment.
+//!
+//! One thread (the desk) reads requests: bytes to tokens, and every mistake of a client. One
+//! thread (the scheduler) owns the sequences and runs the model, all requests in one forward pass
+//! after another. What it writes travels on a bounded line to the task that asked, which tells it
+//! in the API's format: a slow client's sequences rest, and one who leaves ends them.
+
+mod chat;
+mod choice;
+mod completion;
+mod desk;
+mod error;
+mod job;
+mod local_upstream;
+mod options;
+mod pace;
+mod priority;
+mod reader;
+mod reply;
+mod scheduler;
+mod sequence;
+mod shared;
+mod teller;
+mod tokens;
+
+pub use error::Error;
+pub use local_upstream::LocalUpstream;
+pub use options::{Clock, Options, Random, Source};

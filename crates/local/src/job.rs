@@ -1,0 +1,169 @@
+//! One request as the scheduler sees it, and the two ends of the bounded line on which its
+//! events travel. Nothing here knows a format or a clock.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use lm::{Piece, Scored, Writer};
+use record::Time;
+use tokio::sync::mpsc;
+
+use crate::shared::{Place, Shared};
+
+/// Events that may wait for a client beside one for each answer and prompt.
+const SPARE: usize = 32;
+
+/// What happens to a request.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// A prompt was read and scored: tokens `1..` of it.
+    Scored {
+        /// Which prompt.
+        prompt: usize,
+        /// One shorter than the prompt.
+        scores: Vec<Scored>,
+    },
+    /// An answer has one more token.
+    Piece {
+        /// Which answer, counted over all prompts.
+        answer: usize,
+        /// The token.
+        piece: Piece,
+    },
+}
+
+/// A prompt, and the answers that are to be written to it.
+pub(crate) struct Prompt {
+    /// Its place in the request.
+    pub(crate) index: usize,
+    /// Its tokens, at least one, all in the vocabulary; they and any answer fit the context.
+    pub(crate) tokens: Vec<u32>,
+    /// Whether the prompt itself is to be scored, and with how many alternatives.
+    pub(crate) score: Option<usize>,
+    /// The answers by their number in the request. There are none where only scores are wanted.
+    pub(crate) answers: Vec<(usize, Writer)>,
+}
+
+/// A request on its way to the scheduler.
+pub(crate) struct Job {
+    pub(crate) line: Line,
+    pub(crate) prompts: Vec<Prompt>,
+}
+
+/// The scheduler's end: where the events of one request go.
+pub(crate) struct Line {
+    /// When the request was handed in.
+    pub(crate) since: Time,
+    events: mpsc::Sender<Event>,
+    valve: Arc<Valve>,
+    /// Events that may come of one step.
+    widest: usize,
+    /// An event was lost, so the rest is worth nothing.
+    torn: AtomicBool,
+    /// Given back with the line, when nothing of the request is left in the scheduler.
+    _place: Place,
+}
+
+/// Set while the scheduler lets a request rest because its client is slow.
+#[derive(Default)]
+struct Valve {
+    rests: AtomicBool,
+}
+
+/// The client's end. Dropping it removes the request before the scheduler's next step.
+pub(crate) struct Events {
+    receiver: mpsc::Receiver<Event>,
+    valve: Arc<Valve>,
+    shared: Arc<Shared>,
+}
+
+/// A line for a request with so many prompts and answers together.
+pub(crate) fn line(
+    parts: usize,
+    since: Time,
+    place: Place,
+    shared: &Arc<Shared>,
+) -> (Line, Events) {
+    let (sender, receiver) = mpsc::channel(parts + SPARE);
+    let valve = Arc::new(Valve::default());
+    let shared = Arc::clone(shared);
+    let line = Line {
+        since,
+        events: sender,
+        valve: Arc::clone(&valve),
+        widest: parts,
+        torn: AtomicBool::new(false),
+        _place: place,
+    };
+    (
+        line,
+        Events {
+            receiver,
+            valve,
+            shared,
+        },
+    )
+}
+
+impl Line {
+    /// Whether nobody waits for more: the client has left, or can't be served.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.events.is_closed() || self.torn.load(Ordering::Relaxed)
+    }
+
+    /// Gives the request up; its client learns that the answer broke off.
+    pub(crate) fn tear(&self) {
+        self.torn.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the events of one more step have room; if not, the client's next reading wakes the
+    /// scheduler.
+    pub(crate) fn has_room(&self) -> bool {
+        if self.events.capacity() >= self.widest {
+            return true;
+        }
+        self.valve.rests.store(true, Ordering::SeqCst);
+        // The client may have read between the look and the note.
+        self.events.capacity() >= self.widest
+    }
+
+    /// Sends an event for which [`Self::has_room`] found room.
+    pub(crate) fn send(&self, event: Event) {
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.events.try_send(event) {
+            // The answer would have a hole: better none than a wrong one.
+            tracing::error!("a line is full although there was room; its request is given up");
+            self.tear();
+        }
+    }
+}
+
+impl Events {
+    /// The next event; `None` when the scheduler has let go of the request.
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        let event = std::task::ready!(self.receiver.poll_recv(cx));
+        if self.valve.rests.swap(false, Ordering::SeqCst) {
+            self.shared.wake();
+        }
+        Poll::Ready(event)
+    }
+
+    /// Why the scheduler let go before the answer was complete.
+    pub(crate) fn why(&self) -> String {
+        self.shared
+            .broken()
+            .unwrap_or_else(|| "it gave the request up".to_owned())
+    }
+
+    /// As [`Self::poll_next`].
+    pub(crate) async fn next(&mut self) -> Option<Event> {
+        std::future::poll_fn(|cx| self.poll_next(cx)).await
+    }
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        self.receiver.close();
+        self.shared.wake();
+    }
+}

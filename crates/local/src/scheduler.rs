@@ -1,0 +1,186 @@
+//! The model's one thread: takes requests in, and runs all that is under way in one forward pass
+//! after another (continuous batching; Yu et al., "Orca", OSDI 2022). Prompts are read in chunks
+//! beside the answers that are being written, so that a long prompt does not stop them. It knows
+//! tokens alone: no formats, no clients but for the lines that their events go to.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lm::{Cache, Model, Step};
+
+use crate::job::{Job, Line, Prompt};
+use crate::options::Clock;
+use crate::sequence::{Fork, Outcome, Sequence};
+use crate::shared::Shared;
+
+/// All that is under way.
+pub(crate) struct Scheduler {
+    model: Arc<Model>,
+    shared: Arc<Shared>,
+    clock: Clock,
+    slots: usize,
+    /// Prompts without a slot, oldest first.
+    waiting: VecDeque<(Arc<Line>, Prompt)>,
+    /// Prompts that were read, with answers that have not begun.
+    forks: VecDeque<Fork>,
+    running: Vec<Sequence>,
+}
+
+impl Scheduler {
+    /// With so many slots, at least one.
+    pub(crate) fn new(model: Arc<Model>, shared: Arc<Shared>, clock: Clock, slots: usize) -> Self {
+        Self {
+            model,
+            shared,
+            clock,
+            slots,
+            waiting: VecDeque::new(),
+            forks: VecDeque::new(),
+            running: Vec::new(),
+        }
+    }
+
+    /// Works until it is stopped.
+    pub(crate) fn run(&mut self) {
+        let mut idle = true;
+        while let Some(jobs) = self.shared.take(idle) {
+            for Job { line, prompts } in jobs {
+                let line = Arc::new(line);
+                self.waiting
+                    .extend(prompts.into_iter().map(|p| (Arc::clone(&line), p)));
+            }
+            self.forget_the_gone();
+            self.begin_answers();
+            self.admit();
+            idle = !self.step();
+        }
+    }
+
+    /// Removes what nobody waits for any more.
+    fn forget_the_gone(&mut self) {
+        self.waiting.retain(|(line, _)| !line.is_gone());
+        self.forks.retain(|fork| !fork.line.is_gone());
+        self.running.retain(|sequence| !sequence.line.is_gone());
+    }
+
+    /// Gives free slots to answers whose prompt is read.
+    fn begin_answers(&mut self) {
+        let mut resting = VecDeque::new();
+        while self.running.len() < self.slots
+            && let Some(mut fork) = self.forks.pop_front()
+        {
+            if !fork.line.has_room() {
+                resting.push_back(fork);
+                continue;
+            }
+            self.running.extend(fork.begin());
+            if fork.is_spent() {
+                self.ended(&fork.line);
+            } else {
+                self.forks.push_front(fork);
+            }
+        }
+        resting.append(&mut self.forks);
+        self.forks = resting;
+    }
+
+    /// Gives free slots to waiting prompts: first to requests that have the fewest.
+    fn admit(&mut self) {
+        while self.running.len() + self.forks.len() < self.slots {
+            let slots_of = |line: &Arc<Line>| {
+                self.running
+                    .iter()
+                    .filter(|sequence| Arc::ptr_eq(&sequence.line, line))
+                    .count()
+            };
+            let slots = self
+                .waiting
+                .iter()
+                .map(|(line, _)| slots_of(line))
+                .enumerate();
+            // The first of the least.
+            let Some((at, _)) = slots.min_by_key(|&(_, slots)| slots) else {
+                return;
+            };
+            let Some((line, prompt)) = self.waiting.remove(at) else {
+                return;
+            };
+            self.running
+                .push(Sequence::read(line, prompt, self.cache()));
+        }
+    }
+
+    fn cache(&self) -> Cache {
+        self.model.cache()
+    }
+
+    /// Shares one step out: first a row to each answer, then what is left to prompts, oldest
+    /// first. Returns the number of rows.
+    fn share_out(&mut self) -> usize {
+        let mut writing = 0;
+        for sequence in self.running.iter_mut().filter(|s| s.is_writing()) {
+            sequence.share = usize::from(sequence.line.has_room());
+            writing += sequence.share;
+        }
+        let rows = self.shared.pace.lock().rows(writing > 0);
+        let mut left = rows.saturating_sub(writing).max(1);
+        let mut reading = 0;
+        for sequence in self.running.iter_mut().filter(|s| !s.is_writing()) {
+            let rests = left == 0 || !sequence.line.has_room();
+            sequence.share = if rests { 0 } else { sequence.ready().min(left) };
+            left -= sequence.share;
+            reading += sequence.share;
+        }
+        writing + reading
+    }
+
+    /// One forward pass; false where there was nothing to do.
+    fn step(&mut self) -> bool {
+        let rows = self.share_out();
+        if rows == 0 {
+            return false;
+        }
+        let started = (self.clock)();
+        let at_work = self.running.iter_mut().filter(|s| s.share > 0);
+        let mut steps: Vec<Step<'_>> = at_work.map(Sequence::step).collect();
+        let outputs = self.model.forward(&mut steps);
+        drop(steps);
+        let took = Duration::from_micros((self.clock)().micros_since(started));
+        self.shared.pace.lock().stepped(rows, took);
+        match outputs {
+            Ok(outputs) => self.hand_out(outputs),
+            Err(error) => {
+                // Prompts are checked before they come here, so this is a mistake of ours; which
+                // sequence it was is not known, so none of the step goes on.
+                tracing::error!(%error, "the model refused a step");
+                let at_work = self.running.iter().filter(|s| s.share > 0);
+                at_work.for_each(|sequence| sequence.line.tear());
+            }
+        }
+        true
+    }
+
+    fn hand_out(&mut self, outputs: Vec<lm::Output>) {
+        let mut outputs = outputs.into_iter();
+        for sequence in std::mem::take(&mut self.running) {
+            if sequence.share == 0 {
+                self.running.push(sequence);
+                continue;
+            }
+            match sequence.take(outputs.next().unwrap_or_default()) {
+                Outcome::More(sequence) => self.running.push(sequence),
+                Outcome::Read(fork) => self.forks.push_back(fork),
+                Outcome::Done(line) => self.ended(&line),
+            }
+        }
+    }
+
+    /// Notes the end of a request, where nothing but this line is left of it.
+    fn ended(&self, line: &Arc<Line>) {
+        if Arc::strong_count(line) == 1 {
+            let took = Duration::from_micros((self.clock)().micros_since(line.since));
+            self.shared.pace.lock().finished(took);
+        }
+    }
+}

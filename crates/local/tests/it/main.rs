@@ -1,0 +1,10 @@
+//! The model in process as its callers meet it: bytes in, bytes or events out. Tiny random models
+//! but for `real_model`, which has the small default one.
+
+mod answers;
+mod chats;
+mod completions;
+mod crowd;
+mod house;
+mod mistakes;
+mod real_model;
