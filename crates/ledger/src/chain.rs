@@ -8,6 +8,7 @@ mod link;
 mod marker;
 
 pub use head::{HEAD_BYTES, Head};
+pub(crate) use header::hash_bytes as hash_header;
 pub use header::{HEADER_BYTES, Header, SALT_BYTES, commitment};
 pub use link::{Link, LinkError};
 pub use marker::{EraseMarker, Marker, PruneMarker, SeqRange};

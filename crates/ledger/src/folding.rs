@@ -93,6 +93,11 @@ impl FoldLine {
         state.stop
     }
 
+    /// Whether the thread folds nothing more.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.state.lock().stopped
+    }
+
     fn ended(&self) {
         self.state.lock().stopped = true;
         self.done.notify_all();

@@ -97,6 +97,7 @@ fn bad_line(path: &Path, at: u64) -> Error {
 /// Reads the heads file line by line, beside a server too.
 pub(crate) struct HeadLines {
     file: Option<Arc<dyn DiskFile>>,
+    missing: bool,
     at: u64,
     buffer: Vec<u8>,
 }
@@ -119,14 +120,15 @@ impl HeadLines {
             Err(error) => return Err(Error::io(format!("opening {path:?}"))(error)),
         };
         Ok(Self {
+            missing: file.is_none(),
             file,
             at: 0,
             buffer: Vec::new(),
         })
     }
 
-    pub(crate) fn is_missing(&self) -> bool {
-        self.file.is_none()
+    pub(crate) fn was_missing(&self) -> bool {
+        self.missing
     }
 
     pub(crate) fn next(&mut self) -> Result<Option<HeadLine>> {

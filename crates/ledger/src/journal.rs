@@ -15,5 +15,5 @@ pub(crate) use append::{Batch, Journal, JournalOptions};
 pub(crate) use cursor::{Cursor, Next};
 pub(crate) use frame::{Parsed, parse};
 pub(crate) use recover::Known;
-pub(crate) use segment::{SegmentReader, Start, Step};
+pub(crate) use segment::{SegmentReader, Start, Step, list as list_segments};
 pub(crate) use sync::{SyncLine, run_sync};

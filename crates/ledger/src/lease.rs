@@ -5,6 +5,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 
@@ -28,10 +30,18 @@ impl Lease {
             .mode(0o600)
             .open(&path);
         let mut file = opened.map_err(Error::io(format!("opening {path:?}")))?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => return Err(Error::Held { path }),
-            Err(error) => return Err(Error::io(format!("locking {path:?}"))(error.into())),
+        let mut tries = 0;
+        loop {
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => break,
+                // A reader that asks whether a server runs holds it for a moment.
+                Err(rustix::io::Errno::WOULDBLOCK) if tries < 5 => {
+                    tries += 1;
+                    thread::sleep(Duration::from_millis(10));
+                }
+                Err(rustix::io::Errno::WOULDBLOCK) => return Err(Error::Held { path }),
+                Err(error) => return Err(Error::io(format!("locking {path:?}"))(error.into())),
+            }
         }
         // For a person who wonders who has it; nothing reads it back.
         let note = file.set_len(0).and_then(|()| file.rewind());
@@ -40,8 +50,15 @@ impl Lease {
         Ok(Self { _file: file })
     }
 
+    /// Whether a process holds the lease now.
+    pub(crate) fn is_held(folder: &Path) -> bool {
+        let Ok(file) = File::open(folder.join("lock")) else {
+            return false;
+        };
+        flock(&file, FlockOperation::NonBlockingLockShared).is_err()
+    }
+
     /// The process that wrote its number last, for messages.
-    #[must_use]
     pub(crate) fn holder(folder: &Path) -> Option<u32> {
         let mut text = String::new();
         File::open(folder.join("lock"))

@@ -4,7 +4,7 @@
 //! of an entry: [`Ledger::observe`] or [`Ledger::bind`] links it into the chain and writes it to
 //! the *journal* in one `write`; the sync thread brings it to the device; the fold thread moves
 //! it in groups into the *store*, together with the sums and points that a [`Folder`] decides;
-//! the head thread signs the chain's head every 10 s. `verify` checks all of it from outside.
+//! the head thread signs the chain's head every 10 s. [`verify`](verify()) checks all of it from outside.
 //!
 //! What never happens here: judging what is stored, rewriting an entry, reading a clock or a
 //! seed of its own (both come in [`Options`]), dialling, or needing an async runtime.
@@ -44,3 +44,4 @@ pub use reader::Reader;
 pub use retain::Prune;
 pub use source::Entries;
 pub use vault::{Lock, Vault, VaultReport};
+pub use verify::{Finding, Progress, Report, verify};

@@ -135,6 +135,12 @@ impl Reader {
         Vault::open_read_only(&self.folder.join(VAULT_FILE), key)
     }
 
+    /// Whether a server holds the folder now.
+    #[must_use]
+    pub fn is_served(&self) -> bool {
+        lease::Lease::is_held(&self.folder)
+    }
+
     /// The number of the process that last took the lease on the folder, for messages.
     #[must_use]
     pub fn holder(&self) -> Option<u32> {

@@ -2,19 +2,22 @@
 //! payload goes, so that a missing payload always has an entry that allows it, and a run that
 //! was cut short is finished by the next start.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::chain::{
     EraseMarker, FIRST_FREE_KIND, KIND_ERASE, MAX_PAYLOAD, Marker, PruneMarker, Seq, SeqRange,
 };
 use crate::core::Core;
 use crate::folding::MARKERS;
+use crate::store::Store;
 use crate::{Error, Result};
 
 const APPLIED: &str = "markers_applied";
 const ERASED: &str = "erased";
 /// How long folding may take before an erasure gives up (it is finished by the next start).
 const FOLD_LIMIT: Duration = Duration::from_secs(60);
+/// In between it looks whether the ledger is being closed.
+const FOLD_LOOK: Duration = Duration::from_millis(50);
 const SCRUB_TRIES: u32 = 50;
 
 /// What [`Ledger::prune`](crate::Ledger::prune) drops.
@@ -106,7 +109,11 @@ fn bind(core: &Core, marker: &Marker) -> Result<Seq> {
 
 /// Where the newest erasure stands: snapshots from before it must go.
 pub(crate) fn last_erasure(core: &Core) -> Result<Seq> {
-    Ok(number(core.store.meta(ERASED)?))
+    erased(&*core.store)
+}
+
+pub(crate) fn erased(store: &dyn Store) -> Result<Seq> {
+    Ok(number(store.meta(ERASED)?))
 }
 
 fn number(bytes: Option<Vec<u8>>) -> u64 {
@@ -116,8 +123,17 @@ fn number(bytes: Option<Vec<u8>>) -> u64 {
 }
 
 fn wait_folded(core: &Core) -> Result<()> {
-    if core.fold.wait(core.journal.tip().seq, FOLD_LIMIT) {
-        return Ok(());
+    let (tip, until) = (core.journal.tip().seq, Instant::now() + FOLD_LIMIT);
+    while Instant::now() < until {
+        if core.fold.wait(tip, FOLD_LOOK) {
+            return Ok(());
+        }
+        if core.journal.is_closed() {
+            return Err(Error::Closed);
+        }
+        if core.fold.has_ended() {
+            break;
+        }
     }
     let cause = core
         .journal

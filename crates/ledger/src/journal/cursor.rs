@@ -140,13 +140,6 @@ impl Cursor {
         }
         Ok(seq)
     }
-
-    /// The place of the next frame: segment and offset.
-    pub(crate) fn place(&self) -> Option<(u64, u64)> {
-        self.reader
-            .as_ref()
-            .map(|reader| (reader.index, reader.position()))
-    }
 }
 
 fn found(opened: io::Result<SegmentReader>) -> io::Result<Option<SegmentReader>> {

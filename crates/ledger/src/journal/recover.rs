@@ -9,7 +9,7 @@ use std::mem;
 use std::path::Path;
 
 use super::frame::{self, Parsed};
-use super::segment::{self, SegmentHeader, SegmentReader, Start, Step};
+use super::segment::{self, SEGMENT_HEADER, SegmentHeader, SegmentReader, Start, Step};
 use crate::chain::{ChainId, Link, Seq, Tip};
 use crate::disk::{Disk, Mode};
 use crate::{Error, Result};
@@ -157,7 +157,11 @@ impl Walk<'_> {
                 _ => {}
             }
         }
-        for index in self.indexes[..from].iter().chain(&unused) {
+        let last = if from == 0 { 0 } else { self.indexes[from - 1] };
+        for index in self.indexes[..from]
+            .iter()
+            .chain(unused.iter().filter(|index| **index > last))
+        {
             self.remove(*index)?;
         }
         let rest = self.indexes.split_off(from);
@@ -190,7 +194,7 @@ impl Walk<'_> {
             self.out.segments.push(Found {
                 index,
                 last_seq: self.link.tip().seq,
-                end: 0,
+                end: SEGMENT_HEADER as u64,
             });
             if let Some(what) = self.frames(&mut reader)? {
                 return Ok(Some(Break {
@@ -287,9 +291,7 @@ impl Walk<'_> {
         reader
             .rest(|bytes| zero = zero && bytes.iter().all(|byte| *byte == 0))
             .map_err(self.reading(index))?;
-        *reader = SegmentReader::open(self.disk, self.dir, index, at).map_err(Error::io(
-            format!("opening {:?}", segment::path(self.dir, index)),
-        ))?;
+        reader.go(at);
         Ok((!zero).then(|| "something stands behind a hole".into()))
     }
 

@@ -130,9 +130,7 @@ impl SegmentReader {
 
     /// Reads the segment's header; the reader then stands at the first frame.
     pub(crate) fn header(&mut self) -> io::Result<Start> {
-        self.at = 0;
-        self.start = 0;
-        self.end = 0;
+        self.go(0);
         self.fill(SEGMENT_HEADER)?;
         let bytes = &self.buffer[..self.end];
         let Some(bytes) = bytes.first_chunk::<SEGMENT_HEADER>() else {
@@ -206,6 +204,13 @@ impl SegmentReader {
             each(&self.buffer[..n]);
             self.at += n as u64;
         }
+    }
+
+    /// Goes to a place; what was read ahead is forgotten.
+    pub(crate) fn go(&mut self, at: u64) {
+        self.start = 0;
+        self.end = 0;
+        self.at = at;
     }
 
     fn fill(&mut self, need: usize) -> io::Result<()> {

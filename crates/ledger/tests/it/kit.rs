@@ -54,3 +54,8 @@ pub(crate) fn payload(number: u64, size: usize) -> Vec<u8> {
     bytes.resize(size.max(8), (number % 251) as u8);
     bytes
 }
+
+/// Whether the full counts were asked for.
+pub(crate) fn soak() -> bool {
+    std::env::var_os("STILLHOUSE_SOAK").is_some_and(|value| value == "1")
+}

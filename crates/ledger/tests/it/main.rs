@@ -2,3 +2,6 @@
 
 mod basics;
 mod kit;
+mod memory;
+mod power;
+mod sim;
