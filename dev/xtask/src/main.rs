@@ -1,2 +1,12 @@
-//! To come.
-fn main() {}
+//! The project's own chores: `cargo run -p xtask -- <chore>`. Never shipped, never needed to
+//! build.
+
+mod folder;
+
+fn main() -> anyhow::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.first().map(String::as_str) {
+        Some("folder") => folder::make(&arguments[1..]),
+        _ => anyhow::bail!("chores: folder DIR --accounts N --keys N"),
+    }
+}

@@ -55,6 +55,9 @@ pub struct Facts {
     follower: Arc<RwLock<Option<Follower>>>,
 }
 
+/// Changes to one write, in [`Facts::change_all`].
+const MANY: usize = 1000;
+
 thread_local! {
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
@@ -158,6 +161,48 @@ impl Facts {
             }
         }
         Ok(at.first)
+    }
+
+    /// Makes many changes with one write and one wait for each thousand (an import).
+    ///
+    /// # Errors
+    /// Where one makes no sense nothing was changed; where the ledger fails, the thousands
+    /// before that were.
+    pub fn change_all(
+        &self,
+        by: Actor,
+        why: &str,
+        changes: Vec<Change>,
+    ) -> std::result::Result<(), ChangeError> {
+        let _turn = self.changing.lock();
+        // Each is checked against what the ones before it will have made.
+        let mut ahead = self.live.directory.read().clone();
+        for change in &changes {
+            ahead.check(change)?;
+            ahead.apply(change, Time::default());
+        }
+        let mut payloads = Vec::with_capacity(changes.len());
+        for change in &changes {
+            let (by, why, change) = (by.clone(), why.to_owned(), change.clone());
+            let mut payload = Vec::new();
+            codec::encode(&Fact::Changed { by, why, change }, &mut payload);
+            payloads.push(payload);
+        }
+        for (payloads, changes) in payloads.chunks(MANY).zip(changes.chunks(MANY)) {
+            let draft = |payload| Draft::new(codec::kind::CHANGED, codec::VERSION, payload);
+            let drafts: Vec<Draft<'_>> = payloads.iter().map(|p| draft(p)).collect();
+            let at = self.ledger.bind(&drafts)?.wait()?;
+            let mut directory = self.live.directory.write();
+            let touched: Vec<Touched> = changes
+                .iter()
+                .map(|change| directory.apply(change, Time::from_micros(at.time_us)))
+                .collect();
+            drop(directory);
+            if let Some(follower) = self.follower.read().as_ref() {
+                touched.iter().for_each(follower);
+            }
+        }
+        Ok(())
     }
 
     /// Reserves a slice; it may be drawn from when the result is done. The books count it from
