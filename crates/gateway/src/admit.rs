@@ -2,9 +2,10 @@
 //! limits and budgets passed; what comes out holds the proofs and the body as it will be sent.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use guard::admission::{Credential, Denied, Want};
+use guard::admission::{Credential, Denied, Rates, Want};
 use record::{Amount, Edit, Endpoint, Reason};
 use wire::{ApiError, Policy, Splice, splice};
 
@@ -20,6 +21,8 @@ pub(crate) struct Refused {
     pub(crate) error: ApiError,
     pub(crate) retry_after_us: Option<u64>,
     pub(crate) model: String,
+    /// What is left of the limits, where one was reached.
+    pub(crate) rates: Option<Rates>,
 }
 
 impl Refused {
@@ -28,6 +31,7 @@ impl Refused {
             error,
             retry_after_us: None,
             model: model.to_owned(),
+            rates: None,
         }
     }
 
@@ -36,6 +40,7 @@ impl Refused {
             error: reply::denied(denied),
             retry_after_us: denied.retry_after_us,
             model: model.to_owned(),
+            rates: denied.rates,
         }
     }
 }
@@ -92,6 +97,7 @@ struct Prepared {
 
 impl Prepared {
     fn admitted(self, gateway: &Arc<Gateway>, received: Received, endpoint: Endpoint) -> Admitted {
+        gateway.answering.fetch_add(1, Ordering::Relaxed);
         let in_flight = InFlight {
             gateway: Arc::clone(gateway),
             received,
@@ -138,7 +144,10 @@ async fn prepare(
     check_size(&policy, &route).map_err(refused)?;
     let cap = route.max_output_tokens.or(route.context_tokens);
     let cap = cap.unwrap_or(gateway.options.default_max_output);
-    let output = policy.worst_output(cap);
+    let output = match endpoint {
+        Endpoint::CountTokens | Endpoint::Embeddings => 0,
+        _ => policy.worst_output(cap),
+    };
     let denied = |denied: Denied| Refused::denied(&denied, &policy.model);
     let permit = {
         let want = Want {
@@ -153,7 +162,6 @@ async fn prepare(
     };
     let worst = match endpoint {
         Endpoint::CountTokens => Amount::ZERO,
-        Endpoint::Embeddings => route.prices.worst(body.len() as u64, 0),
         // Metered by bytes, both ways.
         Endpoint::Listed(_) => route.prices.worst(body.len() as u64, cap),
         _ => route.prices.worst(body.len() as u64, output),
@@ -161,7 +169,15 @@ async fn prepare(
     let tickets = budget::draw(gateway, credential, worst)
         .await
         .map_err(denied)?;
-    let sent = send_as(&policy, &route, endpoint, !tickets.is_empty()).map_err(refused)?;
+    // A budget is drawn on for no more than this: the upstream must be told so, unless its
+    // context bounds the answer anyway. Without a budget its own default holds.
+    let bounded = !tickets.is_empty();
+    let limit = match (route.max_output_tokens, route.context_tokens) {
+        (Some(most), _) if bounded || policy.max_tokens.is_some() => Some(most),
+        (None, None) if bounded => Some(cap),
+        _ => None,
+    };
+    let sent = send_as(&policy, &route, endpoint, limit).map_err(refused)?;
     let (way, ask_endpoint, ask_body, edits, take_usage_chunk) = sent;
     Ok(Prepared {
         way,
@@ -221,11 +237,11 @@ fn send_as(
     policy: &Policy,
     route: &Route,
     endpoint: &Endpoint,
-    bounded: bool,
+    limit: Option<u64>,
 ) -> Result<Sent, ApiError> {
     let natives = route.upstream.endpoints();
     if natives.has(endpoint) {
-        let (body, edits) = spliced(policy, route, bounded);
+        let (body, edits) = spliced(policy, route, limit);
         let take = edits.contains(&Edit::IncludeUsage);
         return Ok((Way::Native, endpoint.clone(), body, edits, take));
     }
@@ -238,7 +254,7 @@ fn send_as(
     }
     let (translator, chat) = crate::translated::request(policy, endpoint)?;
     let chat_policy = Policy::read(&Endpoint::Chat, &chat)?;
-    let (body, mut edits) = spliced(&chat_policy, route, bounded);
+    let (body, mut edits) = spliced(&chat_policy, route, limit);
     edits.insert(0, Edit::Translated);
     Ok((
         Way::Translated(translator),
@@ -249,7 +265,7 @@ fn send_as(
     ))
 }
 
-fn spliced(policy: &Policy, route: &Route, bounded: bool) -> (Bytes, Vec<Edit>) {
+fn spliced(policy: &Policy, route: &Route, limit: Option<u64>) -> (Bytes, Vec<Edit>) {
     let mut splices: smallvec::SmallVec<[Splice<'_>; 3]> = smallvec::SmallVec::new();
     if let Some(name) = &route.upstream_model {
         splices.push(Splice::ModelName(name));
@@ -257,11 +273,6 @@ fn spliced(policy: &Policy, route: &Route, bounded: bool) -> (Bytes, Vec<Edit>) 
     if policy.stream && !policy.include_usage {
         splices.push(Splice::IncludeUsage);
     }
-    // Where the request says nothing and no budget is drawn on, the upstream's default holds.
-    if let Some(cap) = route.max_output_tokens
-        && (policy.max_tokens.is_some() || bounded)
-    {
-        splices.push(Splice::MaxTokens(cap));
-    }
+    splices.extend(limit.map(Splice::MaxTokens));
     splice::apply(policy, &splices)
 }

@@ -34,7 +34,10 @@ pub(crate) async fn answer(admitted: Admitted, keeping: Keeping, cut: Arc<Notify
     };
     let task = tokio::spawn(async move {
         // The limit only bounds an asking whose client has left; others end by the upstream's.
-        ask(admitted, keeping, cut).await
+        tokio::select! {
+            reply = ask(admitted, keeping, cut) => reply,
+            () = gateway.cutting() => reply::json(StatusCode::SERVICE_UNAVAILABLE, Bytes::new()),
+        }
     });
     let mut waiting = AbortLater {
         handle: task,
@@ -157,22 +160,23 @@ impl Answered {
             },
         };
         in_flight.response_bytes = body.len() as u64;
-        let (kept, turn) = if keeping.is_nothing() {
-            (Kept::default(), None)
-        } else if body.len() > in_flight.gateway.options.keep_max_bytes {
-            tracing::warn!(request = %in_flight.received.id, "an answer is too large to be kept");
-            (Kept::default(), None)
+        let recorded = if keeping.is_nothing() {
+            in_flight.record(Outcome::Completed, usage, Kept::default())
         } else {
-            let gateway = Arc::clone(&in_flight.gateway);
-            let content_type = content_type(&self.headers);
-            keeping
-                .keep(gateway, self.status.as_u16(), content_type, body.clone())
-                .await
+            let kind = content_type(&self.headers);
+            let kept = keep(in_flight, usage, keeping, kind, body.clone());
+            // A task, so that a client that leaves now does not take its paid answer along.
+            match tokio::spawn(kept).await {
+                Ok((back, recorded)) => {
+                    in_flight = back;
+                    recorded
+                }
+                Err(_) => return reply::json(StatusCode::INTERNAL_SERVER_ERROR, Bytes::new()),
+            }
         };
-        if in_flight.record(Outcome::Completed, usage, kept).is_err() {
+        if recorded.is_err() {
             return unrecorded(&in_flight);
         }
-        drop(turn);
         self.reply(&in_flight, body)
     }
 
@@ -219,10 +223,8 @@ impl Answered {
         keeping: Keeping,
         cut: &Arc<Notify>,
     ) -> Reply {
-        let gateway = &in_flight.gateway;
-        let place = gateway
-            .live
-            .enter(in_flight.permit.credential(), cut, gateway.now());
+        let live = &in_flight.gateway.live;
+        let place = live.enter(in_flight.permit.credential(), cut);
         let keeping = (!keeping.is_nothing()).then(|| (keeping, content_type(&self.headers)));
         let mut headers = self.headers;
         reply::rates(&in_flight.permit.rates, &mut headers);
@@ -238,6 +240,28 @@ impl Answered {
         reply::rates(&in_flight.permit.rates, reply.headers_mut());
         reply::signed(&in_flight.received, reply)
     }
+}
+
+/// Keeps a whole answer and records it.
+async fn keep(
+    mut in_flight: InFlight,
+    usage: Option<Usage>,
+    keeping: Keeping,
+    content_type: String,
+    body: Bytes,
+) -> (InFlight, ledger::Result<()>) {
+    let gateway = Arc::clone(&in_flight.gateway);
+    let (kept, turn) = if body.len() > gateway.options.keep_max_bytes {
+        tracing::warn!(request = %in_flight.received.id, "an answer is too large to be kept");
+        (Kept::default(), None)
+    } else {
+        let status = in_flight.status.unwrap_or(200);
+        keeping.keep(gateway, status, content_type, body).await
+    };
+    let recorded = in_flight.record(Outcome::Completed, usage, kept);
+    // Only now may a repetition find the answer.
+    drop(turn);
+    (in_flight, recorded)
 }
 
 fn content_type(headers: &HeaderMap) -> String {

@@ -33,7 +33,6 @@ async fn draw_one(
     purse: &Arc<Purse>,
     worst: Amount,
 ) -> Result<Ticket, Denied> {
-    let mut failures = 0;
     loop {
         // Listens before it looks, so that no wake-up is missed in between.
         let mut reserved = std::pin::pin!(gateway.reserved.notified());
@@ -43,11 +42,12 @@ async fn draw_one(
             Draw::Exhausted => return Err(Denied::for_good(Reason::BudgetExhausted, None)),
             Draw::Wait => reserved.await,
             Draw::Reserve(budget, amount) => {
-                reserve(gateway, purse, budget, amount);
-                reserved.await;
-                failures += 1;
-                if failures > 8 {
-                    return Err(Denied::for_good(Reason::LedgerUnavailable, None));
+                // Others may draw from the slice first; only a failure ends the asking.
+                if !reserve(gateway, purse, budget, amount).await {
+                    return Err(Denied {
+                        retry_after_us: Some(1_000_000),
+                        ..Denied::for_good(Reason::LedgerUnavailable, None)
+                    });
                 }
             }
         }
@@ -55,23 +55,28 @@ async fn draw_one(
 }
 
 /// Reserves a slice in a task of its own, so that a client that leaves meanwhile stops nothing.
-fn reserve(gateway: &Arc<Gateway>, purse: &Arc<Purse>, budget: Budget, reserved: Amount) {
+/// Says whether it is reserved.
+async fn reserve(
+    gateway: &Arc<Gateway>,
+    purse: &Arc<Purse>,
+    budget: Budget,
+    reserved: Amount,
+) -> bool {
     let slice = Slice {
         id: Id::new(gateway.now(), gateway.random_bytes()),
         budget,
         reserved,
     };
     let (gateway, purse) = (Arc::clone(gateway), Arc::clone(purse));
-    gateway
-        .purses
-        .lock()
-        .insert(purse.owner(), Arc::clone(&purse));
-    tokio::spawn(async move {
+    // By address: an owner may have an old purse with open slices beside the one of its new bound.
+    let address = Arc::as_ptr(&purse).addr();
+    gateway.purses.lock().insert(address, Arc::clone(&purse));
+    let task = tokio::spawn(async move {
         let bound = match gateway.facts.reserve(&slice) {
             Ok(pending) => pending.await.map(drop),
             Err(error) => Err(error),
         };
-        match bound {
+        match &bound {
             Ok(()) => purse.opened(&slice, gateway.now()),
             Err(error) => {
                 tracing::error!(%error, "a slice of a budget could not be reserved");
@@ -79,7 +84,9 @@ fn reserve(gateway: &Arc<Gateway>, purse: &Arc<Purse>, budget: Budget, reserved:
             }
         }
         gateway.reserved.notify_waiters();
+        bound.is_ok()
     });
+    task.await.unwrap_or(false)
 }
 
 /// Settles slices that are done with; with `all`, every one that no request holds a part of.

@@ -6,16 +6,16 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use bytes::Bytes;
 use guard::admission::{Credential, Purse, Table};
 use hashbrown::HashMap;
+use http::header::{CONNECTION, TRANSFER_ENCODING};
 use http::{Method, Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use ledger::facts::Facts;
 use parking_lot::Mutex;
-use record::{BudgetOwner, Endpoint, Id, Reason, Time, id::kind};
+use record::{Endpoint, Id, Reason, Time, id::kind};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
 use wire::ApiError;
@@ -28,6 +28,7 @@ use crate::keep::{self, Keeping, Known, RunningKeys, Start};
 use crate::live::Live;
 use crate::models::Models;
 use crate::options::{Clock, Options, Random};
+use crate::patient::Patient;
 use crate::print::Printed;
 use crate::received::{self, Peer, Received, Target};
 use crate::record::refusal;
@@ -61,6 +62,17 @@ pub struct Status {
     pub open: bool,
 }
 
+/// How far the door is on its way to the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stage {
+    /// It takes requests.
+    Open,
+    /// It takes none; answers that run have time to end.
+    Draining,
+    /// What still runs is cut.
+    Cutting,
+}
+
 /// The data plane of one process.
 pub struct Gateway {
     pub(crate) facts: Facts,
@@ -71,11 +83,13 @@ pub struct Gateway {
     pub(crate) options: Options,
     pub(crate) live: Arc<Live>,
     pub(crate) running: RunningKeys,
-    /// Purses that have or await a slice.
-    pub(crate) purses: Mutex<HashMap<BudgetOwner, Arc<Purse>>>,
+    /// Purses that have or await a slice, by their address.
+    pub(crate) purses: Mutex<HashMap<usize, Arc<Purse>>>,
     /// Told whenever a reservation is done.
     pub(crate) reserved: Notify,
-    stopping: AtomicBool,
+    stage: watch::Sender<Stage>,
+    /// Requests that were let through and are not recorded yet.
+    pub(crate) answering: AtomicUsize,
     /// Whether the ledger took entries when it was last looked at.
     recording: AtomicBool,
     connections: AtomicUsize,
@@ -98,7 +112,8 @@ impl Gateway {
             running: RunningKeys::default(),
             purses: Mutex::default(),
             reserved: Notify::new(),
-            stopping: AtomicBool::new(false),
+            stage: watch::Sender::new(Stage::Open),
+            answering: AtomicUsize::new(0),
             recording: AtomicBool::new(true),
             connections: AtomicUsize::new(0),
         })
@@ -139,10 +154,22 @@ impl Gateway {
 
     /// Why no request can be let through now, if none can.
     pub(crate) fn refuses(&self) -> Option<Reason> {
-        if self.stopping.load(Ordering::Relaxed) {
+        if self.stage() > Stage::Open {
             return Some(Reason::ShuttingDown);
         }
         (!self.recording.load(Ordering::Relaxed)).then_some(Reason::LedgerUnavailable)
+    }
+
+    /// How far it is on its way to the end.
+    pub(crate) fn stage(&self) -> Stage {
+        *self.stage.borrow()
+    }
+
+    /// Done when what still runs is cut.
+    pub(crate) async fn cutting(&self) {
+        let mut stage = self.stage.subscribe();
+        // The sender is in `self`, so that this ends with the stage alone.
+        let _ = stage.wait_for(|stage| *stage == Stage::Cutting).await;
     }
 
     /// Looks whether the ledger takes entries. A request that it refuses meanwhile is refused.
@@ -159,11 +186,10 @@ impl Gateway {
     /// end, after which they are cut. Settles every slice at the end.
     pub async fn serve(self: &Arc<Self>, listener: TcpListener, mut stop: watch::Receiver<bool>) {
         let sweeper = tokio::spawn(sweep::run(Arc::downgrade(self)));
-        let handed = stop.clone();
         loop {
             tokio::select! {
                 accepted = listener.accept() => match accepted {
-                    Ok((stream, peer)) => self.take(stream, peer, handed.clone()),
+                    Ok((stream, peer)) => self.take(stream, peer),
                     Err(error) => {
                         // Out of file descriptors, most likely: wait for some to come free.
                         tracing::warn!(%error, "a connection could not be accepted");
@@ -174,45 +200,41 @@ impl Gateway {
             }
         }
         drop(listener);
-        self.stopping.store(true, Ordering::Relaxed);
+        self.stage.send_replace(Stage::Draining);
         self.drain().await;
         sweeper.abort();
         budget::sweep(self, true);
     }
 
     async fn drain(&self) {
-        let ended = tokio::time::timeout(self.options.drain_limit, self.empty()).await;
-        if ended.is_err() {
-            self.live.stop(self.now());
-            // A moment for the error events to go out.
-            let _ = tokio::time::timeout(Duration::from_secs(2), self.empty()).await;
+        const MOMENT: Duration = Duration::from_secs(2);
+        let idle = || {
+            self.connections.load(Ordering::Relaxed) == 0
+                && self.answering.load(Ordering::Relaxed) == 0
+        };
+        if until(self.options.drain_limit, idle).await {
+            return;
         }
+        self.live.stop();
+        // A moment for the error events to go out.
+        until(MOMENT, || self.live.len() == 0).await;
+        self.stage.send_replace(Stage::Cutting);
+        until(MOMENT, idle).await;
     }
 
-    async fn empty(&self) {
-        while self.connections.load(Ordering::Relaxed) > 0 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-
-    fn take(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr, stop: watch::Receiver<bool>) {
+    fn take(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
         // Without it small chunks wait for the client's delayed acknowledgement: 40 ms.
         let _ = stream.set_nodelay(true);
         self.connections.fetch_add(1, Ordering::Relaxed);
         let gateway = Arc::clone(self);
         tokio::spawn(async move {
-            gateway.connection(stream, peer, stop).await;
+            gateway.connection(stream, peer).await;
             gateway.connections.fetch_sub(1, Ordering::Relaxed);
         });
     }
 
-    async fn connection(
-        self: &Arc<Self>,
-        stream: TcpStream,
-        peer: SocketAddr,
-        mut stop: watch::Receiver<bool>,
-    ) {
-        let (io, print) = Printed::new(stream);
+    async fn connection(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
+        let (io, print) = Printed::new(Patient::new(stream, self.options.stall_timeout));
         let peer = Arc::new(Peer {
             address: peer.ip(),
             print,
@@ -228,7 +250,8 @@ impl Gateway {
             .header_read_timeout(self.options.header_timeout);
         let connection = builder.serve_connection(TokioIo::new(io), service);
         let mut connection = std::pin::pin!(connection);
-        let mut stopping = false;
+        let mut stage = self.stage.subscribe();
+        let mut seen = Stage::Open;
         loop {
             tokio::select! {
                 biased;
@@ -239,8 +262,11 @@ impl Gateway {
                     return;
                 }
                 () = cut.notified() => return,
-                _ = stop.wait_for(|stop| *stop), if !stopping => {
-                    stopping = true;
+                Ok(next) = stage_after(&mut stage, seen) => {
+                    seen = next;
+                    if seen == Stage::Cutting {
+                        return;
+                    }
                     connection.as_mut().graceful_shutdown();
                 }
             }
@@ -255,7 +281,8 @@ impl Gateway {
     ) -> Served {
         let (parts, body) = request.into_parts();
         let received = Received::new(&self, peer, parts);
-        let reply = match received.target.clone() {
+        let chunked = received.headers.contains_key(TRANSFER_ENCODING);
+        let mut reply = match received.target.clone() {
             Target::Alive => reply::signed(
                 &received,
                 reply::json(StatusCode::OK, "{\"status\":\"ok\"}"),
@@ -263,10 +290,16 @@ impl Gateway {
             Target::Ready => reply::signed(&received, self.readiness()),
             Target::Models(model) => self.list_models(&received, model.as_deref()),
             Target::Unknown => {
+                received::linger(&self, body);
                 self.turn_away(&received, None, &ApiError::of(Reason::UnknownEndpoint))
             }
             Target::Exchange(endpoint) => self.exchange(received, endpoint, body, cut).await,
         };
+        if chunked {
+            // A proxy that goes by a length beside it would take the rest for another request.
+            let close = http::HeaderValue::from_static("close");
+            reply.headers_mut().insert(CONNECTION, close);
+        }
         Ok(reply)
     }
 
@@ -280,19 +313,19 @@ impl Gateway {
         let credential = match identify(self, &received) {
             Ok(credential) => credential,
             Err((credential, reason)) => {
+                received::linger(self, body);
                 let credential = credential.as_deref();
                 return self.turn_away(&received, credential, &ApiError::of(reason));
             }
         };
         if received.method != Method::POST {
+            received::linger(self, body);
             let error = ApiError::of(Reason::MethodNotAllowed);
             return self.turn_away(&received, Some(&credential), &error);
         }
-        let body = match received::body(self, &received.headers, body).await {
+        let body = match received::body(self, &received, body).await {
             Ok(body) => body,
-            Err(Some(error)) => return self.turn_away(&received, Some(&credential), &error),
-            // The client broke off in the body: nobody is there to be answered.
-            Err(None) => return reply::json(StatusCode::BAD_REQUEST, Bytes::new()),
+            Err(error) => return self.turn_away(&received, Some(&credential), &error),
         };
         let turn = match keep::start(self, &received, &body).await {
             Ok(Start::Plain) => None,
@@ -331,6 +364,7 @@ impl Gateway {
             error: error.clone(),
             retry_after_us: None,
             model: String::new(),
+            rates: None,
         };
         self.refuse(received, credential, &refused)
     }
@@ -351,7 +385,11 @@ impl Gateway {
             error.status,
             reason,
         );
-        reply::error(received, error, refused.retry_after_us)
+        let mut reply = reply::error(received, error, refused.retry_after_us);
+        if let Some(rates) = &refused.rates {
+            reply::rates(rates, reply.headers_mut());
+        }
+        reply
     }
 
     fn readiness(&self) -> Reply {
@@ -397,6 +435,24 @@ impl Gateway {
         };
         reply::signed(received, reply::json(StatusCode::OK, body))
     }
+}
+
+/// Waits for a later stage than this.
+async fn stage_after(
+    stage: &mut watch::Receiver<Stage>,
+    seen: Stage,
+) -> Result<Stage, watch::error::RecvError> {
+    stage.wait_for(|next| *next > seen).await.map(|next| *next)
+}
+
+/// Whether it becomes true within the limit.
+async fn until(limit: Duration, is_true: impl Fn() -> bool) -> bool {
+    let looking = async {
+        while !is_true() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(limit, looking).await.is_ok()
 }
 
 /// The answer that an `Idempotency-Key` had before.

@@ -3,13 +3,14 @@
 //! Nothing else is ever kept here.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hashbrown::HashMap;
 use http::HeaderName;
 use ledger::Lock;
 use parking_lot::Mutex;
-use record::{Idempotency, Reason, Time};
+use record::{Idempotency, Reason};
 use wire::ApiError;
 
 use crate::door::Gateway;
@@ -21,8 +22,8 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// The longest key that a client may send, in bytes.
 const MOST_KEY: usize = 255;
 const DAY_US: u64 = 86_400_000_000;
-/// How long a finished request is remembered here, until the ledger's fold has it for sure.
-const BRIDGE_US: u64 = 60_000_000;
+/// How long a finished request is remembered here at least, until the ledger's fold has it.
+const BRIDGE: Duration = Duration::from_secs(60);
 
 /// A request with an `Idempotency-Key`.
 #[derive(Debug, Clone)]
@@ -43,7 +44,7 @@ pub(crate) struct Known {
 #[derive(Debug)]
 enum Entry {
     Running,
-    Finished(Idempotency, Time),
+    Finished(Idempotency, Instant),
 }
 
 /// Requests with an `Idempotency-Key` that run or ended just now.
@@ -53,11 +54,14 @@ pub(crate) struct RunningKeys {
 }
 
 impl RunningKeys {
-    /// Forgets what ended some time ago: the ledger knows it.
-    pub(crate) fn forget(&self, now: Time) {
+    /// Forgets what ended some time ago: the ledger knows it, unless its store takes nothing now.
+    pub(crate) fn forget(&self, gateway: &Gateway) {
+        if gateway.facts.ledger().health().state != ledger::State::Good {
+            return;
+        }
         self.entries.lock().retain(|_, entry| match entry {
             Entry::Running => true,
-            Entry::Finished(_, at) => now.micros_since(*at) < BRIDGE_US,
+            Entry::Finished(_, at) => at.elapsed() < BRIDGE,
         });
     }
 }
@@ -74,7 +78,7 @@ impl Drop for Turn {
         let mut entries = self.gateway.running.entries.lock();
         match self.finished.take() {
             Some(idempotency) => {
-                let finished = Entry::Finished(idempotency, self.gateway.now());
+                let finished = Entry::Finished(idempotency, Instant::now());
                 entries.insert(self.once.key, finished);
             }
             // It came to nothing that could be given again: another try may run.

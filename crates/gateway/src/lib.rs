@@ -18,6 +18,7 @@ mod live;
 mod models;
 mod network;
 mod options;
+mod patient;
 mod print;
 mod received;
 mod record;

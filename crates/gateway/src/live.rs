@@ -1,7 +1,8 @@
 //! The streams that are running: who opened each, and how to end it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use futures_util::task::AtomicWaker;
 use guard::admission::Credential;
@@ -18,10 +19,8 @@ pub(crate) struct Running {
     ended: AtomicBool,
     stopped: AtomicBool,
     waker: AtomicWaker,
-    /// When its client last took a chunk; microseconds since the epoch.
-    progress: AtomicU64,
-    /// When it was told to end; 0: it was not.
-    told: AtomicU64,
+    /// When it was told to end. By a clock that never steps.
+    told: OnceLock<Instant>,
 }
 
 impl Running {
@@ -39,14 +38,8 @@ impl Running {
         self.stopped.load(Ordering::Acquire)
     }
 
-    /// Its client took a chunk.
-    pub(crate) fn moved(&self, now: Time) {
-        self.progress.store(now.micros(), Ordering::Relaxed);
-    }
-
-    fn end(&self, now: Time) {
-        if self.told.load(Ordering::Relaxed) == 0 {
-            self.told.store(now.micros(), Ordering::Relaxed);
+    fn end(&self) {
+        if self.told.set(Instant::now()).is_ok() {
             self.ended.store(true, Ordering::Release);
             self.waker.wake();
         }
@@ -79,7 +72,6 @@ impl Live {
         self: &Arc<Self>,
         credential: &Arc<Credential>,
         cut: &Arc<Notify>,
-        now: Time,
     ) -> Place {
         let running = Arc::new(Running {
             credential: Arc::clone(credential),
@@ -87,8 +79,7 @@ impl Live {
             ended: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
             waker: AtomicWaker::new(),
-            progress: AtomicU64::new(now.micros()),
-            told: AtomicU64::new(0),
+            told: OnceLock::new(),
         });
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         self.streams.lock().insert(number, Arc::clone(&running));
@@ -105,28 +96,24 @@ impl Live {
     }
 
     /// Ends streams whose credential has ended, and cuts the connections of those that did not
-    /// end when told, or whose client has taken nothing for `stall_us`.
-    pub(crate) fn sweep(&self, now: Time, stall_us: u64) {
-        const PATIENCE_US: u64 = 500_000;
+    /// end when told: their client does not read.
+    pub(crate) fn sweep(&self, now: Time) {
+        const PATIENCE: Duration = Duration::from_millis(500);
         for running in self.streams.lock().values() {
-            let told = running.told.load(Ordering::Relaxed);
-            let ignored = told > 0 && now.micros().saturating_sub(told) > PATIENCE_US;
-            let idle = now
-                .micros()
-                .saturating_sub(running.progress.load(Ordering::Relaxed));
-            if ignored || idle > stall_us {
-                running.cut.notify_one();
-            } else if running.credential.ended(now).is_some() {
-                running.end(now);
+            match running.told.get() {
+                Some(told) if told.elapsed() > PATIENCE => running.cut.notify_one(),
+                Some(_) => {}
+                None if running.credential.ended(now).is_some() => running.end(),
+                None => {}
             }
         }
     }
 
     /// Ends every stream, since the server stops.
-    pub(crate) fn stop(&self, now: Time) {
+    pub(crate) fn stop(&self) {
         for running in self.streams.lock().values() {
             running.stopped.store(true, Ordering::Release);
-            running.end(now);
+            running.end();
         }
     }
 }

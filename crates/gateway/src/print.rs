@@ -1,11 +1,12 @@
 //! A print of the client's HTTP library: the order and the case of its header names.
 //!
 //! The HTTP library below lower-cases names, so the first head of each connection is looked at
-//! as it comes. Nothing of any value is kept, only a hash of the names.
+//! as it comes. Nothing of any value is kept, only a hash of the names, and whether the head has
+//! both a length and a transfer coding, of which the library would drop one without a word.
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -13,17 +14,26 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// A head that is longer than this is hashed up to here.
 const MOST: usize = 16 << 10;
 
+/// What was seen of a connection's first head.
+#[derive(Debug, Default)]
+pub(crate) struct Print {
+    /// The hash of its header names; 0 until the head is whole.
+    pub(crate) hash: AtomicU64,
+    /// Whether it says twice how long the body is.
+    pub(crate) two_lengths: AtomicBool,
+}
+
 /// A connection whose first request head is hashed while it is read.
 pub(crate) struct Printed<T> {
     inner: T,
     head: Option<Vec<u8>>,
-    print: Arc<AtomicU64>,
+    print: Arc<Print>,
 }
 
 impl<T> Printed<T> {
-    /// Wraps a connection; the print is 0 until the first head is whole.
-    pub(crate) fn new(inner: T) -> (Self, Arc<AtomicU64>) {
-        let print = Arc::new(AtomicU64::new(0));
+    /// Wraps a connection; the print is empty until the first head is whole.
+    pub(crate) fn new(inner: T) -> (Self, Arc<Print>) {
+        let print = Arc::new(Print::default());
         (
             Self {
                 inner,
@@ -39,20 +49,26 @@ impl<T> Printed<T> {
         let room = MOST - head.len();
         head.extend_from_slice(&bytes[..bytes.len().min(room)]);
         if memchr::memmem::find(head, b"\r\n\r\n").is_some() || head.len() >= MOST {
-            self.print.store(hash(head), Ordering::Relaxed);
+            self.print.hash.store(hash(head), Ordering::Relaxed);
+            let has = |name: &[u8]| names(head).any(|other| other.eq_ignore_ascii_case(name));
+            let two = has(b"content-length") && has(b"transfer-encoding");
+            self.print.two_lengths.store(two, Ordering::Relaxed);
             self.head = None;
         }
     }
 }
 
+/// The header names of a head, as they were written.
+fn names(head: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let lines = head.split(|byte| *byte == b'\n').skip(1);
+    lines.map_while(|line| memchr::memchr(b':', line).map(|end| &line[..end]))
+}
+
 /// The hash of the header names of a head, in their order and case; never 0.
 fn hash(head: &[u8]) -> u64 {
     let mut hasher = blake3::Hasher::new();
-    for line in head.split(|byte| *byte == b'\n').skip(1) {
-        match memchr::memchr(b':', line) {
-            Some(end) => hasher.update(&line[..end]).update(b"\n"),
-            None => break,
-        };
+    for name in names(head) {
+        hasher.update(name).update(b"\n");
     }
     let digest = hasher.finalize();
     let mut first = [0; 8];
@@ -120,7 +136,7 @@ mod tests {
         let mut all = Vec::new();
         printed.read_to_end(&mut all).await.unwrap();
         assert_eq!(all, builder);
-        print.load(Ordering::Relaxed)
+        print.hash.load(Ordering::Relaxed)
     }
 
     #[tokio::test]

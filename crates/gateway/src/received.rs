@@ -2,11 +2,13 @@
 //! Nothing is known of its sender yet.
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use http::header::{ACCEPT_LANGUAGE, CONTENT_ENCODING, CONTENT_LENGTH, USER_AGENT};
+use http::header::{
+    ACCEPT_LANGUAGE, CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING, USER_AGENT,
+};
 use http::{HeaderMap, HeaderName, Method, request};
 use http_body::Body as _;
 use http_body_util::BodyExt;
@@ -16,6 +18,7 @@ use wire::ApiError;
 
 use crate::door::Gateway;
 use crate::network;
+use crate::print::Print;
 
 /// What a path is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,13 +49,15 @@ pub(crate) struct Received {
     /// The grant's token, where the path begins with one.
     pub(crate) token: Option<String>,
     pub(crate) headers: HeaderMap,
+    /// Whether it says twice how long its body is: two readers could differ on where it ends.
+    pub(crate) two_lengths: bool,
     pub(crate) origin: Origin,
 }
 
 /// What is known of a connection.
 pub(crate) struct Peer {
     pub(crate) address: IpAddr,
-    pub(crate) print: std::sync::Arc<AtomicU64>,
+    pub(crate) print: std::sync::Arc<Print>,
 }
 
 impl Received {
@@ -67,7 +72,7 @@ impl Received {
         );
         let origin = Origin {
             address: client.to_string(),
-            header_order: peer.print.load(Ordering::Relaxed),
+            header_order: peer.print.hash.load(Ordering::Relaxed),
             user_agent: text(&parts.headers, &USER_AGENT, 256),
             accept_language: text(&parts.headers, &ACCEPT_LANGUAGE, 64),
         };
@@ -80,6 +85,9 @@ impl Received {
             path,
             query: parts.uri.query().map(str::to_owned),
             token,
+            two_lengths: parts.headers.contains_key(TRANSFER_ENCODING)
+                && (parts.headers.contains_key(CONTENT_LENGTH)
+                    || peer.print.two_lengths.load(Ordering::Relaxed)),
             headers: parts.headers,
             origin,
         }
@@ -102,11 +110,13 @@ impl Received {
 
 /// `/g/<token>/v1/…` into the token and the rest.
 fn split_token(path: &str) -> (Option<String>, String) {
-    let with_token = path.strip_prefix("/g/").and_then(|rest| {
-        let (token, _) = rest.split_once('/')?;
-        Some((Some(token.to_owned()), rest[token.len()..].to_owned()))
-    });
-    with_token.unwrap_or_else(|| (None, path.to_owned()))
+    match path.strip_prefix("/g/") {
+        Some(rest) => {
+            let (token, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            (Some(token.to_owned()), path.to_owned())
+        }
+        None => (None, path.to_owned()),
+    }
 }
 
 fn target(path: &str, listed: &[String]) -> Target {
@@ -172,35 +182,52 @@ fn text(headers: &HeaderMap, name: &HeaderName, most: usize) -> String {
 /// Reads the body, bounded in size and time.
 ///
 /// # Errors
-/// A refusal, or `None` where the client left.
+/// Why it is refused.
 pub(crate) async fn body(
     gateway: &Gateway,
-    headers: &HeaderMap,
-    incoming: Incoming,
-) -> Result<Bytes, Option<ApiError>> {
+    received: &Received,
+    mut incoming: Incoming,
+) -> Result<Bytes, ApiError> {
+    let read = read(gateway, received, &mut incoming).await;
+    if read.is_err() {
+        linger(gateway, incoming);
+    }
+    read
+}
+
+async fn read(
+    gateway: &Gateway,
+    received: &Received,
+    incoming: &mut Incoming,
+) -> Result<Bytes, ApiError> {
+    let headers = &received.headers;
+    if received.two_lengths {
+        let message = "Both `Content-Length` and `Transfer-Encoding` are there: send one.";
+        let error = ApiError::of(Reason::InvalidRequest).with_message(message);
+        return Err(error.with_param("content-length"));
+    }
     if let Some(coding) = headers.get(CONTENT_ENCODING)
         && !coding.as_bytes().eq_ignore_ascii_case(b"identity")
     {
         let message = "Bodies are taken uncompressed: leave `Content-Encoding` out.";
         let error = ApiError::of(Reason::InvalidRequest).with_message(message);
-        return Err(Some(error.with_param("content-encoding")));
+        return Err(error.with_param("content-encoding"));
     }
     let most = gateway.options.max_body_bytes;
     let announced = headers
         .get(CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: u64| length > most as u64) {
-        return Err(Some(too_large(most)));
+        return Err(too_large(most));
     }
     // Most bodies are here already: no timer is set for those.
-    let mut incoming = incoming;
     let mut first = None;
-    if let Some(frame) = now(&mut incoming).await {
-        let frame = frame.map_err(|_| None)?;
+    if let Some(frame) = now(incoming).await {
+        let frame = frame.map_err(|error| broken(&error))?;
         if let Ok(data) = frame.into_data() {
             if incoming.is_end_stream() {
                 return if data.len() > most {
-                    Err(Some(too_large(most)))
+                    Err(too_large(most))
                 } else {
                     Ok(data)
                 };
@@ -213,8 +240,27 @@ pub(crate) async fn body(
     let rest = collect(incoming, first, most);
     match tokio::time::timeout(gateway.options.body_timeout, rest).await {
         Ok(body) => body,
-        Err(_) => Err(Some(ApiError::of(Reason::BodyTimeout))),
+        Err(_) => Err(ApiError::of(Reason::BodyTimeout)),
     }
+}
+
+/// Reads on for a moment after a refusal and throws away what comes. Most clients read the
+/// answer only when they have sent all, and a connection that is closed meanwhile loses it.
+pub(crate) fn linger(gateway: &Gateway, mut incoming: Incoming) {
+    const MOMENT: Duration = Duration::from_secs(5);
+    if incoming.is_end_stream() {
+        return;
+    }
+    let mut left = gateway.options.max_body_bytes.saturating_mul(2);
+    tokio::spawn(tokio::time::timeout(MOMENT, async move {
+        while let Some(Ok(frame)) = incoming.frame().await {
+            let bytes = frame.data_ref().map_or(0, Bytes::len);
+            left = left.saturating_sub(bytes);
+            if left == 0 {
+                return;
+            }
+        }
+    }));
 }
 
 type FrameResult = Result<hyper::body::Frame<Bytes>, hyper::Error>;
@@ -230,21 +276,26 @@ async fn now(incoming: &mut Incoming) -> Option<FrameResult> {
 }
 
 async fn collect(
-    mut incoming: Incoming,
+    incoming: &mut Incoming,
     first: Option<Bytes>,
     most: usize,
-) -> Result<Bytes, Option<ApiError>> {
+) -> Result<Bytes, ApiError> {
     let mut body = BytesMut::from(first.unwrap_or_default());
     while let Some(frame) = incoming.frame().await {
-        let Ok(data) = frame.map_err(|_| None)?.into_data() else {
+        let Ok(data) = frame.map_err(|error| broken(&error))?.into_data() else {
             continue;
         };
         if body.len() + data.len() > most {
-            return Err(Some(too_large(most)));
+            return Err(too_large(most));
         }
         body.extend_from_slice(&data);
     }
     Ok(body.freeze())
+}
+
+fn broken(error: &hyper::Error) -> ApiError {
+    ApiError::of(Reason::InvalidRequest)
+        .with_message(format!("The body can't be read to its end: {error}."))
 }
 
 fn too_large(most: usize) -> ApiError {
@@ -284,6 +335,10 @@ mod tests {
             (token.as_deref(), path.as_str()),
             (Some("gt-sh-x"), "/v1/completions")
         );
-        assert_eq!(split_token("/g/alone").0, None);
+        // Never a part of the path, which is recorded.
+        assert_eq!(
+            split_token("/g/alone"),
+            (Some("alone".into()), String::new())
+        );
     }
 }

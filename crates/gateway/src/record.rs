@@ -4,15 +4,16 @@
 //! request ends, also when its client or its task vanishes, it is settled and recorded once.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use guard::admission::{Credential, Permit};
 use record::{
-    Amount, Edit, Endpoint, Exchange, Fact, Idempotency, Outcome, Reason, Refusal, Usage,
-    UsageSource,
+    Amount, Edit, Endpoint, Exchange, Fact, Idempotency, KeySecret, Outcome, Reason, Refusal,
+    Usage, UsageSource,
 };
 
 use crate::budget::Tickets;
-use crate::door::Gateway;
+use crate::door::{Gateway, Stage};
 use crate::models::Route;
 use crate::received::Received;
 
@@ -134,9 +135,14 @@ impl Drop for InFlight {
     fn drop(&mut self) {
         if !self.recorded {
             let usage = self.estimate(0, 0);
+            let outcome = match self.gateway.stage() {
+                Stage::Cutting => Outcome::ShutDown,
+                _ => Outcome::ClientLeft,
+            };
             // Nobody is left to be told of an error; it is in the log.
-            let _ = self.record(Outcome::ClientLeft, Some(usage), Kept::default());
+            let _ = self.record(outcome, Some(usage), Kept::default());
         }
+        self.gateway.answering.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -154,7 +160,7 @@ pub(crate) fn refusal(
         account: credential.map(|credential| credential.holder().account()),
         key: credential.and_then(Credential::key),
         grant: credential.and_then(Credential::grant),
-        path: cut(&received.path, 128),
+        path: cut(without_secret(&received.path), 128),
         model: cut(model, 128),
         arrived: received.arrived,
         status,
@@ -164,6 +170,12 @@ pub(crate) fn refusal(
     if let Err(error) = gateway.facts.observe(&Fact::Refusal(Box::new(refusal))) {
         tracing::error!(%error, request = %received.id, "a refusal could not be recorded");
     }
+}
+
+/// The path up to a key or token in it: one put into the wrong place is still a secret.
+fn without_secret(path: &str) -> &str {
+    let secret = [KeySecret::KEY, KeySecret::GRANT].map(|prefix| path.find(prefix));
+    &path[..secret.into_iter().flatten().min().unwrap_or(path.len())]
 }
 
 fn cut(text: &str, most: usize) -> String {

@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use upstream::Chunks;
 use wire::{ApiError, Ending, StreamKind, StreamTap};
 
+use crate::door::Stage;
 use crate::keep::{Keeping, Turn};
 use crate::live::Place;
 use crate::options::ClientGone;
@@ -106,13 +107,21 @@ impl Drop for StreamBody {
         if passage.in_flight.recorded {
             return;
         }
-        let limit = match passage.in_flight.gateway.options.client_gone {
-            ClientGone::Drain(limit) => Some(limit),
-            ClientGone::Cancel => None,
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return passage.leave(Kept::default());
         };
-        match limit.zip(tokio::runtime::Handle::try_current().ok()) {
-            Some((limit, runtime)) => drop(runtime.spawn(passage.drain(limit))),
-            None => passage.leave(),
+        if let Phase::Keeping(kept) = std::mem::replace(&mut passage.phase, Phase::Done) {
+            // The answer is whole and being kept: a repetition will find it.
+            runtime.spawn(async move {
+                let (kept, turn) = kept.await.unwrap_or_default();
+                passage.leave(kept);
+                drop(turn);
+            });
+            return;
+        }
+        match passage.in_flight.gateway.options.client_gone {
+            ClientGone::Drain(limit) => drop(runtime.spawn(passage.drain(limit))),
+            ClientGone::Cancel => passage.leave(Kept::default()),
         }
     }
 }
@@ -175,7 +184,6 @@ impl Passage {
             return Poll::Ready(None);
         };
         self.in_flight.first_byte();
-        self.place.running.moved(self.in_flight.gateway.now());
         let out = match self.course.push(data) {
             Ok(out) => out,
             Err(error) => {
@@ -234,7 +242,7 @@ impl Passage {
 
     /// The upstream has ended, one way or another.
     fn end(&mut self) -> Option<Frame<Bytes>> {
-        let ending = self.course.finish();
+        let ending = self.course.ending();
         self.held = self.course.release();
         match ending {
             Ending::Complete => {}
@@ -244,9 +252,18 @@ impl Passage {
                 return self.fail(&ApiError::bad_answer(&broken), Outcome::UpstreamBroken);
             }
         }
-        let Some((keeping, content_type)) = self.keeping.take() else {
-            return self.complete(Outcome::Completed, Kept::default());
-        };
+        match self.keep() {
+            Some(kept) => {
+                self.phase = Phase::Keeping(kept);
+                None
+            }
+            None => self.complete(Outcome::Completed, Kept::default()),
+        }
+    }
+
+    /// Keeps the answer, where it is to be kept; it is whole but for the bytes held back.
+    fn keep(&mut self) -> Option<oneshot::Receiver<(Kept, Option<Turn>)>> {
+        let (keeping, content_type) = self.keeping.take()?;
         self.copy.extend_from_slice(&self.held);
         let answer = self.copy.split().freeze();
         let gateway = self.in_flight.gateway.clone();
@@ -255,8 +272,7 @@ impl Passage {
         tokio::spawn(async move {
             let _ = sender.send(keeping.keep(gateway, status, content_type, answer).await);
         });
-        self.phase = Phase::Keeping(receiver);
-        None
+        Some(receiver)
     }
 
     /// Records, then gives out the bytes that were held back.
@@ -303,31 +319,49 @@ impl Passage {
     }
 
     /// The client has left; what the upstream did for it by now counts.
-    fn leave(&mut self) {
+    fn leave(&mut self, kept: Kept) {
         let usage = self.usage();
+        let outcome = match self.in_flight.gateway.stage() {
+            Stage::Cutting => Outcome::ShutDown,
+            _ => Outcome::ClientLeft,
+        };
         // Nobody is left to be told of an error; it is in the log.
-        let _ = self
-            .in_flight
-            .record(Outcome::ClientLeft, Some(usage), Kept::default());
+        let _ = self.in_flight.record(outcome, Some(usage), kept);
     }
 
     /// Reads the upstream to its end for a client that has left, for the usage that it states.
     async fn drain(mut self: Box<Self>, limit: std::time::Duration) {
+        let gateway = self.in_flight.gateway.clone();
         if let Some(mut upstream) = self.upstream.take() {
-            let course = &mut self.course;
             let reading = async {
                 while let Some(Ok(frame)) = next(&mut upstream).await {
                     let Ok(data) = frame.into_data() else {
                         continue;
                     };
-                    if course.push(data).is_err() || course.has_ended() {
+                    let Ok(out) = self.course.push(data) else {
+                        break;
+                    };
+                    drop(self.send(out));
+                    if self.course.has_ended() {
                         break;
                     }
                 }
             };
-            let _ = tokio::time::timeout(limit, reading).await;
+            tokio::select! {
+                _ = tokio::time::timeout(limit, reading) => {}
+                () = gateway.cutting() => {}
+            }
         }
-        self.leave();
+        // Where it is whole, a repetition with the same `Idempotency-Key` gets it.
+        let (mut kept, mut turn) = Default::default();
+        if self.course.ending() == Ending::Complete {
+            self.held = self.course.release();
+            if let Some(keeping) = self.keep() {
+                (kept, turn) = keeping.await.unwrap_or_default();
+            }
+        }
+        self.leave(kept);
+        drop::<Option<Turn>>(turn);
     }
 }
 
@@ -358,7 +392,8 @@ impl Course {
         }
     }
 
-    fn finish(&mut self) -> Ending {
+    /// How it ended; nothing more will come.
+    fn ending(&mut self) -> Ending {
         match self {
             Self::Native(tap) | Self::Translated(tap, _) => tap.finish().clone(),
             Self::Opaque(_) => Ending::Complete,

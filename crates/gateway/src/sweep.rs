@@ -1,5 +1,5 @@
-//! What has to be looked at from time to time: ended credentials, stalled clients, slices that
-//! are done with, snapshots of the folds.
+//! What has to be looked at from time to time: ended credentials, slices that are done with,
+//! snapshots of the folds.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,13 +21,12 @@ pub(crate) async fn run(gateway: std::sync::Weak<Gateway>) {
         let Some(gateway) = gateway.upgrade() else {
             return;
         };
-        let stall = u64::try_from(gateway.options.stall_timeout.as_micros()).unwrap_or(u64::MAX);
-        gateway.live.sweep(gateway.now(), stall);
+        gateway.live.sweep(gateway.now());
         gateway.look_at_ledger();
         round += 1;
         if round.is_multiple_of(5) {
             budget::sweep(&gateway, false);
-            gateway.running.forget(gateway.now());
+            gateway.running.forget(&gateway);
             snapshot(&gateway);
         }
     }

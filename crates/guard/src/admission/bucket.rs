@@ -6,6 +6,8 @@
 use record::Time;
 
 const PARTS: u128 = 60_000_000;
+/// A clock that runs back by more than this was put back.
+const STEP_US: u64 = 60_000_000;
 
 /// A bucket for one limit a minute.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +31,10 @@ impl Bucket {
     }
 
     fn refill(&mut self, per_minute: u64, now: Time) {
+        if self.at.micros_since(now) > STEP_US {
+            // The clock was put back: to wait until it has caught up could take for ever.
+            self.at = now;
+        }
         let gained = u128::from(now.micros_since(self.at)) * u128::from(per_minute);
         let level = self
             .level
@@ -96,8 +102,17 @@ mod tests {
     fn a_clock_that_steps_back_gives_nothing_and_takes_nothing() {
         let mut bucket = Bucket::full(60, START);
         assert_eq!(bucket.take(30, 60, START), Ok(()));
-        assert_eq!(bucket.left(60, Time::from_micros(5)), 30);
+        assert_eq!(bucket.left(60, Time::from_micros(950_000_000)), 30);
         assert_eq!(bucket.left(60, START), 30);
+    }
+
+    #[test]
+    fn a_clock_that_was_put_back_far_goes_on_from_there() {
+        let mut bucket = Bucket::full(60, START);
+        assert_eq!(bucket.take(60, 60, START), Ok(()));
+        let back = Time::from_micros(5);
+        assert!(bucket.take(1, 60, back).is_err());
+        assert_eq!(bucket.take(1, 60, back.plus_micros(1_000_000)), Ok(()));
     }
 
     #[test]

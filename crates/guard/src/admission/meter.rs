@@ -21,6 +21,25 @@ struct Levels {
     in_flight: u32,
 }
 
+impl Levels {
+    fn rates(&mut self, limits: &Limits, now: Time) -> Rates {
+        let of = |bucket: &mut Option<Bucket>, rate: Option<u64>| {
+            let rate = rate?;
+            Some(match bucket {
+                Some(bucket) => (rate, bucket.left(rate, now), bucket.full_in(rate)),
+                None => (rate, rate, 0),
+            })
+        };
+        Rates {
+            requests: of(
+                &mut self.requests,
+                limits.requests_per_minute.map(u64::from),
+            ),
+            tokens: of(&mut self.tokens, limits.tokens_per_minute),
+        }
+    }
+}
+
 /// The levels of one holder. All clients of an account or a grant share it.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
@@ -45,7 +64,6 @@ impl Meter {
         {
             return Err((Reason::Concurrency, 1_000_000));
         }
-        let mut requests = None;
         if let Some(rate) = limits.requests_per_minute.map(u64::from) {
             let bucket = levels
                 .requests
@@ -53,24 +71,25 @@ impl Meter {
             bucket
                 .take(1, rate, now)
                 .map_err(|wait| (Reason::RequestsPerMinute, wait))?;
-            requests = Some((rate, bucket.left(rate, now), bucket.full_in(rate)));
         }
-        let mut left = None;
         if let Some(rate) = limits.tokens_per_minute {
             let bucket = levels.tokens.get_or_insert_with(|| Bucket::full(rate, now));
             if let Err(wait) = bucket.take(tokens, rate, now) {
-                if let Some(bucket) = levels.requests.as_mut().filter(|_| requests.is_some()) {
+                if limits.requests_per_minute.is_some()
+                    && let Some(bucket) = &mut levels.requests
+                {
                     bucket.correct(1, 0);
                 }
                 return Err((Reason::TokensPerMinute, wait));
             }
-            left = Some((rate, bucket.left(rate, now), bucket.full_in(rate)));
         }
         levels.in_flight += 1;
-        Ok(Rates {
-            requests,
-            tokens: left,
-        })
+        Ok(levels.rates(limits, now))
+    }
+
+    /// How much of the limits is left.
+    pub(super) fn rates(&self, limits: &Limits, now: Time) -> Rates {
+        self.levels.lock().rates(limits, now)
     }
 
     /// Gives a place back.

@@ -27,6 +27,8 @@ pub struct Denied {
     pub retry_after_us: Option<u64>,
     /// The field of the body that is to blame, where one is.
     pub param: Option<&'static str>,
+    /// What is left of the limits, where one of them was reached.
+    pub rates: Option<Rates>,
 }
 
 impl Denied {
@@ -36,6 +38,7 @@ impl Denied {
             reason,
             retry_after_us: None,
             param,
+            rates: None,
         }
     }
 }
@@ -46,6 +49,7 @@ impl Denied {
 pub struct Permit {
     credential: Arc<Credential>,
     estimate: u64,
+    used: bool,
     /// What is left of the limits, for the answer's headers.
     pub rates: Rates,
 }
@@ -70,10 +74,12 @@ impl Permit {
             reason,
             retry_after_us: Some(wait),
             param: None,
+            rates: Some(holder.meter().rates(&terms.limits, now)),
         })?;
         Ok(Self {
             credential: Arc::clone(credential),
             estimate: want.tokens,
+            used: false,
             rates,
         })
     }
@@ -89,6 +95,7 @@ impl Permit {
             .meter()
             .correct_tokens(self.estimate, real.tokens);
         self.estimate = real.tokens;
+        self.used = true;
     }
 
     fn holder(&self) -> &Holder {
@@ -97,7 +104,11 @@ impl Permit {
 }
 
 impl Drop for Permit {
+    /// A request that came to nothing used no tokens.
     fn drop(&mut self) {
+        if !self.used {
+            self.used(Amount::ZERO);
+        }
         self.holder().meter().leave();
     }
 }

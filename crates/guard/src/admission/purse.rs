@@ -213,12 +213,7 @@ impl Purse {
         (state.gone, state.reserved())
     }
 
-    fn settle(
-        &self,
-        parts: &[Share],
-        cost: Amount,
-        now: Option<Time>,
-    ) -> SmallVec<[Share; 2]> {
+    fn settle(&self, parts: &[Share], cost: Amount, now: Option<Time>) -> SmallVec<[Share; 2]> {
         let mut state = self.state.lock();
         let mut rest = state.bound.counted(cost);
         let mut shares = SmallVec::new();
