@@ -42,6 +42,8 @@ pub(crate) struct Core {
     /// One prune or erasure at a time.
     pub(crate) retention: Mutex<()>,
     pub(crate) cut_bytes: u64,
+    /// The last entry that the start found.
+    pub(crate) opened_at: Seq,
     pub(crate) _lease: Lease,
 }
 

@@ -421,6 +421,7 @@ fn build(options: Options, parts: Parts, lease: Lease) -> Result<Core> {
         attested: attested(newest.as_ref()),
     };
     let (journal, cut_bytes) = Journal::open(journal_options, known)?;
+    let opened_at = journal.tip().seq;
     let vault_path = folder.join(VAULT_FILE);
     let vault = Vault::open(&vault_path, keys.vault, options.random, options.vault)?;
     let core = Core {
@@ -441,6 +442,7 @@ fn build(options: Options, parts: Parts, lease: Lease) -> Result<Core> {
         keeper: Keeper::default(),
         retention: Mutex::new(()),
         cut_bytes,
+        opened_at,
         folder,
         _lease: lease,
     };

@@ -36,7 +36,7 @@ pub(crate) fn prune(core: &Core, prune: &Prune<'_>) -> Result<Option<Seq>> {
     if let Some(kind) = prune.kinds.iter().find(|kind| **kind < FIRST_FREE_KIND) {
         return Err(Error::ReservedKind(*kind));
     }
-    wait_folded(core)?;
+    wait_folded(core, core.journal.tip().seq)?;
     let mut kinds = prune.kinds.to_vec();
     kinds.sort_unstable();
     kinds.dedup();
@@ -71,7 +71,7 @@ pub(crate) fn erase(core: &Core, seqs: &[Seq]) -> Result<Seq> {
             )));
         }
     }
-    wait_folded(core)?;
+    wait_folded(core, core.journal.tip().seq)?;
     let marker = Marker::Erase(EraseMarker { ranges });
     let mut own = None;
     each_block(core, &marker, |block| {
@@ -122,10 +122,10 @@ fn number(bytes: Option<Vec<u8>>) -> u64 {
         .map_or(0, u64::from_le_bytes)
 }
 
-fn wait_folded(core: &Core) -> Result<()> {
-    let (tip, until) = (core.journal.tip().seq, Instant::now() + FOLD_LIMIT);
+fn wait_folded(core: &Core, seq: Seq) -> Result<()> {
+    let until = Instant::now() + FOLD_LIMIT;
     while Instant::now() < until {
-        if core.fold.wait(tip, FOLD_LOOK) {
+        if core.fold.wait(seq, FOLD_LOOK) {
             return Ok(());
         }
         if core.journal.is_closed() {
@@ -195,7 +195,7 @@ fn touched(core: &Core, marker: &Marker) -> Result<Option<SeqRange>> {
 
 /// Takes the payloads away, from the store, its side files and the journal.
 fn apply(core: &Core, seq: Seq, marker: &Marker) -> Result<()> {
-    wait_folded(core)?;
+    wait_folded(core, core.journal.tip().seq)?;
     each_block(core, marker, |block| {
         if block.payloads.is_none() {
             return Ok(());
@@ -233,7 +233,7 @@ fn scrub(core: &Core) -> Result<()> {
 /// Finishes what an earlier run began.
 pub(crate) fn finish(core: &Core) -> Result<()> {
     let _one = core.retention.lock();
-    wait_folded(core)?;
+    wait_folded(core, core.opened_at)?;
     let applied = number(core.store.meta(APPLIED)?);
     for (key, kind) in core.store.totals(MARKERS, &[])? {
         let seq = key.try_into().map_or(0, u64::from_be_bytes);

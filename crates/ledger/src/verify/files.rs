@@ -76,13 +76,18 @@ fn take_block(walk: &mut Walk, block: &Block, tip: Tip) -> Result<()> {
             walk.known(&tip.hash, "table meta");
         }
     }
-    let times = |bytes: Option<&[u8; HEADER_BYTES]>| bytes.map(|bytes| bytes[16..24].to_vec());
-    let fits = block.last_seq == walk.next - 1
-        && times(headers.first()) == Some(block.first_us.to_le_bytes().to_vec())
-        && times(headers.last()) == Some(block.last_us.to_le_bytes().to_vec());
-    if !fits {
+    let time = |bytes: Option<&[u8; HEADER_BYTES]>| bytes.map(|bytes| bytes[16..24].to_vec());
+    let starts = time(headers.first()) == Some(block.first_us.to_le_bytes().to_vec());
+    let ends = block.last_seq == walk.next - 1
+        && time(headers.last()) == Some(block.last_us.to_le_bytes().to_vec());
+    if !starts || !ends {
+        let seq = if starts {
+            walk.next - 1
+        } else {
+            block.first_seq
+        };
         walk.bad(
-            block.first_seq,
+            seq,
             &place,
             "positions or times of the block are not those of its entries",
         );

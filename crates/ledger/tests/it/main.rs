@@ -1,7 +1,10 @@
 //! The ledger from outside: what it promises, broken on purpose wherever it can be.
 
 mod basics;
+mod faults;
+mod kill;
 mod kit;
 mod memory;
 mod power;
 mod sim;
+mod tamper;
