@@ -196,7 +196,8 @@ impl Gateway {
                         tokio::time::sleep(Duration::from_millis(50)).await;
                     }
                 },
-                _ = stop.wait_for(|stop| *stop) => break,
+                // What it gives back borrows the channel, and could not go with this task.
+                () = async { drop(stop.wait_for(|stop| *stop).await) } => break,
             }
         }
         drop(listener);
