@@ -7,6 +7,7 @@
 //! after another. What it writes travels on a bounded line to the task that asked, which tells it
 //! in the API's format: a slow client's sequences rest, and one who leaves ends them.
 
+mod bounds;
 mod chat;
 mod choice;
 mod completion;

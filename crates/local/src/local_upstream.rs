@@ -118,11 +118,10 @@ impl LocalUpstream {
         let place = self.place()?;
         let now = (self.clock)();
         let (reader, random) = (Arc::clone(&self.reader), Arc::clone(&self.random));
-        let read = self
-            .desk
-            .run(move || reader.read(&ask, now, &*random))
-            .await;
-        let plan = match read.ok_or_else(|| self.broken())? {
+        // The place goes along: who leaves early gives it back with the work, and not before.
+        let read = move || (reader.read(&ask, now, &*random), place);
+        let (read, place) = self.desk.run(read).await.ok_or_else(|| self.broken())?;
+        let plan = match read {
             Ok(plan) => plan,
             Err(error) => return Ok(reply::refusal(&error, &self.name)),
         };
@@ -215,10 +214,11 @@ impl Upstream for LocalUpstream {
             if ask.endpoint != Endpoint::Chat {
                 return Ok(None);
             }
-            let _place = self.place()?;
+            let place = self.place()?;
             let (reader, now) = (Arc::clone(&self.reader), (self.clock)());
-            let counted = self.desk.run(move || reader.count(&ask, now)).await;
-            Ok(counted.ok_or_else(|| self.broken())?.ok())
+            let count = move || (reader.count(&ask, now), place);
+            let (counted, _) = self.desk.run(count).await.ok_or_else(|| self.broken())?;
+            Ok(counted.ok())
         })
     }
 

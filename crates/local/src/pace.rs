@@ -10,6 +10,8 @@ const ALONE: f64 = 0.4;
 /// Rows of a step, whatever was measured.
 const FEWEST_ROWS: usize = 16;
 const MOST_ROWS: usize = 512;
+/// Rows of a step before anything was measured.
+const FIRST_ROWS: f64 = 32.0;
 /// Steps with fewer rows say little about the speed of prompts.
 const TELLING: usize = 16;
 /// The weight of a new measurement.
@@ -41,7 +43,9 @@ impl Pace {
     /// Rows that a step may hold.
     pub(crate) fn rows(&self, someone_writes: bool) -> usize {
         let target = if someone_writes { STEP } else { ALONE };
-        let rows = self.rows_per_second.map_or(64.0, |rate| rate * target);
+        let rows = self
+            .rows_per_second
+            .map_or(FIRST_ROWS, |rate| rate * target);
         (rows as usize).clamp(FEWEST_ROWS, MOST_ROWS)
     }
 
@@ -63,7 +67,7 @@ mod tests {
     #[test]
     fn a_faster_model_gets_larger_steps() {
         let mut pace = Pace::default();
-        assert_eq!(pace.rows(true), 64);
+        assert_eq!(pace.rows(true), 32);
         pace.stepped(64, Duration::from_millis(64));
         assert_eq!(pace.rows(true), 100);
         assert_eq!(pace.rows(false), 400);

@@ -1,5 +1,10 @@
 //! The model in process as its callers meet it: bytes in, bytes or events out. Tiny random models
 //! but for `real_model`, which has the small default one.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test's helper fails the test"
+)]
 
 mod answers;
 mod chats;
