@@ -68,13 +68,18 @@ impl<K: Kept> LevelFn<()> for Attend<'_, K> {
         let kept_head = head / (heads.query / heads.kept);
         let scale = 1.0 / (heads.width as f32).sqrt();
         weights.clear();
-        for block in 0..positions.div_ceil(K::BLOCK) {
-            let here = (positions - block * K::BLOCK).min(K::BLOCK);
-            let keys = kept.keys(block, kept_head);
-            let keys = keys.chunks_exact(heads.width).take(here);
-            weights.extend(keys.map(|k| dot::<FUSED>(q, k) * scale));
+        weights.resize(positions, 0.0);
+        // Plain loops, no closures: a closure is compiled apart, without the level's instructions.
+        for (block, weights) in weights.chunks_mut(K::BLOCK).enumerate() {
+            let keys = kept.keys(block, kept_head).chunks_exact(heads.width);
+            for (w, k) in weights.iter_mut().zip(keys) {
+                *w = dot::<FUSED>(q, k) * scale;
+            }
         }
-        let most = weights.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let mut most = f32::NEG_INFINITY;
+        for &w in weights.iter() {
+            most = most.max(w);
+        }
         let mut sum = 0.0;
         for w in weights.iter_mut() {
             *w = (*w - most).exp();
@@ -90,7 +95,9 @@ impl<K: Kept> LevelFn<()> for Attend<'_, K> {
             }
         }
         let scale = 1.0 / sum;
-        out.iter_mut().for_each(|o| *o *= scale);
+        for o in out.iter_mut() {
+            *o *= scale;
+        }
     }
 }
 
@@ -104,6 +111,17 @@ fn dot<const FUSED: bool>(a: &[f32], b: &[f32]) -> f32 {
             sums[i] = multiply_add::<FUSED>(a[i], b[i], sums[i]);
         }
     }
-    let rest: f32 = rest_a.iter().zip(rest_b).map(|(a, b)| a * b).sum();
-    sums.iter().sum::<f32>() + rest
+    let mut rest = 0.0;
+    for (a, b) in rest_a.iter().zip(rest_b) {
+        rest += a * b;
+    }
+    // Halves onto halves: a short chain of dependent additions.
+    let mut half = LANES / 2;
+    while half > 0 {
+        for i in 0..half {
+            sums[i] += sums[i + half];
+        }
+        half /= 2;
+    }
+    sums[0] + rest
 }

@@ -9,7 +9,7 @@ use lm::{Chat, Error, Family, Limits, Model, Options, Sampling, Specials};
 use std::ops::ControlFlow;
 
 /// Most that a file of some 100 kB may make the loading thread hold at any time.
-const MOST_MEMORY: usize = 24 << 20;
+const MOST_MEMORY: usize = 4 << 20;
 
 /// A small generator, so that a failing case can be named by its number.
 struct Random(u64);
