@@ -218,9 +218,7 @@ impl Ledger {
                 "a snapshot at {seq} lies beyond the tip, {tip}"
             )));
         }
-        let erased = retain::last_erasure(core)?;
-        let keep_from = if seq >= erased { erased } else { 0 };
-        core.store.put_snapshot(name, seq, bytes, keep_from)
+        retain::put_snapshot(core, name, seq, bytes)
     }
 
     /// The newest snapshot of a name, with the position that it stands at.

@@ -107,11 +107,23 @@ fn bind(core: &Core, marker: &Marker) -> Result<Seq> {
     core.bind_own(marker.kind(), &payload)
 }
 
-/// Where the newest erasure stands: snapshots from before it must go.
-pub(crate) fn last_erasure(core: &Core) -> Result<Seq> {
-    erased(&*core.store)
+/// Stores a snapshot. One that stands at or behind the newest erasure takes the place of those
+/// from before it, of which then nothing is left in the store's files.
+pub(crate) fn put_snapshot(core: &Core, name: &str, seq: Seq, bytes: &[u8]) -> Result<()> {
+    let store = &*core.store;
+    let erased = erased(store)?;
+    if seq < erased {
+        return store.put_snapshot(name, seq, bytes, 0);
+    }
+    let stale = store
+        .snapshots()?
+        .iter()
+        .any(|(known, at)| known == name && *at < erased);
+    store.put_snapshot(name, seq, bytes, erased)?;
+    if stale { scrub(core) } else { Ok(()) }
 }
 
+/// Where the newest erasure stands.
 pub(crate) fn erased(store: &dyn Store) -> Result<Seq> {
     Ok(number(store.meta(ERASED)?))
 }

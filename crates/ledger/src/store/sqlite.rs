@@ -173,6 +173,14 @@ impl SqliteStore {
     }
 }
 
+impl Drop for SqliteStore {
+    /// Readers first: the last connection to close empties the write-ahead log, which one that
+    /// only reads cannot.
+    fn drop(&mut self) {
+        self.readers.lock().clear();
+    }
+}
+
 fn meta(connection: &Connection, key: &str) -> rusqlite::Result<Option<Vec<u8>>> {
     connection
         .prepare_cached("select value from meta where key = ?1")?

@@ -6,5 +6,7 @@ mod kill;
 mod kit;
 mod memory;
 mod power;
+mod retention;
 mod sim;
+mod store_suite;
 mod tamper;

@@ -22,6 +22,7 @@ struct State {
     snapshots: BTreeMap<(String, Seq), Vec<u8>>,
     meta: BTreeMap<String, Vec<u8>>,
     down: Option<String>,
+    keep_payloads: bool,
 }
 
 #[derive(Default)]
@@ -41,6 +42,11 @@ impl MemoryStore {
     /// Every write fails from now on, or none.
     pub(crate) fn set_down(&self, cause: Option<&str>) {
         self.state.lock().expect("no panic inside").down = cause.map(str::to_owned);
+    }
+
+    /// Payloads cannot be replaced from now on, or can.
+    pub(crate) fn keep_payloads(&self, keep: bool) {
+        self.state.lock().expect("no panic inside").keep_payloads = keep;
     }
 
     fn read(&self) -> Result<MutexGuard<'_, State>> {
@@ -126,7 +132,14 @@ impl Store for MemoryStore {
     }
 
     fn replace_payloads(&self, first_seq: Seq, payloads: Option<&[u8]>) -> Result<()> {
-        if let Some(block) = self.write()?.blocks.get_mut(&first_seq) {
+        let mut state = self.write()?;
+        if state.keep_payloads {
+            return Err(Error::Store {
+                what: "replacing",
+                cause: "it will not".into(),
+            });
+        }
+        if let Some(block) = state.blocks.get_mut(&first_seq) {
             block.payloads = payloads.map(<[u8]>::to_vec);
         }
         Ok(())

@@ -57,7 +57,7 @@ fn running() -> tempfile::TempDir {
     copy
 }
 
-pub(crate) fn copy_folder(from: &Path, to: &Path) {
+fn copy_folder(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("makes a folder");
     for item in fs::read_dir(from).expect("lists") {
         let path = item.expect("lists").path();
