@@ -99,7 +99,7 @@ pub enum Fact {
         /// Why, in their words; may be empty.
         why: String,
         /// What.
-        change: Change,
+        change: Box<Change>,
     },
     /// A part of a budget is reserved.
     SliceReserved(Slice),

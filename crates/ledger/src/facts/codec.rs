@@ -62,7 +62,7 @@ struct Settled {
 struct Changed {
     by: record::Actor,
     why: String,
-    change: record::Change,
+    change: Box<record::Change>,
 }
 
 /// Appends the fact's payload to `out` and returns its kind.

@@ -146,7 +146,7 @@ impl Facts {
         let fact = Fact::Changed {
             by,
             why: why.to_owned(),
-            change,
+            change: Box::new(change),
         };
         let at = self.bind(&fact)?.wait()?;
         let Fact::Changed { change, .. } = fact else {
@@ -156,7 +156,7 @@ impl Facts {
         let touched = self.live.directory.write().apply(&change, time);
         if let Some(follower) = self.follower.read().as_ref() {
             follower(&touched);
-            if let Change::AccountErased { account } = change {
+            if let Change::AccountErased { account } = *change {
                 self.touch_secrets_of(account, follower);
             }
         }
@@ -183,7 +183,7 @@ impl Facts {
         }
         let mut payloads = Vec::with_capacity(changes.len());
         for change in &changes {
-            let (by, why, change) = (by.clone(), why.to_owned(), change.clone());
+            let (by, why, change) = (by.clone(), why.to_owned(), Box::new(change.clone()));
             let mut payload = Vec::new();
             codec::encode(&Fact::Changed { by, why, change }, &mut payload);
             payloads.push(payload);

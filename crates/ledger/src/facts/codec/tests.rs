@@ -36,7 +36,7 @@ fn facts() -> Vec<Fact> {
         Fact::Changed {
             by: Actor::Operator("uid:1000".into()),
             why: "a new customer".into(),
-            change: Change::AccountCreated(Account {
+            change: Box::new(Change::AccountCreated(Account {
                 id: id(1),
                 organization: id(2),
                 name: "Ada".into(),
@@ -50,7 +50,7 @@ fn facts() -> Vec<Fact> {
                     amount: Money::from_nanos(5_000_000_000),
                     period: SpendPeriod::Month,
                 }),
-            }),
+            })),
         },
         Fact::SliceReserved(Slice {
             id: id(3),
