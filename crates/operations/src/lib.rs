@@ -1,1 +1,23 @@
-//! The room `operations`.
+//! What an operator can do, one function a verb, with plain values in and out.
+//!
+//! Every face (command line, local socket, later pages) calls these and nothing else, so that a
+//! verb means the same everywhere; [`VERBS`] is the one list of them. Nothing here prints, parses
+//! arguments, knows HTML, or reads a clock or seeds of its own: a [`House`] is handed in.
+
+pub mod account;
+mod error;
+mod find;
+pub mod grant;
+mod house;
+pub mod key;
+pub mod ledger;
+pub mod model;
+pub mod organization;
+pub mod plan;
+pub mod server;
+pub mod shapes;
+mod verbs;
+
+pub use error::{Error, Result};
+pub use house::{Clock, House, Random, Serving};
+pub use verbs::{Nothing, VERBS, Verb, Way, verb};

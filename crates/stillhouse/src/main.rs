@@ -1,2 +1,20 @@
-//! To come.
-fn main() {}
+//! The binary: reads environment and arguments, settles the settings, wires the house in order,
+//! and runs one verb. What a verb means is said elsewhere, in `operations`; here are only the
+//! verbs of the process itself.
+
+mod cli;
+mod failure;
+mod models;
+mod serve;
+mod settings;
+mod wiring;
+mod world;
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    cli::run()
+}

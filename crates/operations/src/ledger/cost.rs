@@ -1,0 +1,174 @@
+//! `cost`: what was used and what it cost, by account, model or day. The sums stay when payloads
+//! are pruned.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use record::time::day_text;
+use record::{Actor, Money};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+use crate::house::House;
+use crate::key::account_name;
+use crate::{find, shapes};
+
+/// Long enough for the fold to catch up on a slow disk; what is missing then is said.
+const FOLD_LIMIT: Duration = Duration::from_secs(5);
+
+/// What rows stand for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum By {
+    /// An account each.
+    Account,
+    /// A model each.
+    Model,
+    /// A day each (UTC).
+    Day,
+}
+
+/// What `cost` takes.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Cost {
+    /// Only this account.
+    pub account: Option<String>,
+    /// Only this model.
+    pub model: Option<String>,
+    /// From this day on.
+    pub from: Option<String>,
+    /// Up to this day, and with it.
+    pub until: Option<String>,
+    /// How rows are made; by all three where nothing is said.
+    pub by: Vec<By>,
+}
+
+/// What `cost` gives.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Costs {
+    /// One for each group, in order of account, model, day.
+    pub rows: Vec<Row>,
+    /// All of them together.
+    pub total: Row,
+    /// Whether the newest entries are still missing in the sums.
+    pub behind: bool,
+}
+
+/// The sums of a group.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
+    /// The account's id, where rows are by account.
+    pub account: Option<String>,
+    /// Its name.
+    pub account_name: Option<String>,
+    /// The model, where rows are by model.
+    pub model: Option<String>,
+    /// The day, where rows are by day.
+    pub day: Option<String>,
+    /// Exchanges.
+    pub requests: u64,
+    /// Of these, those whose usage was estimated.
+    pub estimated: u64,
+    /// Tokens of input.
+    pub input_tokens: u64,
+    /// Of these, cached ones.
+    pub cached_tokens: u64,
+    /// Tokens of output.
+    pub output_tokens: u64,
+    /// Of these, hidden reasoning.
+    pub reasoning_tokens: u64,
+    /// Bytes of requests and answers.
+    pub bytes: u64,
+    /// What it cost.
+    pub dollars: String,
+}
+
+/// What was used and what it cost.
+///
+/// # Errors
+/// An account that is not there, a day that is none; the ledger's.
+pub fn cost(house: &House, _: &Actor, input: Cost) -> Result<Costs> {
+    let account = {
+        let directory = house.facts.directory();
+        input
+            .account
+            .as_deref()
+            .map(|text| find::account(&directory, text))
+            .transpose()?
+    };
+    let day = |field: &str, text: &Option<String>| {
+        text.as_deref()
+            .map(|text| shapes::day(field, text))
+            .transpose()
+    };
+    let (from, until) = (day("from", &input.from)?, day("until", &input.until)?);
+    let by = |wanted: By| input.by.is_empty() || input.by.contains(&wanted);
+    let behind = !house.facts.ledger().flush(FOLD_LIMIT);
+    let mut groups = BTreeMap::<_, [i64; 8]>::new();
+    for cost in house.facts.costs(account.map(|account| account.id))? {
+        let kept = input
+            .model
+            .as_ref()
+            .is_none_or(|model| *model == cost.model)
+            && from.is_none_or(|from| cost.day >= from)
+            && until.is_none_or(|until| cost.day <= until);
+        if !kept {
+            continue;
+        }
+        let key = (
+            by(By::Account).then_some(cost.account),
+            by(By::Model).then_some(cost.model),
+            by(By::Day).then_some(cost.day),
+        );
+        add(groups.entry(key).or_default(), &cost.sums);
+    }
+    let mut total = [0; 8];
+    let mut rows = Vec::new();
+    for ((account, model, day), sums) in groups {
+        add(&mut total, &sums);
+        rows.push(Row {
+            account: account.map(|id| id.to_string()),
+            account_name: account.map(|id| account_name(&house.facts.directory(), id)),
+            model,
+            day: day.map(day_text),
+            ..row(&sums)
+        });
+    }
+    Ok(Costs {
+        rows,
+        total: row(&total),
+        behind,
+    })
+}
+
+fn add(sums: &mut [i64; 8], more: &[i64; 8]) {
+    for (sum, more) in sums.iter_mut().zip(more) {
+        *sum = sum.saturating_add(*more);
+    }
+}
+
+/// Sums in the order of [`ledger::facts::SUMS`], none of which is ever below 0.
+fn row(sums: &[i64; 8]) -> Row {
+    let [
+        requests,
+        input,
+        cached,
+        output,
+        reasoning,
+        nanos,
+        estimated,
+        bytes,
+    ] = sums.map(|sum| u64::try_from(sum).unwrap_or_default());
+    Row {
+        requests,
+        estimated,
+        input_tokens: input,
+        cached_tokens: cached,
+        output_tokens: output,
+        reasoning_tokens: reasoning,
+        bytes,
+        dollars: Money::from_nanos(nanos).to_string(),
+        ..Row::default()
+    }
+}

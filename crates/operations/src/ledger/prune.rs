@@ -1,0 +1,65 @@
+//! `prune`: payloads of exchanges and refusals go by age; headers, changes and money stay.
+
+use std::time::Duration;
+
+use ::ledger::facts::kind;
+use record::{Actor, Time};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::house::House;
+
+const DAY_US: u64 = 86_400_000_000;
+/// The sums must hold what is dropped.
+const FOLD_LIMIT: Duration = Duration::from_secs(60);
+
+/// What `prune` takes.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prune {
+    /// Payloads older than so many days go, at least 1.
+    pub older_than_days: u32,
+}
+
+/// What `prune` did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pruned {
+    /// What was written before this is gone.
+    pub before: String,
+    /// The entry that marks it; `None` where nothing was to drop.
+    pub marker: Option<u64>,
+}
+
+/// Drops payloads by age.
+///
+/// # Errors
+/// An age below a day; sums that lag behind; the ledger's.
+pub fn prune(house: &House, _: &Actor, input: Prune) -> Result<Pruned> {
+    if input.older_than_days == 0 {
+        return Err(Error::invalid(
+            "older_than_days",
+            "at least one day is kept",
+        ));
+    }
+    let before = house
+        .now()
+        .micros()
+        .saturating_sub(u64::from(input.older_than_days) * DAY_US);
+    let ledger = house.facts.ledger();
+    if !ledger.flush(FOLD_LIMIT) {
+        return Err(Error::Unavailable {
+            message: "the store lags behind, so that the sums are not whole yet".into(),
+            hint: Some("see `stillhouse status`, and try again".into()),
+        });
+    }
+    house.facts.snapshot(0)?;
+    let marker = ledger.prune(&::ledger::Prune {
+        before_us: before,
+        kinds: &[kind::EXCHANGE, kind::REFUSAL],
+        pinned: &[],
+    })?;
+    Ok(Pruned {
+        before: Time::from_micros(before).rfc3339(),
+        marker,
+    })
+}

@@ -1,0 +1,105 @@
+//! The server itself: `status`.
+
+use ::ledger::State;
+use record::{Actor, Time};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+use crate::house::House;
+use crate::model::Model;
+use crate::verbs::Nothing;
+
+/// How the server is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// The program's version.
+    pub version: String,
+    /// Whether a server runs.
+    pub running: bool,
+    /// Since when.
+    pub since: Option<String>,
+    /// How clients reach it.
+    pub public_url: String,
+    /// Requests at the same time, now.
+    pub in_flight: u64,
+    /// The ledger.
+    pub ledger: Ledger,
+    /// The models.
+    pub models: Vec<Model>,
+    /// Organisations, accounts, keys and grants, revoked ones too.
+    pub known: Known,
+}
+
+/// How many of each there are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    /// Organisations.
+    pub organizations: usize,
+    /// Accounts.
+    pub accounts: usize,
+    /// Keys.
+    pub keys: usize,
+    /// Grants.
+    pub grants: usize,
+}
+
+/// How the ledger is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ledger {
+    /// `good`, `spooling`, `full`, `poisoned` or `closed`.
+    pub state: String,
+    /// The last entry appended.
+    pub appended: u64,
+    /// The last entry known to be on the device.
+    pub synced: u64,
+    /// The last entry in the store.
+    pub folded: u64,
+    /// The last entry attested by a signed head.
+    pub attested: u64,
+    /// Bytes that wait for the store.
+    pub unfolded_bytes: u64,
+    /// The last error, while it lasts.
+    pub error: Option<String>,
+}
+
+/// How the server is.
+///
+/// # Errors
+/// None so far.
+pub fn status(house: &House, _: &Actor, _: Nothing) -> Result<Status> {
+    let health = house.facts.ledger().health();
+    let state = match health.state {
+        State::Good => "good",
+        State::Spooling => "spooling",
+        State::Full => "full",
+        State::Poisoned => "poisoned",
+        State::Closed => "closed",
+    };
+    let known = {
+        let directory = house.facts.directory();
+        Known {
+            organizations: directory.organizations().count(),
+            accounts: directory.accounts().count(),
+            keys: directory.keys().count(),
+            grants: directory.grants().count(),
+        }
+    };
+    Ok(Status {
+        version: house.version.clone(),
+        running: house.since.is_some(),
+        since: house.since.map(Time::rfc3339),
+        public_url: house.public_url.clone(),
+        in_flight: house.serving.in_flight(),
+        ledger: Ledger {
+            state: state.to_owned(),
+            appended: health.appended,
+            synced: health.synced,
+            folded: health.folded,
+            attested: health.attested,
+            unfolded_bytes: health.unfolded_bytes,
+            error: health.error,
+        },
+        models: house.serving.models(),
+        known,
+    })
+}

@@ -1,0 +1,116 @@
+//! The arguments, as clap derives them.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::account::AccountVerb;
+use super::grant::GrantVerb;
+use super::key::KeyVerb;
+use super::ledger::LedgerVerb;
+use super::models::ModelVerb;
+use super::organization::OrganizationVerb;
+use super::plan::PlanVerb;
+
+/// A gateway in front of language models, with a ledger that forgets nothing.
+#[derive(Debug, Parser)]
+#[command(
+    name = "stillhouse",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// For every command.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// The settings file (env STILLHOUSE_CONFIG; else stillhouse.toml in the data folder).
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Where ledger, socket and models are (env STILLHOUSE_DATA_DIR).
+    #[arg(long, global = true, value_name = "FOLDER")]
+    pub(super) data_dir: Option<PathBuf>,
+    /// JSON instead of text.
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+}
+
+/// What a server is started with, in place of the settings file's.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Addresses of the public port (env STILLHOUSE_LISTEN).
+    #[arg(long, value_name = "ADDRESS", value_delimiter = ',')]
+    pub(super) listen: Vec<SocketAddr>,
+    /// Threads of the gateway (env STILLHOUSE_WORKERS).
+    #[arg(long, value_name = "N")]
+    pub(super) workers: Option<usize>,
+    /// What is logged, as RUST_LOG has it (env STILLHOUSE_LOG).
+    #[arg(long, value_name = "FILTER")]
+    pub(super) log: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Runs the server until SIGTERM or SIGINT; SIGHUP reads plans and models again.
+    Serve(Serve),
+    /// How the server, its ledger and its models are.
+    Status,
+    /// Customers and teams that accounts belong to.
+    Organization {
+        #[command(subcommand)]
+        verb: OrganizationVerb,
+    },
+    /// Accounts: what limits and budgets belong to.
+    Account {
+        #[command(subcommand)]
+        verb: AccountVerb,
+    },
+    /// Credentials of accounts.
+    Key {
+        #[command(subcommand)]
+        verb: KeyVerb,
+    },
+    /// Leaves with an end and a budget, for distilling and for what a plan does not give.
+    Grant {
+        #[command(subcommand)]
+        verb: GrantVerb,
+    },
+    /// Plans, as the settings file has them.
+    Plan {
+        #[command(subcommand)]
+        verb: PlanVerb,
+    },
+    /// Models that are served, and models for the server's own process.
+    Model {
+        #[command(subcommand)]
+        verb: ModelVerb,
+    },
+    /// The ledger: verify it, read it, sum it, keep it small.
+    Ledger {
+        #[command(subcommand)]
+        verb: LedgerVerb,
+    },
+    /// The settings.
+    Config {
+        #[command(subcommand)]
+        verb: ConfigVerb,
+    },
+    /// Completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigVerb {
+    /// Prints every settled value and where it came from.
+    Check(Serve),
+}

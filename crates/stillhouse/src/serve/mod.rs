@@ -1,0 +1,138 @@
+//! `serve`: wires the house in order (settings, log, ledger, table, upstreams, doors), waits for
+//! a signal, and takes it down in the opposite order. Nothing is listened on before all of it
+//! stands.
+
+mod logs;
+mod reload;
+mod signals;
+mod upstreams;
+
+use std::sync::Arc;
+
+use console::Socket;
+use gateway::Gateway;
+use ledger::facts::Facts;
+use operations::House;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::cli::SOCKET;
+use crate::failure::{Failure, Result};
+use crate::settings::{Outside, Settings, settle};
+use crate::{wiring, world};
+use reload::Reload;
+use signals::{Signal, Signals};
+use upstreams::Upstreams;
+
+/// Runs a server until it is told to stop.
+///
+/// # Errors
+/// What could not be built, or not be finished.
+pub(crate) fn serve(outside: Outside) -> Result<()> {
+    let settings = settle(&outside)?;
+    logs::start(&settings)?;
+    let runtime = runtime(settings.server.workers)?;
+    let facts = wiring::open_ledger(&settings)?;
+    let served = runtime.block_on(run(outside, settings, facts.clone()));
+    // A verb on a blocking thread may still run; the ledger's lock decides which is first.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    let closed = facts.close();
+    served?;
+    closed?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn runtime(workers: usize) -> Result<tokio::runtime::Runtime> {
+    let mut builder = match workers {
+        1 => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    if workers > 1 {
+        builder.worker_threads(workers);
+    }
+    builder
+        .enable_all()
+        .build()
+        .map_err(Failure::system("starting a runtime"))
+}
+
+async fn run(outside: Outside, settings: Settings, facts: Facts) -> Result<()> {
+    let mut signals = Signals::new()?;
+    let table = wiring::open_table(&settings, &facts);
+    let upstreams = Arc::new(Upstreams::start(&settings).await?);
+    let models = upstreams.models(&settings);
+    let gateway = Gateway::new(gateway::Parts {
+        facts: facts.clone(),
+        table: Arc::clone(&table),
+        models,
+        clock: world::clock(),
+        random: world::random(),
+        options: settings.server.options.clone(),
+    });
+    let serving = Arc::new(upstreams::Live::new(
+        Arc::clone(&upstreams),
+        Arc::clone(&gateway),
+    ));
+    let since = Some(world::now());
+    let house = wiring::house(&settings, facts, Arc::clone(&table), serving, since);
+    let doors = Doors::open(&settings).await?;
+    tracing::info!(
+        version = wiring::VERSION,
+        listen = ?settings.server.listen,
+        data_dir = %settings.data_dir.display(),
+        models = settings.models.len(),
+        "serving"
+    );
+    let mut reload = Reload::new(outside, settings, table, Arc::clone(&gateway), upstreams);
+    let (stop, stopped) = watch::channel(false);
+    let mut served = doors.serve(&gateway, Arc::new(house), &stopped);
+    while signals.next().await == Signal::Reload {
+        reload.reload();
+    }
+    tracing::info!("draining; a second signal stops at once");
+    // Nobody listening any more is what is wanted.
+    let _ = stop.send(true);
+    tokio::select! {
+        () = async { while served.join_next().await.is_some() {} } => {}
+        () = signals.stop() => tracing::warn!("stopped at once: running answers are cut"),
+    }
+    Ok(())
+}
+
+/// Everything that is listened on.
+struct Doors {
+    public: Vec<TcpListener>,
+    local: Socket,
+}
+
+impl Doors {
+    async fn open(settings: &Settings) -> Result<Self> {
+        let mut public = Vec::new();
+        for address in &settings.server.listen {
+            let bound = TcpListener::bind(address).await;
+            public.push(bound.map_err(|source| Failure::Listen {
+                address: *address,
+                source,
+            })?);
+        }
+        let local = Socket::bind(&settings.data_dir.join(SOCKET)).await?;
+        Ok(Self { public, local })
+    }
+
+    fn serve(
+        self,
+        gateway: &Arc<Gateway>,
+        house: Arc<House>,
+        stopped: &watch::Receiver<bool>,
+    ) -> JoinSet<()> {
+        let mut served = JoinSet::new();
+        for listener in self.public {
+            let (gateway, stopped) = (Arc::clone(gateway), stopped.clone());
+            served.spawn(async move { gateway.serve(listener, stopped).await });
+        }
+        served.spawn(self.local.serve(house, stopped.clone()));
+        served
+    }
+}

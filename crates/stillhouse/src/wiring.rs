@@ -1,0 +1,117 @@
+//! Builds the parts that a server and a verb without one have in common: the ledger, the table,
+//! and the house that the verbs work on.
+
+use std::sync::Arc;
+
+use guard::admission::Table;
+use ledger::facts::{Facts, Touched};
+use operations::model::{Model, Price};
+use operations::{House, Serving};
+use record::{Budget, Time};
+
+use crate::failure::Result;
+use crate::settings::Settings;
+use crate::world;
+
+/// The program's version.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Opens the ledger and takes its lease.
+///
+/// # Errors
+/// The ledger's: another server has it, it is damaged, the disk.
+pub(crate) fn open_ledger(settings: &Settings) -> Result<Facts> {
+    let clock: ledger::Clock = Arc::new(|| world::now().micros());
+    let written = &settings.ledger;
+    let mut options = ledger::Options::new(&written.folder, clock, world::random());
+    options.heads_file.clone_from(&written.heads_file);
+    options.head_every = written.head_every;
+    options.segment_bytes = written.segment_bytes;
+    options.max_unfolded_bytes = written.spool_bytes;
+    options.refuse_when_store_down = written.refuse_when_store_down;
+    options.vault = ledger::VaultLimits {
+        body_bytes: written.vault_body_bytes,
+        total_bytes: written.vault_total_bytes,
+    };
+    Ok(Facts::open(options, VERSION)?)
+}
+
+/// The table of credentials, filled from the directory, and following it from now on.
+pub(crate) fn open_table(settings: &Settings, facts: &Facts) -> Arc<Table> {
+    let books = facts.clone();
+    let opening = Box::new(move |budget: Budget| books.spent(&budget).gone);
+    let table = Arc::new(Table::new(settings.plans.clone(), opening));
+    let now = world::now();
+    {
+        let directory = facts.directory();
+        for account in directory.accounts() {
+            table.put_account(Arc::clone(account), now);
+        }
+        for key in directory.keys() {
+            table.put_key(Arc::clone(key));
+        }
+        for grant in directory.grants() {
+            table.put_grant(Arc::clone(grant), now);
+        }
+    }
+    let followed = Arc::clone(&table);
+    facts.follow(Box::new(move |touched| {
+        put(&followed, touched, world::now())
+    }));
+    table
+}
+
+fn put(table: &Table, touched: &Touched, now: Time) {
+    match touched {
+        Touched::Account(account) => table.put_account(Arc::clone(account), now),
+        Touched::Key(key) => table.put_key(Arc::clone(key)),
+        Touched::Grant(grant) => table.put_grant(Arc::clone(grant), now),
+        Touched::Organization(_) | Touched::Nothing => {}
+    }
+}
+
+/// The house that the verbs work on.
+pub(crate) fn house(
+    settings: &Settings,
+    facts: Facts,
+    table: Arc<Table>,
+    serving: Arc<dyn Serving>,
+    since: Option<Time>,
+) -> House {
+    House {
+        facts,
+        table,
+        serving,
+        clock: world::clock(),
+        random: world::random(),
+        version: VERSION.to_owned(),
+        public_url: settings.server.public_url.clone(),
+        since,
+    }
+}
+
+/// What the settings say of models, where no server runs.
+pub(crate) struct Written(pub(crate) Vec<Model>);
+
+impl Serving for Written {
+    fn models(&self) -> Vec<Model> {
+        self.0.clone()
+    }
+    fn in_flight(&self) -> u64 {
+        0
+    }
+}
+
+/// The models as the settings have them.
+pub(crate) fn written_models(settings: &Settings) -> Vec<Model> {
+    let view = |(name, model): (&String, &crate::settings::Model)| Model {
+        name: name.clone(),
+        upstream: model.upstream.clone(),
+        upstream_model: model.upstream_model.clone(),
+        context_tokens: model.context_tokens,
+        max_output_tokens: model.max_output_tokens,
+        dollars_per_million_tokens: Price::from(model.prices),
+        health: None,
+    };
+    settings.models.iter().map(view).collect()
+}

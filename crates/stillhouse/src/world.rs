@@ -1,0 +1,56 @@
+//! The world outside the process: clock, randomness, environment. They are read here and handed
+//! down; no other file reads them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use record::Time;
+
+/// Now; the epoch itself if the machine's clock stands before it.
+pub(crate) fn now() -> Time {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Time::from_micros(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
+}
+
+/// The clock, to hand down.
+pub(crate) fn clock() -> operations::Clock {
+    Arc::new(now)
+}
+
+/// Cryptographic randomness, to hand down.
+///
+/// # Panics
+/// Where the system has none: a house without it could only make keys that can be guessed.
+pub(crate) fn random() -> operations::Random {
+    Arc::new(|bytes: &mut [u8]| getrandom::fill(bytes).expect("the system has randomness"))
+}
+
+/// 64 random bits, to hand down.
+pub(crate) fn random_bits() -> u64 {
+    let mut bytes = [0; 8];
+    random()(&mut bytes);
+    u64::from_le_bytes(bytes)
+}
+
+/// An environment variable that is set and not empty.
+pub(crate) fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The home folder.
+pub(crate) fn home() -> Option<PathBuf> {
+    env("HOME").map(PathBuf::from)
+}
+
+/// How many processors this process may use.
+pub(crate) fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Who runs this process, as the ledger names operators.
+pub(crate) fn operator() -> record::Actor {
+    record::Actor::Operator(format!("uid:{}", rustix::process::getuid().as_raw()))
+}
