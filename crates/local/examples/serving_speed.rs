@@ -1,5 +1,5 @@
 //! Speed of the model as it is served, and what it costs the threads beside it:
-//! `cargo run --release -p local --example speed -- FILE [THREADS [PROMPT]]`.
+//! `cargo run --release -p local --example serving_speed -- FILE [THREADS [PROMPT]]`.
 //! Prints tokens a second of reading and writing at several batch sizes, the longest pause of a
 //! stream while a long prompt comes in, and how late a thread of normal priority wakes.
 
@@ -25,7 +25,7 @@ async fn main() -> Result<(), Failure> {
     let mut arguments = std::env::args().skip(1);
     let path = arguments
         .next()
-        .ok_or("usage: speed FILE [THREADS [PROMPT]]")?;
+        .ok_or("usage: serving_speed FILE [THREADS [PROMPT]]")?;
     let threads = arguments.next().map_or(Ok(0), |t| t.parse())?;
     let length: usize = arguments.next().map_or(Ok(256), |t| t.parse())?;
     let idle = lateness(Duration::from_secs(2), &AtomicBool::new(false));
