@@ -125,3 +125,81 @@ impl Whole {
         self.finish = self.finish.or(part.finish);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokenizer() -> Arc<Tokenizer> {
+        let model = lm::testing::tiny_model(lm::Family::Llama, 1).unwrap();
+        Arc::clone(model.tokenizer())
+    }
+
+    /// Pushes tokens by id, with the text that became sure; returns the ids listed with each.
+    fn listed(rule: Listed, pieces: &[(u32, &str, Option<lm::Finish>)]) -> Vec<Vec<u32>> {
+        let mut choice = Choice::new(tokenizer(), Some(0), rule);
+        let push = |&(token, text, finish): &(u32, &str, Option<lm::Finish>)| {
+            let scored = Scored {
+                token,
+                logprob: -1.0,
+                rank: 1,
+                top: Vec::new(),
+            };
+            let part = choice.push(Piece {
+                choice: scored,
+                text: text.to_owned(),
+                finish,
+            });
+            part.tokens.unwrap().iter().map(|token| token.id).collect()
+        };
+        pieces.iter().map(push).collect()
+    }
+
+    #[test]
+    fn tokens_are_listed_when_their_text_is_sure() {
+        let held = [
+            (10, "", None),
+            (11, "", None),
+            (12, "abc", None),
+            (13, "", None),
+        ];
+        for rule in [Listed::Shown, Listed::Sampled] {
+            assert_eq!(
+                listed(rule, &held),
+                [vec![], vec![], vec![10, 11, 12], vec![]]
+            );
+            let cut = [(10, "", None), (11, "", Some(lm::Finish::Length))];
+            assert_eq!(
+                listed(rule, &cut),
+                [vec![], vec![10, 11]],
+                "half a character"
+            );
+        }
+    }
+
+    #[test]
+    fn what_ends_a_chat_is_not_listed() {
+        let end = [
+            (10, "", None),
+            (11, "a", None),
+            (2, "", Some(lm::Finish::End)),
+        ];
+        assert_eq!(listed(Listed::Shown, &end), [vec![], vec![10, 11], vec![]]);
+        assert_eq!(
+            listed(Listed::Sampled, &end),
+            [vec![], vec![10, 11], vec![2]]
+        );
+        let stop = [
+            (10, "a", None),
+            (11, "", None),
+            (12, "", Some(lm::Finish::Stop(0))),
+        ];
+        assert_eq!(listed(Listed::Shown, &stop), [vec![10], vec![], vec![]]);
+        assert_eq!(
+            listed(Listed::Sampled, &stop),
+            [vec![10], vec![], vec![11, 12]]
+        );
+        let partly = [(10, "", None), (11, "a", Some(lm::Finish::Stop(0)))];
+        assert_eq!(listed(Listed::Shown, &partly), [vec![], vec![10, 11]]);
+    }
+}

@@ -167,3 +167,56 @@ impl Drop for Events {
         self.shared.wake();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event() -> Event {
+        Event::Scored {
+            prompt: 0,
+            scores: Vec::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_full_line_rests_until_its_client_reads() {
+        let shared = Shared::new(1);
+        let place = shared.place().unwrap();
+        assert!(shared.place().is_none(), "there is one place");
+        let (line, mut events) = line(2, Time::default(), place, &shared);
+        let mut sent = 0;
+        while line.has_room() {
+            line.send(event());
+            sent += 1;
+        }
+        assert_eq!(sent, SPARE + 1, "room is kept for a whole step");
+        assert!(shared.take(false).unwrap().is_empty());
+        events.next().await.unwrap();
+        // Does not sleep: the reading has woken the scheduler.
+        assert!(shared.take(true).unwrap().is_empty());
+        assert!(line.has_room());
+        drop(events);
+        assert!(line.is_gone());
+        assert!(shared.take(true).unwrap().is_empty(), "so has the leaving");
+        drop(line);
+        assert!(shared.place().is_some());
+    }
+
+    #[tokio::test]
+    async fn an_overrun_line_is_torn_and_not_silent() {
+        let shared = Shared::new(1);
+        let (line, mut events) = line(1, Time::default(), shared.place().unwrap(), &shared);
+        for _ in 0..SPARE + 2 {
+            line.send(event());
+        }
+        assert!(line.is_gone());
+        drop(line);
+        let mut received = 0;
+        while events.next().await.is_some() {
+            received += 1;
+        }
+        assert_eq!(received, SPARE + 1);
+        assert_eq!(events.why(), "it gave the request up");
+    }
+}
