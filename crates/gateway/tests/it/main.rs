@@ -1,0 +1,25 @@
+//! The gateway as its clients, its upstreams and its ledger see it: a real ledger in a temporary
+//! folder, real sockets on loopback, scripted servers behind.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that can't go on has failed"
+)]
+
+mod changes;
+mod client;
+mod clock;
+mod faults;
+mod grants;
+mod hostile;
+mod house;
+mod leaving;
+mod money;
+mod once;
+mod pass;
+mod paths;
+mod peer;
+mod puppet;
+mod refusals;
+mod stopping;
+mod unrecorded;

@@ -1,0 +1,164 @@
+//! The other paths: health, models, what the operator listed; and where a client comes from.
+
+use record::{Endpoint, Outcome, UsageSource};
+
+use crate::client::request;
+use crate::house::{Setup, house, http, route};
+use crate::peer::{CHAT, Peer, json};
+
+const ASK: &str = r#"{"model":"m","max_tokens":5,"messages":[]}"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn health_needs_no_key() {
+    let peer = Peer::always(json("200 OK", "", CHAT)).await;
+    let house = house(http(&peer)).await;
+    for path in ["/health", "/healthz", "/readyz"] {
+        let mut client = house.client().await;
+        client.send(&request("GET", path, &[], b"")).await;
+        let answer = client.answer().await;
+        assert_eq!(answer.status(), 200, "{path}");
+    }
+    assert!(house.gateway.status().open);
+    house.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn models_are_those_of_the_plan() {
+    let peer = Peer::always(json("200 OK", "", CHAT)).await;
+    let mut large = route("org/large", http(&peer));
+    large.context_tokens = Some(8192);
+    let mut setup = Setup::new(vec![
+        route("m", http(&peer)),
+        large,
+        route("secret", http(&peer)),
+    ]);
+    setup.plan.models = Some(vec!["m".into(), "org/large".into()]);
+    let house = setup.open().await;
+    let bearer = format!("Bearer {}", house.key);
+    let get = |path: &'static str, more: Option<(&'static str, &'static str)>| {
+        let (house, bearer) = (&house, &bearer);
+        async move {
+            let mut client = house.client().await;
+            let headers: Vec<_> = [Some(("authorization", bearer.as_str())), more]
+                .into_iter()
+                .flatten()
+                .collect();
+            client.send(&request("GET", path, &headers, b"")).await;
+            client.answer().await
+        }
+    };
+    let listed = get("/v1/models", None).await.json();
+    let ids: Vec<_> = listed["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|m| m["id"].clone())
+        .collect();
+    assert_eq!(
+        (listed["object"].as_str(), ids),
+        (Some("list"), vec!["m".into(), "org/large".into()])
+    );
+    let one = get("/v1/models/org%2Flarge", None).await.json();
+    assert_eq!(
+        (&one["id"], &one["object"]),
+        (&"org/large".into(), &"model".into())
+    );
+    assert_eq!(get("/v1/models/org/large", None).await.status(), 200);
+    assert_eq!(
+        get("/v1/models/secret", None).await.code(),
+        "model_not_found"
+    );
+    let anthropic = get("/v1/models", Some(("anthropic-version", "2023-06-01")))
+        .await
+        .json();
+    assert_eq!(anthropic["data"][0]["type"], "model");
+    let answer = house.chat(&ASK.replace("\"m\"", "\"secret\"")).await;
+    assert_eq!(
+        (answer.status(), answer.code().as_str()),
+        (404, "model_not_found")
+    );
+    let mut client = house.client().await;
+    client.send(&request("GET", "/v1/models", &[], b"")).await;
+    assert_eq!(client.answer().await.status(), 401);
+    house.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn listed_paths_pass_and_are_metered_by_bytes() {
+    let peer = Peer::always(json(
+        "200 OK",
+        "",
+        r#"{"results":[{"index":0,"score":0.9}]}"#,
+    ))
+    .await;
+    let mut priced = route("m", http(&peer));
+    priced.prices.input = 100;
+    let mut setup = Setup::new(vec![priced]);
+    setup.options.listed_paths = vec!["/v1/rerank".into()];
+    let house = setup.open().await;
+    for ask in [r#"{"model":"m","query":"q","n":"odd"}"#, r#"{"query":"q"}"#] {
+        let answer = house.post(&house.key, "/v1/rerank?top=1", ask).await;
+        assert_eq!(answer.status(), 200, "{}", answer.body);
+        let seen = peer.seen().pop().unwrap();
+        assert!(
+            seen.head.starts_with("POST /v1/rerank?top=1 "),
+            "{}",
+            seen.head
+        );
+        assert_eq!(seen.body, ask);
+        let exchange = house.exchange(&answer.id());
+        assert_eq!(exchange.endpoint, Endpoint::Listed("/v1/rerank".into()));
+        assert_eq!(exchange.outcome, Outcome::Completed);
+        assert_eq!(exchange.usage.unwrap().source, UsageSource::Estimated);
+        assert!(exchange.cost.money.nanos() > 0);
+    }
+    house.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_a_client_comes_from() {
+    let peer = Peer::always(json("200 OK", "", CHAT)).await;
+    let mut setup = Setup::new(vec![route("m", http(&peer))]);
+    setup.options.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    let behind = setup.open().await;
+    let before = house(http(&peer)).await;
+    let path = "/v1/chat/completions";
+    let told = [("X-Forwarded-For", "6.6.6.6, 203.0.113.9")];
+    let answer = behind
+        .send_with(&behind.key, path, &told, ASK)
+        .await
+        .answer()
+        .await;
+    assert_eq!(behind.exchange(&answer.id()).origin.address, "203.0.113.9");
+    let answer = before
+        .send_with(&before.key, path, &told, ASK)
+        .await
+        .answer()
+        .await;
+    assert_eq!(
+        before.exchange(&answer.id()).origin.address,
+        "127.0.0.1",
+        "nobody is trusted"
+    );
+
+    // The order and the case of names make the print, values don't.
+    let mut prints = Vec::new();
+    for headers in [
+        [("User-Agent", "a"), ("Accept", "b")],
+        [("User-Agent", "c"), ("Accept", "d")],
+        [("Accept", "b"), ("User-Agent", "a")],
+        [("user-agent", "a"), ("Accept", "b")],
+    ] {
+        let answer = before
+            .send_with(&before.key, path, &headers, ASK)
+            .await
+            .answer()
+            .await;
+        prints.push(before.exchange(&answer.id()).origin.header_order);
+    }
+    assert_eq!(prints[0], prints[1]);
+    assert_ne!(prints[0], prints[2]);
+    assert_ne!(prints[0], prints[3]);
+    behind.finish().await;
+    before.finish().await;
+}
