@@ -20,3 +20,4 @@ pub use error::{ApiError, Dialect, Error};
 pub use policy::Policy;
 pub use splice::Splice;
 pub use sse::{Ending, StreamKind, StreamTap};
+pub use translate::{AnswerStream, Translation};

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 mod write;
 
-pub(crate) use self::write::{bytes, event};
+pub(crate) use self::write::{bytes, compact, event, write_event};
 
 /// Objects and arrays inside each other, the outermost counted as 1.
 pub(crate) const MAX_DEPTH: u32 = 64;

@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 /// A value as JSON.
 pub(crate) fn bytes<T: Serialize>(value: &T) -> Bytes {
@@ -34,4 +35,35 @@ fn write<T: Serialize>(out: &mut Vec<u8>, value: &T) {
     // Memory does not fail, and our structs have text keys only.
     let written = serde_json::to_writer(&mut *out, value);
     debug_assert!(written.is_ok(), "{written:?}");
+}
+
+/// The same JSON without space between its parts, so that it fits in one line of an event.
+/// `None` if the text is not JSON.
+pub(crate) fn compact(text: &str) -> Option<Box<RawValue>> {
+    let mut out = String::with_capacity(text.len());
+    let (mut inside, mut escaped) = (false, false);
+    for letter in text.chars() {
+        if inside {
+            inside = escaped || letter != '"';
+            escaped = !escaped && letter == '\\';
+        } else if letter.is_ascii_whitespace() {
+            continue;
+        } else {
+            inside = letter == '"';
+        }
+        out.push(letter);
+    }
+    RawValue::from_string(out).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn space_goes_but_not_from_texts() {
+        let compacted = compact("{ \"a b\\\" c\" :\n[1, \"\\\\\" , 2]\t}").unwrap();
+        assert_eq!(compacted.get(), "{\"a b\\\" c\":[1,\"\\\\\",2]}");
+        assert!(compact("{").is_none());
+    }
 }

@@ -2,6 +2,7 @@
 //! parsing; the words can't stand inside a JSON string, where quotes are escaped.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use bytes::{Bytes, BytesMut};
 use memchr::memmem::Finder;
@@ -23,27 +24,21 @@ pub(super) enum Look {
     End,
 }
 
-/// The words that are searched for.
-#[derive(Debug)]
-pub(super) struct Needles {
-    usage: Finder<'static>,
-    error: Finder<'static>,
-    /// The name of the member that holds the answer's text.
-    text: Finder<'static>,
-}
+/// A word that is searched for; made ready once, as every stream needs the same.
+type Word = LazyLock<Finder<'static>>;
 
-impl Needles {
-    pub(super) fn of(kind: StreamKind) -> Self {
-        let text: &[u8] = match kind {
-            StreamKind::Chat => b"\"content\":",
-            StreamKind::Completions | StreamKind::Messages => b"\"text\":",
-            StreamKind::Responses => b"\"delta\":",
-        };
-        Self {
-            usage: Finder::new(b"\"usage\""),
-            error: Finder::new(b"\"error\""),
-            text: Finder::new(text),
-        }
+static USAGE: Word = LazyLock::new(|| Finder::new(b"\"usage\""));
+static ERROR: Word = LazyLock::new(|| Finder::new(b"\"error\""));
+
+/// The name of the member that holds the answer's text.
+fn text_of(kind: StreamKind) -> &'static Finder<'static> {
+    static CONTENT: Word = LazyLock::new(|| Finder::new(b"\"content\":"));
+    static TEXT: Word = LazyLock::new(|| Finder::new(b"\"text\":"));
+    static DELTA: Word = LazyLock::new(|| Finder::new(b"\"delta\":"));
+    match kind {
+        StreamKind::Chat => &CONTENT,
+        StreamKind::Completions | StreamKind::Messages => &TEXT,
+        StreamKind::Responses => &DELTA,
     }
 }
 
@@ -126,7 +121,7 @@ impl StreamTap {
         self.events += 1;
         let kind = self.type_of(name, data)?;
         let failed = matches!(&*kind, b"error" | b"response.failed");
-        if failed || says(&self.needles.error, data) {
+        if failed || says(&ERROR, data) {
             let value = parsed(data)?;
             if let Some(error) = error_in(failed, &value) {
                 self.end(Ending::Failed(error));
@@ -134,7 +129,7 @@ impl StreamTap {
             }
         }
         let mut only_usage = false;
-        if says(&self.needles.usage, data) {
+        if says(&USAGE, data) {
             only_usage = self.read_usage(&parsed(data)?);
         }
         if matches!(
@@ -205,8 +200,9 @@ impl StreamTap {
 
     /// Counts a piece of the answer.
     fn measure(&mut self, kind: &[u8], data: &[u8]) {
-        let text = self.needles.text.find(data).map(|at| {
-            let after = data[at + self.needles.text.needle().len()..].trim_ascii_start();
+        let word = text_of(self.kind);
+        let text = word.find(data).map(|at| {
+            let after = data[at + word.needle().len()..].trim_ascii_start();
             after.strip_prefix(b"\"").map_or(0, string_len)
         });
         self.text_bytes += text.unwrap_or(0) as u64;

@@ -5,12 +5,14 @@
 mod event;
 mod look;
 
+use std::borrow::Cow;
+
 use bytes::{Bytes, BytesMut};
 use record::{Endpoint, Usage};
 use smallvec::SmallVec;
 
 use self::event::Borders;
-use self::look::{Look, Needles};
+use self::look::Look;
 use crate::error::{ApiError, Error};
 use crate::usage::Stated;
 
@@ -70,7 +72,6 @@ pub struct StreamTap {
     last_was_taken: bool,
     ending: Option<Ending>,
     stated: Stated,
-    needles: Needles,
     events: u64,
     chunks: u64,
     text_bytes: u64,
@@ -90,11 +91,15 @@ impl StreamTap {
             last_was_taken: false,
             ending: None,
             stated: Stated::default(),
-            needles: Needles::of(kind),
             events: 0,
             chunks: 0,
             text_bytes: 0,
         }
+    }
+
+    /// The API of the stream.
+    pub const fn kind(&self) -> StreamKind {
+        self.kind
     }
 
     /// The same tap with another limit on one event's bytes.
@@ -195,6 +200,19 @@ impl StreamTap {
     pub const fn text_bytes(&self) -> u64 {
         self.text_bytes
     }
+}
+
+/// The data of each of these whole events, as a tap gives them.
+pub(crate) fn data_of_events(bytes: &[u8]) -> impl Iterator<Item = Cow<'_, [u8]>> {
+    let (mut borders, mut from) = (Borders::new(), 0);
+    std::iter::from_fn(move || {
+        let end = borders.next(bytes, from)?;
+        let event = event::parse(&bytes[from..end]);
+        from = end;
+        Some(event.data)
+    })
+    .flatten()
+    .filter(|data| !data.trim_ascii().is_empty())
 }
 
 #[cfg(test)]
