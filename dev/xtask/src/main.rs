@@ -2,11 +2,13 @@
 //! build.
 
 mod folder;
+mod tidy;
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.first().map(String::as_str) {
         Some("folder") => folder::make(&arguments[1..]),
-        _ => anyhow::bail!("chores: folder DIR --accounts N --keys N"),
+        Some("tidy") => tidy::check(),
+        _ => anyhow::bail!("chores: folder DIR --accounts N --keys N; tidy"),
     }
 }

@@ -86,10 +86,10 @@ pub(super) fn view(entry: &::ledger::Entry) -> Result<Entry> {
         })?,
     };
     // A fact is an enum with one field, named as the kind is.
-    let fact = fact.map(|fact| match serde_json::to_value(fact) {
+    let said = fact.map(|fact| match serde_json::to_value(fact) {
         Ok(Value::Object(one)) => one.into_iter().next().map_or(Value::Null, |(_, said)| said),
-        Ok(other) => other,
-        Err(_) => Value::Null,
+        // One without fields says no more than its kind.
+        _ => Value::Null,
     });
     Ok(Entry {
         seq: header.seq,
@@ -97,7 +97,7 @@ pub(super) fn view(entry: &::ledger::Entry) -> Result<Entry> {
         kind: kind_name(header.kind),
         version: header.version,
         hash: hex::encode(entry.hash),
-        fact: fact.map(hashes_as_text),
+        fact: said.filter(|said| !said.is_null()).map(hashes_as_text),
         gone: entry.body.is_none(),
     })
 }

@@ -17,32 +17,54 @@ use crate::world;
 /// Every upstream, by name.
 pub(super) struct Upstreams {
     by_name: BTreeMap<String, Arc<dyn Upstream>>,
+    in_process: BTreeMap<String, Bounds>,
+}
+
+/// What a model in process knows of itself.
+struct Bounds {
+    context_tokens: u64,
+    max_output_tokens: u64,
 }
 
 impl Upstreams {
     /// Builds all of them. A model in process is loaded before this is done.
     pub(super) async fn start(settings: &Settings) -> Result<Self> {
         let mut by_name = BTreeMap::<String, Arc<dyn Upstream>>::new();
+        let mut in_process = BTreeMap::new();
         for (name, written) in &settings.upstreams {
-            let upstream = match written {
+            let upstream: Arc<dyn Upstream> = match written {
                 settings::Upstream::Servers(servers) => http(name, servers)?,
-                settings::Upstream::Local(local) => in_process(settings, name, local).await?,
+                settings::Upstream::Local(local) => {
+                    let started = start_local(settings, name, local).await?;
+                    let bounds = Bounds {
+                        context_tokens: started.model().context() as u64,
+                        max_output_tokens: local.max_output_tokens as u64,
+                    };
+                    in_process.insert(name.clone(), bounds);
+                    started
+                }
             };
             by_name.insert(name.clone(), upstream);
         }
-        Ok(Self { by_name })
+        Ok(Self {
+            by_name,
+            in_process,
+        })
     }
 
     /// The models that the settings have over these upstreams.
     pub(super) fn models(&self, settings: &Settings) -> Models {
         let route = |(name, model): (&String, &settings::Model)| {
+            let own = self.in_process.get(&model.upstream);
             Some(Route {
                 model: name.as_str().into(),
                 upstream: Arc::clone(self.by_name.get(&model.upstream)?),
                 upstream_model: model.upstream_model.clone(),
                 prices: model.prices,
-                context_tokens: model.context_tokens,
-                max_output_tokens: model.max_output_tokens,
+                context_tokens: model.context_tokens.or(own.map(|own| own.context_tokens)),
+                max_output_tokens: model
+                    .max_output_tokens
+                    .or(own.map(|own| own.max_output_tokens)),
             })
         };
         Models::new(settings.models.iter().filter_map(route).collect())
@@ -72,7 +94,7 @@ fn http(name: &str, servers: &Servers) -> Result<Arc<dyn Upstream>> {
     })?))
 }
 
-async fn in_process(settings: &Settings, name: &str, local: &Local) -> Result<Arc<dyn Upstream>> {
+async fn start_local(settings: &Settings, name: &str, local: &Local) -> Result<Arc<LocalUpstream>> {
     let file = match &local.file {
         LocalFile::Path(path) => path.clone(),
         LocalFile::Pulled(model) => Shelf::new(&settings.data_dir).find(model)?.file,

@@ -1,0 +1,42 @@
+# Stillhouse. `make run` and `make test` are the two commands; the rest stands beside them.
+
+export CARGO_TARGET_DIR ?= $(HOME)/.cache/stillhouse/target
+# Read by the tests of the model in process and by the set-up; fetched once.
+export STILLHOUSE_MODEL ?= $(HOME)/.cache/stillhouse/models/smollm2-135m-instruct.gguf
+
+.PHONY: help run test soak bench bench-reference build setup fmt clean
+
+help:
+	@echo "make run              set up, build, and serve the small model on loopback"
+	@echo "make test             what must pass: format, lints, tests, tidiness, clients"
+	@echo "make soak             the full counts; needs the data folder (STILLHOUSE_DATA)"
+	@echo "make bench            the figures"
+	@echo "make bench-reference  what needs PyTorch, TRL or llama.cpp"
+	@echo "make build            the release binary"
+
+setup:
+	@scripts/setup.sh
+
+build: setup
+	cargo build --release --locked -p stillhouse
+
+run: build
+	@scripts/run.sh
+
+test: setup
+	@scripts/test.sh
+
+soak: setup
+	@scripts/soak.sh
+
+bench: build
+	@scripts/bench.sh
+
+bench-reference: setup
+	@scripts/bench-reference.sh
+
+fmt:
+	cargo fmt --all
+
+clean:
+	cargo clean

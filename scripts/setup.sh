@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Sees that what the build needs is there: Rust, a C compiler, pip and curl, and the small model,
+# fetched once. Missing Debian packages are installed where we may (root, apt); else it says how.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+packages=()
+command -v cc >/dev/null || packages+=(build-essential)
+command -v curl >/dev/null || packages+=(curl ca-certificates)
+command -v python3 >/dev/null || packages+=(python3)
+if command -v python3 >/dev/null && ! python3 -m pip --version >/dev/null 2>&1; then
+    packages+=(python3-pip)
+fi
+if [ ${#packages[@]} -gt 0 ]; then
+    if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
+        echo "installing: ${packages[*]}"
+        apt-get update -qq
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${packages[@]}" >/dev/null
+    else
+        echo "error: missing: ${packages[*]}" >&2
+        echo "hint: sudo apt-get install ${packages[*]}" >&2
+        exit 1
+    fi
+fi
+
+if ! command -v cargo >/dev/null; then
+    echo "error: Rust is missing" >&2
+    echo "hint: see https://rustup.rs, then open a new shell" >&2
+    exit 1
+fi
+want=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+have=$(cargo --version | cut -d' ' -f2)
+if [ "$(printf '%s\n%s\n' "$want" "$have" | sort -V | head -n 1)" != "$want" ]; then
+    echo "error: Rust $want or newer is needed, this is $have" >&2
+    echo "hint: rustup update stable" >&2
+    exit 1
+fi
+
+scripts/fetch-model.sh

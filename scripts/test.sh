@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# `make test`: what must pass. Small counts of kills and mutations; `make soak` has the full ones.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+step() { printf '\n== %s\n' "$*"; "$@"; }
+
+step cargo fmt --all --check
+step cargo clippy --workspace --all-targets --locked -- -D warnings
+step cargo build --locked -p stillhouse
+if command -v cargo-nextest >/dev/null; then
+    step cargo nextest run --workspace --locked --no-fail-fast
+else
+    step cargo test --workspace --locked --no-fail-fast
+fi
+step cargo run --quiet --locked -p xtask -- tidy
+if [ -x scripts/test-clients.sh ]; then
+    step scripts/test-clients.sh
+fi
