@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lm::{Cache, Model, Step};
+use lm::{Model, Step};
 
 use crate::job::{Job, Line, Prompt};
 use crate::options::Clock;
@@ -107,12 +107,8 @@ impl Scheduler {
                 return;
             };
             self.running
-                .push(Sequence::read(line, prompt, self.cache()));
+                .push(Sequence::read(line, prompt, self.model.cache()));
         }
-    }
-
-    fn cache(&self) -> Cache {
-        self.model.cache()
     }
 
     /// Shares one step out: first a row to each answer, then what is left to prompts, oldest
