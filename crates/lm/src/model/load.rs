@@ -33,7 +33,7 @@ impl Model {
     fn from_source(source: &Source<'_>, options: &Options) -> Result<Self> {
         let header = source.header()?;
         let config = Config::from_header(&header)?;
-        let mut loader = Loader::new(source, &header);
+        let loader = Loader::new(source, &header);
         let own_head = loader.has("output.weight");
         loader.check_shapes(&config, own_head)?;
         memory::check(&config, own_head, options)?;
@@ -181,7 +181,7 @@ impl<'a> Loader<'a> {
     }
 
     /// One layer of several tensors, their outputs one after the other.
-    fn linear(&mut self, inputs: usize, parts: &[(String, usize)]) -> Result<Linear> {
+    fn linear(&self, inputs: usize, parts: &[(String, usize)]) -> Result<Linear> {
         let mut linear = Linear::zeros(inputs, parts.iter().map(|p| p.1).sum());
         let mut first = 0;
         for (name, outputs) in parts {
@@ -191,7 +191,7 @@ impl<'a> Loader<'a> {
         Ok(linear)
     }
 
-    fn layer(&mut self, config: &Config, layer: usize) -> Result<Layer> {
+    fn layer(&self, config: &Config, layer: usize) -> Result<Layer> {
         let name = |part: &str| format!("blk.{layer}.{part}");
         let (query, qkv) = config.attention_widths();
         let kept = (qkv - query) / 2;

@@ -35,7 +35,7 @@ impl Tokenizer {
         }
         let kinds = kinds(header, tokens.len())?;
         let ids = ids(tokens)?;
-        let bpe = bpe(tokens, &ids, header.strings("tokenizer.ggml.merges")?)?;
+        let bpe = bpe(&ids, header.strings("tokenizer.ggml.merges")?)?;
         let mut out = Self {
             bpe,
             split,
@@ -105,7 +105,7 @@ fn ids(tokens: &[String]) -> Result<HashMap<&str, u32>> {
     Ok(ids)
 }
 
-fn bpe(tokens: &[String], ids: &HashMap<&str, u32>, merges: &[String]) -> Result<Bpe> {
+fn bpe(ids: &HashMap<&str, u32>, merges: &[String]) -> Result<Bpe> {
     let mut letters = [u32::MAX; 256];
     for (slot, c) in letters.iter_mut().zip(bytes::alphabet()) {
         if let Some(&id) = ids.get(c.encode_utf8(&mut [0; 4]) as &str) {
@@ -125,7 +125,6 @@ fn bpe(tokens: &[String], ids: &HashMap<&str, u32>, merges: &[String]) -> Result
         let pair = (id(left)?, id(right)?);
         pairs.entry(pair).or_insert((rank, id(&joined)?));
     }
-    debug_assert!(pairs.len() <= merges.len() && ids.len() == tokens.len());
     Ok(Bpe {
         bytes: letters,
         merges: pairs,
