@@ -4,6 +4,8 @@
 //!
 //! `cargo bench -p ledger --bench durable -- [folder]`
 
+#![expect(clippy::print_stdout, reason = "a bench tells its figures")]
+
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};

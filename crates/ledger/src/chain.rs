@@ -89,4 +89,4 @@ impl Tip {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

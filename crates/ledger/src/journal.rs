@@ -5,15 +5,19 @@
 mod append;
 mod cursor;
 mod frame;
+mod pending;
 mod recover;
 mod segment;
+mod segments;
 mod sync;
+mod take;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use append::{Batch, Journal, JournalOptions};
+pub(crate) use append::{Journal, JournalOptions};
 pub(crate) use cursor::{Cursor, Next};
 pub(crate) use frame::{Parsed, parse};
 pub(crate) use recover::Known;
 pub(crate) use segment::{SegmentReader, Start, Step, list as list_segments};
 pub(crate) use sync::{SyncLine, run_sync};
+pub(crate) use take::Batch;

@@ -1,34 +1,30 @@
 //! The front door: one [`Ledger`] a data folder, shared by all threads of the one server.
 //! Calls that write are synchronous and short; nothing here needs an async runtime.
 
-use std::future::Future;
 use std::ops::{Bound, RangeBounds};
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll, ready};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::backup::{HEADS_FILE, JOURNAL_DIR, STORE_FILE, VAULT_FILE};
+use crate::backup::STORE_FILE;
 use crate::chain::{ChainId, Seq, Tip};
-use crate::core::{Core, Keeper};
+use crate::core::Core;
 use crate::disk::{Disk, RealDisk};
 use crate::entry::{Appended, Draft, Entry};
 use crate::folder::Folder;
-use crate::folding::{FoldLine, run_fold};
-use crate::heads::{HeadsFile, attested};
+use crate::folding::run_fold;
 use crate::health::Health;
-use crate::journal::{Journal, JournalOptions, Known, run_sync};
-use crate::keys::Keys;
+use crate::journal::run_sync;
 use crate::lease::Lease;
 use crate::options::Options;
+use crate::pending::Pending;
 use crate::reader::Reader;
 use crate::retain::{self, Prune};
 use crate::source::Entries;
+use crate::start::{Front, Threads, build};
 use crate::store::{SqliteStore, Store};
 use crate::vault::Vault;
 use crate::{Error, Result, backup, keeper};
@@ -37,18 +33,6 @@ use crate::{Error, Result, backup, keeper};
 #[derive(Clone)]
 pub struct Ledger {
     front: Arc<Front>,
-}
-
-struct Front {
-    core: Arc<Core>,
-    threads: Mutex<Threads>,
-}
-
-#[derive(Default)]
-struct Threads {
-    sync: Option<JoinHandle<()>>,
-    fold: Option<JoinHandle<()>>,
-    keeper: Vec<JoinHandle<()>>,
 }
 
 /// What lies underneath a ledger: for another store, and for tests that put a failing disk there.
@@ -332,143 +316,6 @@ impl Ledger {
     }
 }
 
-impl Front {
-    fn close(&self) -> Result<()> {
-        let core = &self.core;
-        let mut threads = self.threads.lock();
-        core.journal.close();
-        let Some(sync) = threads.sync.take() else {
-            return Ok(());
-        };
-        *core.keeper.stop.lock() = true;
-        core.keeper.bell.notify_all();
-        let mut ended = true;
-        for thread in threads.keeper.drain(..) {
-            ended &= thread.join().is_ok();
-        }
-        let signed = core.sign_head();
-        core.journal.line().stop();
-        ended &= sync.join().is_ok();
-        core.fold.stop();
-        if let Some(fold) = threads.fold.take() {
-            ended &= fold.join().is_ok();
-        }
-        core.keeper.closed.store(true, Ordering::Release);
-        signed?;
-        if !ended {
-            return Err(Error::Poisoned(
-                "a thread of the ledger ended before its time".into(),
-            ));
-        }
-        match core.journal.store_error() {
-            Some(cause) => Err(Error::Store {
-                what: "folding the last entries",
-                cause,
-            }),
-            None => Ok(()),
-        }
-    }
-}
-
-impl Drop for Front {
-    fn drop(&mut self) {
-        // Nobody is left to tell; what was acknowledged is in the journal.
-        drop(self.close());
-    }
-}
-
-fn build(options: Options, parts: Parts, lease: Lease) -> Result<Core> {
-    let Parts { disk, store } = parts;
-    let folder = options.folder;
-    let keys = Keys::open(&folder, &options.random)?;
-    let chain = keys.chain();
-    match store.meta("chain")? {
-        None => store.set_meta("chain", &chain)?,
-        Some(known) if known == chain => {}
-        Some(_) => {
-            let what = "the store belongs to another chain than the signing key";
-            return Err(Error::damage(0, "the store", what));
-        }
-    }
-    let heads_path = options
-        .heads_file
-        .unwrap_or_else(|| folder.join(HEADS_FILE));
-    let (heads, newest) = HeadsFile::open(&*disk, &heads_path)?;
-    if newest.is_some_and(|head| head.chain != chain) {
-        let place = format!("{heads_path:?}");
-        return Err(Error::damage(
-            0,
-            place,
-            "the heads file belongs to another chain",
-        ));
-    }
-    let folded = store.tip()?.unwrap_or_else(|| Tip::start(&chain));
-    let journal_dir = folder.join(JOURNAL_DIR);
-    let journal_options = JournalOptions {
-        disk: Arc::clone(&disk),
-        dir: journal_dir.clone(),
-        random: Arc::clone(&options.random),
-        segment_bytes: options.segment_bytes,
-        max_unfolded_bytes: options.max_unfolded_bytes,
-        buffer_bytes: options.fold_buffer_bytes,
-        refuse_when_store_down: options.refuse_when_store_down,
-    };
-    let known = Known {
-        chain,
-        folded,
-        attested: attested(newest.as_ref()),
-    };
-    let (journal, cut_bytes) = Journal::open(journal_options, known)?;
-    let opened_at = journal.tip().seq;
-    let vault_path = folder.join(VAULT_FILE);
-    let vault = Vault::open(&vault_path, keys.vault, options.random, options.vault)?;
-    let core = Core {
-        heads_path,
-        chain,
-        clock: options.clock,
-        keys,
-        disk,
-        store,
-        journal: Arc::new(journal),
-        journal_dir,
-        fold: FoldLine::new(folded.seq),
-        fold_every: options.fold_every,
-        head_every: options.head_every,
-        heads,
-        attested: AtomicU64::new(known.attested),
-        vault,
-        keeper: Keeper::default(),
-        retention: Mutex::new(()),
-        cut_bytes,
-        opened_at,
-        folder,
-        _lease: lease,
-    };
-    if let Some(head) = newest {
-        check_attested(&core, &head)?;
-    }
-    Ok(core)
-}
-
-/// What the newest line of the heads file attests must be what is here: otherwise the ledger was
-/// cut, rewritten, or put back to an older copy, and going on would fork the chain.
-fn check_attested(core: &Core, head: &crate::chain::Head) -> Result<()> {
-    let found = core
-        .source()
-        .entries(head.seq, head.seq)
-        .next()
-        .transpose()?;
-    if found.is_some_and(|entry| entry.hash == head.hash) {
-        return Ok(());
-    }
-    let place = format!("{:?}", core.heads_path);
-    Err(Error::damage(
-        head.seq,
-        place,
-        "the newest signed head attests another entry here",
-    ))
-}
-
 /// First and last position of a range.
 pub(crate) fn bounds(range: &impl RangeBounds<Seq>) -> (Seq, Seq) {
     let first = match range.start_bound() {
@@ -482,43 +329,4 @@ pub(crate) fn bounds(range: &impl RangeBounds<Seq>) -> (Seq, Seq) {
         Bound::Unbounded => Seq::MAX,
     };
     (first, last)
-}
-
-/// Binding entries on their way to the device.
-#[must_use = "a binding fact takes effect only when it is on the device"]
-pub struct Pending {
-    journal: Arc<Journal>,
-    appended: Appended,
-    waker: Option<u64>,
-}
-
-impl Pending {
-    /// Where they went. Not yet durable.
-    #[must_use]
-    pub fn appended(&self) -> Appended {
-        self.appended
-    }
-
-    /// Blocks until they are on the device.
-    ///
-    /// # Errors
-    /// [`Error::Poisoned`]: whether they are is unknown; they must not take effect.
-    pub fn wait(self) -> Result<Appended> {
-        self.journal.line().wait(self.appended.last)?;
-        Ok(self.appended)
-    }
-}
-
-/// The same as [`Pending::wait`], for any executor.
-impl Future for Pending {
-    type Output = Result<Appended>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        let done = this
-            .journal
-            .line()
-            .poll(this.appended.last, &mut this.waker, context);
-        Poll::Ready(ready!(done).map(|()| this.appended))
-    }
 }

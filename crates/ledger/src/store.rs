@@ -4,6 +4,7 @@
 //! A store never looks into a payload and never changes a header.
 
 mod block;
+mod rows;
 mod sqlite;
 
 use std::path::Path;

@@ -8,13 +8,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use ed25519_dalek::SigningKey;
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use smallvec::SmallVec;
 
+use super::SyncLine;
 use super::frame::{self, FRAME_OVERHEAD};
+use super::pending::{Pending, Salts};
 use super::recover::{self, Found, Known, MARK_BYTES, Mark};
-use super::segment::{self, SEGMENT_HEADER, SegmentHeader};
-use super::{Cursor, SyncLine};
+use super::segment;
 use crate::chain::{
     ChainId, FIRST_FREE_KIND, Hash, Head, Header, KIND_HEAD, MAX_PAYLOAD, Salt, Seq, Tip,
     commitment,
@@ -26,9 +27,6 @@ use crate::{Error, Result};
 
 /// The most bytes of one batch.
 const MAX_BATCH: u64 = 64 << 20;
-/// How much the fold thread reads back from the journal at once.
-const READ_BACK: usize = 4 << 20;
-
 /// What the journal needs to know.
 pub(crate) struct JournalOptions {
     pub(crate) disk: Arc<dyn Disk>,
@@ -42,73 +40,35 @@ pub(crate) struct JournalOptions {
 
 /// The journal, open for appending.
 pub(crate) struct Journal {
-    options: JournalOptions,
-    chain: ChainId,
-    writer: Mutex<Writer>,
+    pub(super) options: JournalOptions,
+    pub(super) chain: ChainId,
+    pub(super) writer: Mutex<Writer>,
     salts: Mutex<Salts>,
     line: SyncLine,
-    unfolded: AtomicU64,
+    pub(super) unfolded: AtomicU64,
     closed: AtomicBool,
     store_down: AtomicBool,
     store_error: Mutex<String>,
     /// Held while segments are removed, or must not be.
-    removals: Mutex<()>,
+    pub(super) removals: Mutex<()>,
 }
 
-struct Writer {
-    tip: Tip,
-    active: Option<Active>,
-    spare: Option<Active>,
-    next_index: u64,
-    retired: VecDeque<Found>,
-    unsynced: Vec<Arc<dyn DiskFile>>,
-    marks: VecDeque<Mark>,
-    pending: Pending,
+pub(super) struct Writer {
+    pub(super) tip: Tip,
+    pub(super) active: Option<Active>,
+    pub(super) spare: Option<Active>,
+    pub(super) next_index: u64,
+    pub(super) retired: VecDeque<Found>,
+    pub(super) unsynced: Vec<Arc<dyn DiskFile>>,
+    pub(super) marks: VecDeque<Mark>,
+    pub(super) pending: Pending,
 }
 
-struct Active {
-    index: u64,
-    file: Arc<dyn DiskFile>,
-    at: u64,
-    marked: Option<u64>,
-}
-
-/// Frames kept in memory for the fold thread, so that it need not read them back.
-#[derive(Default)]
-struct Pending {
-    bytes: Vec<u8>,
-    first: Seq,
-    /// Some entries after these are in the journal only.
-    behind: bool,
-    scratch: Vec<u8>,
-}
-
-/// Frames on their way to the store: whole, in order, without gaps.
-#[derive(Debug, Default)]
-pub(crate) struct Batch {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) last: Seq,
-}
-
-/// Random bytes for salts, drawn a kilobyte at a time.
-struct Salts {
-    bytes: [u8; 1024],
-    used: usize,
-}
-
-impl Salts {
-    fn next(&mut self, random: &Random) -> Salt {
-        if self.used == self.bytes.len() {
-            random(&mut self.bytes);
-            self.used = 0;
-        }
-        let mut salt = Salt::default();
-        let end = self.used + salt.len();
-        salt.copy_from_slice(&self.bytes[self.used..end]);
-        self.bytes[self.used..end].fill(0);
-        self.used = end;
-        salt
-    }
+pub(super) struct Active {
+    pub(super) index: u64,
+    pub(super) file: Arc<dyn DiskFile>,
+    pub(super) at: u64,
+    pub(super) marked: Option<u64>,
 }
 
 /// Who appends.
@@ -176,10 +136,7 @@ impl Journal {
             chain: known.chain,
             line: SyncLine::new(writer.tip.seq),
             writer: Mutex::new(writer),
-            salts: Mutex::new(Salts {
-                bytes: [0; 1024],
-                used: 1024,
-            }),
+            salts: Mutex::default(),
             unfolded: AtomicU64::new(found.unfolded_bytes),
             closed: AtomicBool::new(false),
             store_down: AtomicBool::new(false),
@@ -424,128 +381,6 @@ impl Journal {
         }
     }
 
-    /// Sees that the active segment has room, or starts the next one.
-    fn make_room(&self, writer: &mut Writer, size: u64) -> Result<()> {
-        if let Some(active) = &writer.active {
-            let empty = active.at <= SEGMENT_HEADER as u64;
-            if empty || active.at + size <= self.options.segment_bytes {
-                return Ok(());
-            }
-        }
-        self.rotate(writer)
-    }
-
-    fn rotate(&self, writer: &mut Writer) -> Result<()> {
-        let mut next = match writer.spare.take() {
-            Some(spare) => spare,
-            None => {
-                let index = writer.next_index;
-                // Even where this fails: a name is tried once.
-                writer.next_index += 1;
-                self.create(index)?
-            }
-        };
-        let header = SegmentHeader {
-            chain: self.chain,
-            first_seq: writer.tip.seq + 1,
-            prev: writer.tip.hash,
-        };
-        if let Err(error) = next.file.write_at(&header.encode(), 0) {
-            // An unused segment is removed by the next start.
-            let removed = self
-                .options
-                .disk
-                .remove(&segment::path(&self.options.dir, next.index));
-            drop(removed);
-            return Err(Error::Io {
-                what: "starting a journal segment".into(),
-                source: error,
-            });
-        }
-        next.at = SEGMENT_HEADER as u64;
-        if let Some(old) = writer.active.replace(next) {
-            writer.retired.push_back(Found {
-                index: old.index,
-                last_seq: writer.tip.seq,
-                end: old.at,
-            });
-            writer.unsynced.push(old.file);
-        }
-        Ok(())
-    }
-
-    /// Makes a segment whose name is durable.
-    fn create(&self, index: u64) -> Result<Active> {
-        let path = segment::path(&self.options.dir, index);
-        let make = || {
-            let file = self.options.disk.open(&path, Mode::Create)?;
-            file.allocate(self.options.segment_bytes)?;
-            file.sync()?;
-            self.options.disk.sync_dir(&self.options.dir)?;
-            Ok(file)
-        };
-        match make() {
-            Ok(file) => Ok(Active {
-                index,
-                file,
-                at: 0,
-                marked: None,
-            }),
-            Err(source) => {
-                // Best effort; the next start removes it as unused.
-                drop(self.options.disk.remove(&path));
-                Err(Error::Io {
-                    what: format!("making {path:?}"),
-                    source,
-                })
-            }
-        }
-    }
-
-    /// Makes the next segment ahead of time and writes it once with zeros, so that syncs find
-    /// every block in place (half the time of a sync that has to note a file's growth).
-    pub(crate) fn prepare_spare(&self) -> Result<()> {
-        let index = {
-            let mut writer = self.writer.lock();
-            let half_used = writer
-                .active
-                .as_ref()
-                .is_some_and(|active| active.at > self.options.segment_bytes / 2);
-            if writer.spare.is_some() || !half_used || self.is_closed() {
-                return Ok(());
-            }
-            writer.next_index += 1;
-            writer.next_index - 1
-        };
-        let spare = self.create(index)?;
-        let zeros = vec![0u8; 1 << 20];
-        let mut at = 0;
-        while at < self.options.segment_bytes {
-            let size = (self.options.segment_bytes - at).min(zeros.len() as u64);
-            spare
-                .file
-                .write_at(&zeros[..size as usize], at)
-                .map_err(Error::io("filling a journal segment ahead"))?;
-            at += size;
-        }
-        spare
-            .file
-            .sync()
-            .map_err(Error::io("syncing a journal segment made ahead"))?;
-        let mut writer = self.writer.lock();
-        // Were a segment made in the meantime, then under a higher number: this one is too late.
-        if writer.next_index == index + 1 {
-            writer.spare = Some(spare);
-        } else {
-            drop(
-                self.options
-                    .disk
-                    .remove(&segment::path(&self.options.dir, index)),
-            );
-        }
-        Ok(())
-    }
-
     /// What the sync thread has to bring to the device for everything up to a position.
     pub(crate) fn unsynced(&self) -> (Seq, Vec<Arc<dyn DiskFile>>) {
         let mut writer = self.writer.lock();
@@ -557,138 +392,5 @@ impl Journal {
                 .map(|active| Arc::clone(&active.file)),
         );
         (writer.tip.seq, files)
-    }
-
-    /// Takes the frames that follow `after`, from memory or else from the files; `None` where
-    /// there are none. `reuse` is a buffer to give back.
-    pub(crate) fn take(&self, after: Seq, reuse: Vec<u8>) -> Result<Option<Batch>> {
-        let (tip, from) = {
-            let mut writer = self.writer.lock();
-            let tip = writer.tip.seq;
-            let Writer { pending, .. } = &mut *writer;
-            if tip <= after {
-                pending.behind = false;
-                return Ok(None);
-            }
-            if !pending.bytes.is_empty() && pending.first == after + 1 {
-                let last = pending.last(tip);
-                let mut bytes = reuse;
-                bytes.clear();
-                mem::swap(&mut bytes, &mut pending.bytes);
-                return Ok(Some(Batch { bytes, last }));
-            }
-            (tip, self.locate_in(&writer, after + 1))
-        };
-        let mut cursor = Cursor::new(Arc::clone(&self.options.disk), self.options.dir.clone());
-        let mut batch = Batch {
-            bytes: reuse,
-            last: after,
-        };
-        batch.bytes.clear();
-        cursor.seek(after + 1, from)?;
-        while batch.last < tip && batch.bytes.len() < READ_BACK {
-            batch.last = cursor.copy_frame(batch.last + 1, &mut batch.bytes)?;
-        }
-        Ok(Some(batch))
-    }
-
-    /// A place at or before an entry.
-    pub(crate) fn locate(&self, seq: Seq) -> Option<Mark> {
-        self.locate_in(&self.writer.lock(), seq)
-    }
-
-    fn locate_in(&self, writer: &Writer, seq: Seq) -> Option<Mark> {
-        let after = writer.marks.partition_point(|mark| mark.seq <= seq);
-        writer.marks.get(after.checked_sub(1)?).copied()
-    }
-
-    /// Tells that the store holds everything up to `seq`, so many bytes more than before.
-    /// Segments that hold nothing else are removed.
-    pub(crate) fn folded(&self, seq: Seq, bytes: u64) -> Result<()> {
-        self.unfolded.fetch_sub(bytes, Ordering::Relaxed);
-        // While a backup copies, segments stay; they go with a later group.
-        let Some(_removing) = self.removals.try_lock() else {
-            return Ok(());
-        };
-        let mut done = Vec::new();
-        {
-            let mut writer = self.writer.lock();
-            while writer
-                .retired
-                .front()
-                .is_some_and(|found| found.last_seq <= seq)
-            {
-                done.extend(writer.retired.pop_front());
-            }
-            if let Some(last) = done.last() {
-                while writer
-                    .marks
-                    .front()
-                    .is_some_and(|mark| mark.index <= last.index)
-                {
-                    writer.marks.pop_front();
-                }
-            }
-        }
-        for found in &done {
-            let path = segment::path(&self.options.dir, found.index);
-            self.options
-                .disk
-                .remove(&path)
-                .map_err(Error::io(format!("removing {path:?}")))?;
-        }
-        if !done.is_empty() {
-            self.options
-                .disk
-                .sync_dir(&self.options.dir)
-                .map_err(Error::io("syncing removals"))?;
-        }
-        Ok(())
-    }
-
-    /// As long as this is held, no segment is removed.
-    pub(crate) fn keep_segments(&self) -> MutexGuard<'_, ()> {
-        self.removals.lock()
-    }
-
-    /// Starts a new segment, so that the present one can go once it is folded (an erasure must
-    /// not leave its payloads in the journal).
-    pub(crate) fn turn(&self) -> Result<()> {
-        let mut writer = self.writer.lock();
-        self.rotate(&mut writer)
-    }
-}
-
-impl Pending {
-    /// Where to encode a batch: behind the frames kept for folding, or (where these are too
-    /// many, or some are missing) apart.
-    fn room(&mut self, first: Seq, drafts: &[Draft<'_>], most: usize) -> &mut Vec<u8> {
-        let size: usize = drafts
-            .iter()
-            .map(|draft| FRAME_OVERHEAD + draft.payload.len())
-            .sum();
-        if self.behind || self.bytes.len() + size > most {
-            self.behind = true;
-            self.scratch.clear();
-            return &mut self.scratch;
-        }
-        if self.bytes.is_empty() {
-            self.first = first;
-        }
-        &mut self.bytes
-    }
-
-    /// The last entry in memory.
-    fn last(&self, tip: Seq) -> Seq {
-        if !self.behind {
-            return tip;
-        }
-        let mut last = self.first - 1;
-        let mut at = 0;
-        while let frame::Parsed::Frame(frame) = frame::parse(&self.bytes[at..]) {
-            last = frame.header.seq;
-            at += frame.size();
-        }
-        last
     }
 }

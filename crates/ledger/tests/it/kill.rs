@@ -22,11 +22,8 @@ fn no_kill_loses_what_was_acknowledged() {
     for round in 0..rounds {
         let acknowledged = run_and_kill(dir.path(), 200 + random.below(4_000) as usize);
         let ledger = kit::open(dir.path());
-        let mut next = last + 1;
-        for entry in ledger.read(next..) {
-            let entry = entry.expect("reads");
-            assert_eq!(entry.header.seq, next, "round {round}");
-            next += 1;
+        for (seq, entry) in (last + 1..).zip(ledger.read(last + 1..)) {
+            assert_eq!(entry.expect("reads").header.seq, seq, "round {round}");
         }
         for (seq, number) in &acknowledged {
             let entry = ledger

@@ -1,0 +1,49 @@
+//! Binding entries on their way to the device: to be waited for, by a thread or by any executor.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use crate::Result;
+use crate::entry::Appended;
+use crate::journal::Journal;
+
+/// Binding entries on their way to the device.
+#[must_use = "a binding fact takes effect only when it is on the device"]
+pub struct Pending {
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) appended: Appended,
+    pub(crate) waker: Option<u64>,
+}
+
+impl Pending {
+    /// Where they went. Not yet durable.
+    #[must_use]
+    pub fn appended(&self) -> Appended {
+        self.appended
+    }
+
+    /// Blocks until they are on the device.
+    ///
+    /// # Errors
+    /// [`Error::Poisoned`]: whether they are is unknown; they must not take effect.
+    pub fn wait(self) -> Result<Appended> {
+        self.journal.line().wait(self.appended.last)?;
+        Ok(self.appended)
+    }
+}
+
+/// The same as [`Pending::wait`], for any executor.
+impl Future for Pending {
+    type Output = Result<Appended>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let done = this
+            .journal
+            .line()
+            .poll(this.appended.last, &mut this.waker, context);
+        Poll::Ready(ready!(done).map(|()| this.appended))
+    }
+}
