@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use guard::admission::{Credential, Denied, Rates, Want};
 use record::{Amount, Edit, Endpoint, Reason};
+use wire::translate::Translation;
 use wire::{ApiError, Policy, Splice, splice};
 
 use crate::budget;
@@ -50,7 +51,7 @@ pub(crate) enum Way {
     /// The upstream has the endpoint itself.
     Native,
     /// It is made from chat completions.
-    Translated(crate::translated::Translator),
+    Translated(Box<Translation>),
 }
 
 /// A request that was let through: what to ask, and the proofs.
@@ -245,19 +246,15 @@ fn send_as(
         let take = edits.contains(&Edit::IncludeUsage);
         return Ok((Way::Native, endpoint.clone(), body, edits, take));
     }
-    let translatable = matches!(
-        endpoint,
-        Endpoint::Responses | Endpoint::Messages | Endpoint::CountTokens
-    );
-    if !translatable || !natives.has(&Endpoint::Chat) {
+    if !Translation::is_possible(endpoint) || !natives.has(&Endpoint::Chat) {
         return Err(ApiError::of(Reason::EndpointNotSupported).with_param("model"));
     }
-    let (translator, chat) = crate::translated::request(policy, endpoint)?;
-    let chat_policy = Policy::read(&Endpoint::Chat, &chat)?;
+    let translation = Translation::read(endpoint, policy.body())?;
+    let chat_policy = Policy::read(&Endpoint::Chat, translation.chat_body())?;
     let (body, mut edits) = spliced(&chat_policy, route, limit);
     edits.insert(0, Edit::Translated);
     Ok((
-        Way::Translated(translator),
+        Way::Translated(Box::new(translation)),
         Endpoint::Chat,
         body,
         edits,

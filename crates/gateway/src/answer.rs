@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use record::{Endpoint, Outcome, Reason, Usage, UsageSource};
 use tokio::sync::Notify;
 use upstream::{AnswerBody, Ask};
+use wire::translate::AnswerStream;
 use wire::{ApiError, Dialect, StreamKind, StreamTap};
 
 use crate::admit::{Admitted, Way};
@@ -106,12 +107,15 @@ async fn ask(admitted: Admitted, keeping: Keeping, cut: Arc<Notify>) -> Reply {
         AnswerBody::Chunks(chunks) => {
             let course = match way {
                 Way::Native => match StreamKind::of(&in_flight.endpoint) {
-                    Some(kind) => Course::Native(Box::new(StreamTap::new(kind, take_usage_chunk))),
+                    Some(kind) => {
+                        let tap = StreamTap::new(kind, take_usage_chunk);
+                        Course::Events(AnswerStream::Passed(Box::new(tap)))
+                    }
                     None => Course::Opaque(0),
                 },
-                Way::Translated(translator) => {
-                    let tap = StreamTap::new(StreamKind::Chat, false);
-                    Course::Translated(Box::new(tap), Box::new(translator.stream()))
+                Way::Translated(translation) => {
+                    let id = in_flight.received.id.to_string();
+                    Course::Events(translation.stream(&id, in_flight.received.arrived))
                 }
             };
             answered.stream(in_flight, chunks, course, keeping, &cut)
@@ -154,10 +158,13 @@ impl Answered {
         };
         let body = match way {
             Way::Native => body,
-            Way::Translated(translator) => match translator.whole(&body) {
-                Ok(body) => body,
-                Err(error) => return unusable(in_flight, &error),
-            },
+            Way::Translated(translation) => {
+                let id = in_flight.received.id.to_string();
+                match translation.answer(&id, in_flight.received.arrived, &body) {
+                    Ok(body) => body,
+                    Err(error) => return unusable(in_flight, &error),
+                }
+            }
         };
         in_flight.response_bytes = body.len() as u64;
         let recorded = if keeping.is_nothing() {

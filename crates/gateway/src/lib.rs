@@ -25,7 +25,6 @@ mod record;
 mod reply;
 mod stream;
 mod sweep;
-mod translated;
 
 pub use door::{Gateway, Parts, Status};
 pub use models::{Models, Route};

@@ -12,7 +12,8 @@ use http_body::Frame;
 use record::{Outcome, Reason, Usage};
 use tokio::sync::oneshot;
 use upstream::Chunks;
-use wire::{ApiError, Ending, StreamKind, StreamTap};
+use wire::translate::AnswerStream;
+use wire::{ApiError, Ending, StreamKind};
 
 use crate::door::Stage;
 use crate::keep::{Keeping, Turn};
@@ -26,10 +27,8 @@ const CLOSE_LIMIT: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// What watches and, where needed, rewrites the events.
 pub(crate) enum Course {
-    /// The upstream's own events pass as they are.
-    Native(Box<StreamTap>),
-    /// They are made from chat completions.
-    Translated(Box<StreamTap>, Box<crate::translated::Stream>),
+    /// Events of an API, passed on as they are or made from chat completions.
+    Events(AnswerStream),
     /// A listed path's bytes, of which nothing is known.
     Opaque(u64),
 }
@@ -373,11 +372,7 @@ impl Course {
     /// Takes the upstream's bytes and gives those to send now.
     fn push(&mut self, data: Bytes) -> Result<Bytes, wire::Error> {
         match self {
-            Self::Native(tap) => tap.push(data),
-            Self::Translated(tap, stream) => {
-                let events = tap.push(data)?;
-                stream.push(&events)
-            }
+            Self::Events(stream) => stream.push(data),
             Self::Opaque(bytes) => {
                 *bytes += data.len() as u64;
                 Ok(data)
@@ -387,7 +382,7 @@ impl Course {
 
     fn has_ended(&self) -> bool {
         match self {
-            Self::Native(tap) | Self::Translated(tap, _) => tap.ending().is_some(),
+            Self::Events(stream) => stream.ending().is_some(),
             Self::Opaque(_) => false,
         }
     }
@@ -395,7 +390,7 @@ impl Course {
     /// How it ended; nothing more will come.
     fn ending(&mut self) -> Ending {
         match self {
-            Self::Native(tap) | Self::Translated(tap, _) => tap.finish().clone(),
+            Self::Events(stream) => stream.finish().clone(),
             Self::Opaque(_) => Ending::Complete,
         }
     }
@@ -403,11 +398,7 @@ impl Course {
     /// The last bytes.
     fn release(&mut self) -> Bytes {
         match self {
-            Self::Native(tap) => tap.release(),
-            Self::Translated(tap, stream) => {
-                let held = tap.release();
-                stream.finish(&held)
-            }
+            Self::Events(stream) => stream.release(),
             Self::Opaque(_) => Bytes::new(),
         }
     }
@@ -415,8 +406,7 @@ impl Course {
     /// The next event's number.
     fn events(&self) -> u64 {
         match self {
-            Self::Native(tap) => tap.events(),
-            Self::Translated(_, stream) => stream.events(),
+            Self::Events(stream) => stream.sequence(),
             Self::Opaque(_) => 0,
         }
     }
@@ -424,9 +414,7 @@ impl Course {
     /// The usage stated so far, pieces and bytes of text.
     fn used(&self) -> (Option<Usage>, u64, u64) {
         match self {
-            Self::Native(tap) | Self::Translated(tap, _) => {
-                (tap.usage(), tap.chunks(), tap.text_bytes())
-            }
+            Self::Events(stream) => (stream.usage(), stream.chunks(), stream.text_bytes()),
             Self::Opaque(bytes) => (None, 0, *bytes),
         }
     }
