@@ -12,6 +12,10 @@ use crate::error::Error;
 /// # Errors
 /// `Error::Answer` if the body is not a JSON object: the upstream answered rubbish.
 pub fn read(endpoint: &Endpoint, body: &[u8]) -> Result<Option<Usage>, Error> {
+    // A list would be read as a struct's fields in order.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(Error::Answer("not a JSON object".into()));
+    }
     let whole: Whole<'_> = serde_json::from_slice(body).map_err(|error| {
         Error::Answer(format!(
             "not a JSON object (line {}, column {})",
@@ -72,7 +76,10 @@ struct Details {
 impl Stated {
     /// What can't be read states nothing.
     pub(crate) fn read(raw: &RawValue) -> Self {
-        serde_json::from_str(raw.get()).unwrap_or_default()
+        let object = Some(raw.get()).filter(|text| text.starts_with('{'));
+        object
+            .and_then(|text| serde_json::from_str(text).ok())
+            .unwrap_or_default()
     }
 
     pub(crate) fn read_value(value: &serde_json::Value) -> Self {
@@ -202,10 +209,12 @@ mod tests {
             r#"{"usage":{"completion_tokens":5}}"#,
             r#"{"usage":{"prompt_tokens":-1,"completion_tokens":5}}"#,
             r#"{"usage":"many"}"#,
+            r#"{"usage":[1,2]}"#,
         ] {
             assert_eq!(usage(&Endpoint::Chat, body), None, "{body}");
         }
         assert!(read(&Endpoint::Chat, b"<html>").is_err());
+        assert!(read(&Endpoint::Chat, b"[1]").is_err());
         assert_eq!(counted(br#"{"input_tokens":7}"#), Ok(7));
         assert!(counted(b"{}").is_err());
     }

@@ -77,7 +77,7 @@ pub(crate) struct House {
     pub(crate) key: String,
     pub(crate) folder: TempDir,
     stop: watch::Sender<bool>,
-    serving: JoinHandle<()>,
+    serving: Option<JoinHandle<()>>,
 }
 
 /// A route to an upstream, without prices.
@@ -134,6 +134,8 @@ impl Setup {
             Arc::new(move || micros.now().micros()),
             Arc::new(random),
         );
+        // Segments are laid out in full: a small one is made sooner.
+        options.segment_bytes = 1 << 20;
         (self.ledger)(&mut options);
         let facts = Facts::open(options, "test").unwrap();
         let spent = facts.clone();
@@ -193,7 +195,7 @@ impl Setup {
             key: String::new(),
             folder: self.folder,
             stop,
-            serving,
+            serving: Some(serving),
         };
         if known.is_none() {
             house.account = house.account(|_| {});
@@ -400,7 +402,9 @@ impl House {
     /// Tells the gateway to stop, and waits until it has.
     pub(crate) async fn stop(&mut self) {
         self.stop.send_replace(true);
-        (&mut self.serving).await.unwrap();
+        if let Some(serving) = self.serving.take() {
+            serving.await.unwrap();
+        }
     }
 
     /// Tells the gateway to stop.

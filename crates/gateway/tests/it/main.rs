@@ -22,4 +22,5 @@ mod peer;
 mod puppet;
 mod refusals;
 mod stopping;
+mod translated;
 mod unrecorded;

@@ -56,7 +56,7 @@ async fn a_whole_answer_passes_unchanged_and_is_recorded_before_it_is_read() {
     assert_eq!(exchange.key, Some(house.key_id(&house.key)));
     assert_eq!((exchange.grant, exchange.endpoint), (None, Endpoint::Chat));
     assert_eq!((exchange.model.as_str(), exchange.status), ("m", 200));
-    assert_eq!(exchange.upstream, peer.address.to_string());
+    assert_eq!(exchange.upstream, format!("http://{}/v1", peer.address));
     assert_eq!(exchange.outcome, Outcome::Completed);
     assert_eq!(exchange.edits, [Edit::ModelName]);
     assert_eq!(exchange.request_bytes, ASK.len() as u64);

@@ -13,7 +13,6 @@ use upstream::{Answer, AnswerBody, Ask, BoxFuture, EndpointSet, Error, Health, U
 
 /// What the gateway asked, to be answered or not.
 pub(crate) struct Asked {
-    pub(crate) ask: Ask,
     pub(crate) reply: oneshot::Sender<Result<Answer, Error>>,
 }
 
@@ -37,9 +36,9 @@ impl Upstream for Puppet {
         EndpointSet::of(&[Endpoint::Chat, Endpoint::Completions, Endpoint::Messages])
     }
 
-    fn ask(&self, ask: Ask) -> BoxFuture<'_, Result<Answer, Error>> {
+    fn ask(&self, _: Ask) -> BoxFuture<'_, Result<Answer, Error>> {
         let (reply, answer) = oneshot::channel();
-        self.asked.send(Asked { ask, reply }).unwrap();
+        self.asked.send(Asked { reply }).unwrap();
         Box::pin(async move {
             let dropped = Error::Broken {
                 upstream: "puppet".into(),
