@@ -1,6 +1,10 @@
 //! Prints how long it takes to read the policy fields of a usual chat body, and to pass a
 //! usual stream chunk through a tap.
-#![allow(clippy::print_stdout, reason = "an example speaks to its reader")]
+#![expect(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "an example measures and speaks to its reader"
+)]
 
 use std::hint::black_box;
 use std::time::Instant;

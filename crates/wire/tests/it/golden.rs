@@ -102,73 +102,75 @@ fn messages_from_chat() {
     translated(&Endpoint::CountTokens, "count_tokens");
 }
 
+/// Requests that chat completions can't answer, and the field that is at fault.
+const REFUSED: [(Endpoint, &str, &str); 14] = [
+    (Endpoint::Responses, r#"{"model":"m"}"#, "input"),
+    (Endpoint::Responses, r#"{"input":"x"}"#, "model"),
+    (
+        Endpoint::Responses,
+        r#"{"model":"m","input":"x","previous_response_id":"resp_1"}"#,
+        "previous_response_id",
+    ),
+    (
+        Endpoint::Responses,
+        r#"{"model":"m","input":"x","background":true}"#,
+        "background",
+    ),
+    (
+        Endpoint::Responses,
+        r#"{"model":"m","input":"x","truncation":"auto"}"#,
+        "truncation",
+    ),
+    (
+        Endpoint::Responses,
+        r#"{"model":"m","input":"x","tools":[{"type":"web_search"}]}"#,
+        "tools[0].type",
+    ),
+    (
+        Endpoint::Responses,
+        r#"{"model":"m","input":[{"role":"user","content":[{"type":"input_file"}]}]}"#,
+        "input[0].content[0].type",
+    ),
+    (
+        Endpoint::Responses,
+        r#"{"model":"m","input":[{"type":"item_reference","id":"x"}]}"#,
+        "input[0].type",
+    ),
+    (
+        Endpoint::Responses,
+        r#"{"model":"m","input":"x","text":{"format":{"type":"grammar"}}}"#,
+        "text.format.type",
+    ),
+    (
+        Endpoint::Messages,
+        r#"{"model":"m","messages":[{"role":"user","content":"x"}]}"#,
+        "max_tokens",
+    ),
+    (
+        Endpoint::Messages,
+        r#"{"model":"m","max_tokens":1,"messages":[]}"#,
+        "messages",
+    ),
+    (
+        Endpoint::Messages,
+        r#"{"model":"m","max_tokens":1,"messages":[{"role":"assistant","content":"x"}]}"#,
+        "messages",
+    ),
+    (
+        Endpoint::Messages,
+        r#"{"model":"m","max_tokens":1,"messages":[{"role":"user","content":[{"type":"document"}]}]}"#,
+        "messages[0].content[0].type",
+    ),
+    (
+        Endpoint::Messages,
+        r#"{"model":"m","max_tokens":1,"messages":[{"role":"user","content":"x"}],"tools":[{"type":"bash_20250124","name":"bash"}]}"#,
+        "tools[0].type",
+    ),
+];
+
 #[test]
 fn what_chat_cannot_do_is_refused() {
-    let rows = [
-        (Endpoint::Responses, r#"{"model":"m"}"#, "input"),
-        (Endpoint::Responses, r#"{"input":"x"}"#, "model"),
-        (
-            Endpoint::Responses,
-            r#"{"model":"m","input":"x","previous_response_id":"resp_1"}"#,
-            "previous_response_id",
-        ),
-        (
-            Endpoint::Responses,
-            r#"{"model":"m","input":"x","background":true}"#,
-            "background",
-        ),
-        (
-            Endpoint::Responses,
-            r#"{"model":"m","input":"x","truncation":"auto"}"#,
-            "truncation",
-        ),
-        (
-            Endpoint::Responses,
-            r#"{"model":"m","input":"x","tools":[{"type":"web_search"}]}"#,
-            "tools[0].type",
-        ),
-        (
-            Endpoint::Responses,
-            r#"{"model":"m","input":[{"role":"user","content":[{"type":"input_file"}]}]}"#,
-            "input[0].content[0].type",
-        ),
-        (
-            Endpoint::Responses,
-            r#"{"model":"m","input":[{"type":"item_reference","id":"x"}]}"#,
-            "input[0].type",
-        ),
-        (
-            Endpoint::Responses,
-            r#"{"model":"m","input":"x","text":{"format":{"type":"grammar"}}}"#,
-            "text.format.type",
-        ),
-        (
-            Endpoint::Messages,
-            r#"{"model":"m","messages":[{"role":"user","content":"x"}]}"#,
-            "max_tokens",
-        ),
-        (
-            Endpoint::Messages,
-            r#"{"model":"m","max_tokens":1,"messages":[]}"#,
-            "messages",
-        ),
-        (
-            Endpoint::Messages,
-            r#"{"model":"m","max_tokens":1,"messages":[{"role":"assistant","content":"x"}]}"#,
-            "messages",
-        ),
-        (
-            Endpoint::Messages,
-            r#"{"model":"m","max_tokens":1,"messages":[{"role":"user","content":[{"type":"document"}]}]}"#,
-            "messages[0].content[0].type",
-        ),
-        (
-            Endpoint::Messages,
-            r#"{"model":"m","max_tokens":1,"messages":[{"role":"user","content":"x"}],"tools":[{"type":"bash_20250124","name":"bash"}]}"#,
-            "tools[0].type",
-        ),
-    ];
-    for (endpoint, body, param) in rows {
+    for (endpoint, body, param) in REFUSED {
         let error = Translation::read(&endpoint, body.as_bytes()).expect_err(body);
         assert_eq!(
             (error.status, error.param.as_deref()),
