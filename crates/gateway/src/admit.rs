@@ -113,6 +113,7 @@ impl Prepared {
             request_bytes: self.policy.body().len() as u64,
             response_bytes: 0,
             first_byte_us: None,
+            left: None,
             recorded: false,
         };
         Admitted {

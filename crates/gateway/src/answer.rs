@@ -1,6 +1,7 @@
 //! Stage four: the upstream is asked, and its answer brought into the client's shape.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
@@ -28,11 +29,13 @@ const HANDED_ON: [&str; 5] = [
 ];
 
 /// Asks and answers. Where the setting says so, a client that leaves does not end the asking.
-pub(crate) async fn answer(admitted: Admitted, keeping: Keeping, cut: Arc<Notify>) -> Reply {
+pub(crate) async fn answer(mut admitted: Admitted, keeping: Keeping, cut: Arc<Notify>) -> Reply {
     let gateway = Arc::clone(&admitted.in_flight.gateway);
     let ClientGone::Drain(limit) = gateway.options.client_gone else {
         return ask(admitted, keeping, cut).await;
     };
+    let left = Arc::new(AtomicBool::new(false));
+    admitted.in_flight.left = Some(Arc::clone(&left));
     let task = tokio::spawn(async move {
         // The limit only bounds an asking whose client has left; others end by the upstream's.
         tokio::select! {
@@ -42,6 +45,7 @@ pub(crate) async fn answer(admitted: Admitted, keeping: Keeping, cut: Arc<Notify
     });
     let mut waiting = AbortLater {
         handle: task,
+        left,
         limit,
     };
     match (&mut waiting.handle).await {
@@ -53,12 +57,14 @@ pub(crate) async fn answer(admitted: Admitted, keeping: Keeping, cut: Arc<Notify
 /// Ends a task some time after its client has left.
 struct AbortLater {
     handle: tokio::task::JoinHandle<Reply>,
+    left: Arc<AtomicBool>,
     limit: std::time::Duration,
 }
 
 impl Drop for AbortLater {
     fn drop(&mut self) {
         if !self.handle.is_finished() {
+            self.left.store(true, Ordering::Release);
             let (abort, limit) = (self.handle.abort_handle(), self.limit);
             tokio::spawn(async move {
                 tokio::time::sleep(limit).await;

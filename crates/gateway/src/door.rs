@@ -165,6 +165,15 @@ impl Gateway {
         *self.stage.borrow()
     }
 
+    /// Goes on to a stage, never back: each listener comes here at its own time.
+    fn enter(&self, next: Stage) {
+        self.stage.send_if_modified(|stage| {
+            let later = next > *stage;
+            *stage = next.max(*stage);
+            later
+        });
+    }
+
     /// Done when what still runs is cut.
     pub(crate) async fn cutting(&self) {
         let mut stage = self.stage.subscribe();
@@ -201,7 +210,7 @@ impl Gateway {
             }
         }
         drop(listener);
-        self.stage.send_replace(Stage::Draining);
+        self.enter(Stage::Draining);
         self.drain().await;
         sweeper.abort();
         budget::sweep(self, true);
@@ -219,7 +228,7 @@ impl Gateway {
         self.live.stop();
         // A moment for the error events to go out.
         until(MOMENT, || self.live.len() == 0).await;
-        self.stage.send_replace(Stage::Cutting);
+        self.enter(Stage::Cutting);
         until(MOMENT, idle).await;
     }
 

@@ -4,7 +4,7 @@
 //! request ends, also when its client or its task vanishes, it is settled and recorded once.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use guard::admission::{Credential, Permit};
 use record::{
@@ -45,6 +45,8 @@ pub(crate) struct InFlight {
     pub(crate) request_bytes: u64,
     pub(crate) response_bytes: u64,
     pub(crate) first_byte_us: Option<u32>,
+    /// Whether the client has left, where the request does not hang on its connection.
+    pub(crate) left: Option<Arc<AtomicBool>>,
     pub(crate) recorded: bool,
 }
 
@@ -90,6 +92,14 @@ impl InFlight {
         }
         let duration = self.received.started.elapsed().as_micros();
         let duration_us = u64::try_from(duration).unwrap_or(u64::MAX);
+        let has_left = self
+            .left
+            .as_ref()
+            .is_some_and(|left| left.load(Ordering::Acquire));
+        let outcome = match outcome {
+            Outcome::Completed if has_left => Outcome::ClientLeft,
+            outcome => outcome,
+        };
         let credential = self.permit.credential();
         let exchange = Exchange {
             id: self.received.id,
