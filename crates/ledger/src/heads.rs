@@ -56,38 +56,51 @@ impl HeadsFile {
         let line = format!("{}\n", head.to_line());
         let mut end = self.end.lock();
         let what = || format!("appending to the heads file {:?}", self.path);
-        if let Err(error) = self.file.write_at(line.as_bytes(), *end) {
-            // Best effort: the next head overwrites it, and the next start cuts it.
+        let written = self
+            .file
+            .write_at(line.as_bytes(), *end)
+            .and_then(|()| self.file.sync());
+        if let Err(error) = written {
+            // What is on the device is unknown: the next head goes to the same place. Best
+            // effort, so that a longer line does not show behind a shorter one.
             drop(self.file.truncate(*end));
             return Err(Error::io(what())(error));
         }
         *end += line.len() as u64;
-        self.file.sync().map_err(Error::io(what()))
+        Ok(())
     }
 }
 
-/// The newest head, and where the last whole line ends.
+/// The newest head, and where its line ends. A line that breaks off, or that has holes (its
+/// sectors reached the device in another order), is what a power cut leaves of the last line;
+/// any other line that is no head was changed.
 fn newest(file: &dyn DiskFile, path: &Path) -> Result<(u64, Option<Head>)> {
     let what = || format!("reading the heads file {path:?}");
     let size = file.size().map_err(Error::io(what()))?;
-    let from = size.saturating_sub(2 * LINE_BYTES);
+    let from = size.saturating_sub(4 * LINE_BYTES);
     let mut tail = vec![0u8; (size - from) as usize];
     let n = file.read_at(&mut tail, from).map_err(Error::io(what()))?;
     tail.truncate(n);
-    let Some(last_feed) = memchr::memrchr(b'\n', &tail) else {
-        // Two lines' length without a line feed is no torn line.
-        return if from == 0 {
-            Ok((0, None))
-        } else {
-            Err(bad_line(path, from))
-        };
-    };
-    let start = memchr::memrchr(b'\n', &tail[..last_feed]).map_or(0, |feed| feed + 1);
-    let head = std::str::from_utf8(&tail[start..last_feed])
-        .ok()
-        .and_then(Head::from_line);
-    let head = head.ok_or_else(|| bad_line(path, from + start as u64))?;
-    Ok((from + last_feed as u64 + 1, Some(head)))
+    let mut torn_before = false;
+    while let Some(feed) = memchr::memrchr(b'\n', &tail) {
+        let start = memchr::memrchr(b'\n', &tail[..feed]).map_or(0, |feed| feed + 1);
+        let line = &tail[start..feed];
+        if let Some(head) = std::str::from_utf8(line).ok().and_then(Head::from_line) {
+            return Ok((from + feed as u64 + 1, Some(head)));
+        }
+        let torn = line.contains(&0) && feed + 1 == tail.len() && !torn_before;
+        if !torn {
+            return Err(bad_line(path, from + start as u64));
+        }
+        torn_before = true;
+        tail.truncate(start);
+    }
+    // Four lines' length without a line feed is no torn line.
+    if from == 0 {
+        Ok((0, None))
+    } else {
+        Err(bad_line(path, from))
+    }
 }
 
 fn bad_line(path: &Path, at: u64) -> Error {
@@ -166,4 +179,40 @@ impl HeadLines {
 /// The position up to which a ledger is attested.
 pub(crate) fn attested(newest: Option<&Head>) -> Seq {
     newest.map_or(0, |head| head.seq)
+}
+
+#[cfg(test)]
+mod tests {
+    use ed25519_dalek::SigningKey;
+
+    use super::*;
+    use crate::disk::RealDisk;
+
+    #[test]
+    fn a_torn_last_line_is_cut_and_a_changed_one_is_not() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("heads.log");
+        let key = SigningKey::from_bytes(&[1; 32]);
+        let head = |seq| Head::sign(&key, [2; 16], seq, [3; 32], seq);
+        let line = |seq| format!("{}\n", head(seq).to_line()).into_bytes();
+        let good = [line(1), line(2)].concat();
+        let newest = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).expect("writes");
+            HeadsFile::open(&RealDisk, &path).map(|(_, newest)| newest)
+        };
+        assert_eq!(newest(b"").expect("opens"), None);
+        let third = line(3);
+        for size in 0..third.len() {
+            let torn = [&good[..], &third[..size]].concat();
+            assert_eq!(newest(&torn).expect("opens"), Some(head(2)), "{size} bytes");
+            assert_eq!(std::fs::read(&path).expect("reads"), good);
+            let mut holes = vec![0; size.max(1)];
+            holes.extend_from_slice(&third[size.max(1)..]);
+            let torn = [&good[..], &holes].concat();
+            assert_eq!(newest(&torn).expect("opens"), Some(head(2)), "{size} zeros");
+        }
+        let mut changed = good.clone();
+        changed[line(1).len() + 40] = b'x';
+        assert!(matches!(newest(&changed), Err(Error::Damage { .. })));
+    }
 }

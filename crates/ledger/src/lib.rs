@@ -48,3 +48,13 @@ pub use retain::Prune;
 pub use source::Entries;
 pub use vault::{Lock, Vault, VaultReport};
 pub use verify::{Finding, Progress, Report, verify};
+
+/// For fuzz targets only.
+#[doc(hidden)]
+pub mod fuzzing {
+    /// Reads bytes as the journal would; tells whether they are a whole frame.
+    #[must_use]
+    pub fn frame(bytes: &[u8]) -> bool {
+        matches!(crate::journal::parse(bytes), crate::journal::Parsed::Frame(frame) if frame.verify().is_ok())
+    }
+}

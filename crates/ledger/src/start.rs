@@ -105,6 +105,14 @@ pub(crate) fn build(options: Options, parts: Parts, lease: Lease) -> Result<Core
             "the heads file belongs to another chain",
         ));
     }
+    if newest.is_some_and(|head| !head.is_signed_by(&keys.signing.verifying_key())) {
+        let place = format!("{heads_path:?}");
+        return Err(Error::damage(
+            0,
+            place,
+            "the newest line is not signed by the ledger's key",
+        ));
+    }
     let folded = store.tip()?.unwrap_or_else(|| Tip::start(&chain));
     let journal_dir = folder.join(JOURNAL_DIR);
     let journal_options = JournalOptions {

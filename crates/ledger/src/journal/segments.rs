@@ -1,6 +1,7 @@
 //! The life of the journal's segments: made (ahead where possible), used up, removed when the
 //! store has what is in them. A segment's name is on the device before anything is written to it.
 
+use std::io;
 use std::sync::atomic::Ordering;
 
 use parking_lot::MutexGuard;
@@ -107,20 +108,14 @@ impl Journal {
             writer.next_index - 1
         };
         let spare = self.create(index)?;
-        let zeros = vec![0u8; 1 << 20];
-        let mut at = 0;
-        while at < self.options.segment_bytes {
-            let size = (self.options.segment_bytes - at).min(zeros.len() as u64);
-            spare
-                .file
-                .write_at(&zeros[..size as usize], at)
-                .map_err(Error::io("filling a journal segment ahead"))?;
-            at += size;
+        if let Err(error) = self.fill(&spare) {
+            drop(
+                self.options
+                    .disk
+                    .remove(&segment::path(&self.options.dir, index)),
+            );
+            return Err(Error::io("filling a journal segment ahead")(error));
         }
-        spare
-            .file
-            .sync()
-            .map_err(Error::io("syncing a journal segment made ahead"))?;
         let mut writer = self.writer.lock();
         // Were a segment made in the meantime, then under a higher number: this one is too late.
         if writer.next_index == index + 1 {
@@ -133,6 +128,18 @@ impl Journal {
             );
         }
         Ok(())
+    }
+
+    /// Writes a whole segment once, and brings it to the device.
+    fn fill(&self, spare: &Active) -> io::Result<()> {
+        let zeros = vec![0u8; 1 << 20];
+        let mut at = 0;
+        while at < self.options.segment_bytes {
+            let size = (self.options.segment_bytes - at).min(zeros.len() as u64);
+            spare.file.write_at(&zeros[..size as usize], at)?;
+            at += size;
+        }
+        spare.file.sync()
     }
 
     /// Tells that the store holds everything up to `seq`, so many bytes more than before.

@@ -212,6 +212,8 @@ impl Store for SqliteStore {
 
     fn block(&self, seq: Seq) -> Result<Option<Block>> {
         self.read("reading a block", |connection| {
+            // Both looks at one moment: a group may be committed in between.
+            let connection = connection.unchecked_transaction()?;
             let seq = i64::try_from(seq).unwrap_or(i64::MAX);
             let mut holding = connection.prepare_cached(
                 "select * from block where first_seq <= ?1 order by first_seq desc limit 1",
