@@ -19,6 +19,8 @@ pub(crate) struct Wanted {
     pub(crate) prompt_logprobs: Option<usize>,
     pub(crate) stream: bool,
     pub(crate) include_usage: bool,
+    /// The stop texts: an answer tells which of them ended it.
+    pub(crate) stop: Vec<String>,
 }
 
 /// The teller of one chat.
@@ -101,7 +103,8 @@ impl Teller for ChatTeller {
             out.extend_from_slice(&stream.text(number, &part.text, part.tokens.as_deref()));
         }
         if let Some(finish) = part.finish {
-            out.extend_from_slice(&stream.finish(number, finish));
+            let stop = part.stop.and_then(|index| self.wanted.stop.get(index));
+            out.extend_from_slice(&stream.finish(number, finish, stop.map(String::as_str)));
         }
     }
 
@@ -127,6 +130,9 @@ impl Teller for ChatTeller {
                 index,
                 text: whole.text,
                 finish: whole.finish.unwrap_or(Finish::Stop),
+                stop_text: whole
+                    .stop
+                    .and_then(|index| self.wanted.stop.get(index).cloned()),
                 logprobs: self
                     .wanted
                     .logprobs

@@ -31,7 +31,7 @@ pub(crate) struct Choice {
 }
 
 /// What one more token adds.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Part {
     /// Often empty: unfinished characters and possible starts of stop texts are held back.
     pub(crate) text: String,
@@ -39,6 +39,8 @@ pub(crate) struct Part {
     pub(crate) tokens: Option<Vec<TokenLogprob>>,
     /// With the last token.
     pub(crate) finish: Option<Finish>,
+    /// Which of the request's stop texts ended it.
+    pub(crate) stop: Option<usize>,
 }
 
 impl Part {
@@ -86,6 +88,10 @@ impl Choice {
                 .map(|token| tokens::scored(&self.tokenizer, token, top))
                 .collect()
         });
+        let stop = match finish {
+            Some(lm::Finish::Stop(index)) => Some(index),
+            _ => None,
+        };
         let finish = finish.map(|finish| match finish {
             lm::Finish::End | lm::Finish::Stop(_) => Finish::Stop,
             lm::Finish::Length => Finish::Length,
@@ -94,6 +100,7 @@ impl Choice {
             text,
             tokens,
             finish,
+            stop,
         }
     }
 
@@ -114,6 +121,7 @@ pub(crate) struct Whole {
     pub(crate) text: String,
     pub(crate) tokens: Option<Vec<TokenLogprob>>,
     pub(crate) finish: Option<Finish>,
+    pub(crate) stop: Option<usize>,
 }
 
 impl Whole {
@@ -123,6 +131,7 @@ impl Whole {
             self.tokens.get_or_insert_default().extend(tokens);
         }
         self.finish = self.finish.or(part.finish);
+        self.stop = self.stop.or(part.stop);
     }
 }
 

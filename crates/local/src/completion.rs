@@ -112,7 +112,7 @@ impl CompletionTeller {
         self.wanted.echo.then(|| Part {
             text: self.prompts[prompt].text.clone(),
             tokens: self.wanted.logprobs.map(|top| self.scores(prompt, top)),
-            finish: None,
+            ..Part::default()
         })
     }
 
@@ -218,11 +218,9 @@ impl Teller for CompletionTeller {
                 }
                 let first = prompt * self.wanted.best_of;
                 for index in first..first + self.wanted.n {
-                    let finish = Some(Finish::Length);
                     let part = Part {
-                        text: String::new(),
-                        tokens: None,
-                        finish,
+                        finish: Some(Finish::Length),
+                        ..Part::default()
                     };
                     self.tell(index, part, out);
                 }

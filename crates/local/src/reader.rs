@@ -89,6 +89,7 @@ impl Reader {
             prompt_logprobs: score,
             stream: request.stream,
             include_usage: request.include_usage,
+            stop: request.sampling.stop.clone(),
         };
         let about = self.about("chatcmpl", request.model, now, random);
         let teller = Box::new(ChatTeller::new(about, tokens.clone(), wanted));

@@ -76,6 +76,7 @@ async fn a_stop_text_ends_the_answer_before_it() {
         let answer = chat(&local, body.clone()).await;
         assert_eq!(text(&answer), expected);
         assert_eq!(answer["choices"][0]["finish_reason"], "stop");
+        assert_eq!(answer["choices"][0]["stop_reason"], stop);
         let events = stream(&local, Endpoint::Chat, body.clone()).await;
         let (streamed, tokens, finish) = gathered(&events, 0, "content");
         assert_eq!(streamed, expected);

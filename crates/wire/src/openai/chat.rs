@@ -17,6 +17,8 @@ pub struct ChatChoice {
     pub text: String,
     /// Why it ended.
     pub finish: Finish,
+    /// The stop text that ended it, if one did: vLLM's `stop_reason`.
+    pub stop_text: Option<String>,
     /// Its tokens' log-probabilities, if they were asked for.
     pub logprobs: Option<Vec<TokenLogprob>>,
 }
@@ -54,6 +56,8 @@ struct WholeChoice<'a> {
     message: Message<'a>,
     logprobs: Option<ChatLogprobs<'a>>,
     finish_reason: Finish,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stop_reason: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -75,6 +79,7 @@ impl ChatAnswer<'_> {
             },
             logprobs: choice.logprobs.as_deref().map(ChatLogprobs::new),
             finish_reason: choice.finish,
+            stop_reason: choice.stop_text.as_deref(),
         });
         json::bytes(&Whole {
             id: self.head.id,
@@ -118,6 +123,8 @@ struct ChunkChoice<'a> {
     delta: Delta<'a>,
     logprobs: Option<ChatLogprobs<'a>>,
     finish_reason: Option<Finish>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stop_reason: Option<&'a str>,
 }
 
 #[derive(Default, Serialize)]
@@ -154,6 +161,7 @@ impl ChatStream<'_> {
             delta,
             logprobs: None,
             finish_reason: None,
+            stop_reason: None,
         };
         let chunk = Chunk {
             choices: &[choice],
@@ -173,6 +181,7 @@ impl ChatStream<'_> {
             },
             logprobs: logprobs.map(ChatLogprobs::new),
             finish_reason: None,
+            stop_reason: None,
         };
         let chunk = Chunk {
             choices: &[choice],
@@ -181,13 +190,14 @@ impl ChatStream<'_> {
         json::event(None, &chunk)
     }
 
-    /// An answer's last event.
-    pub fn finish(&self, index: u32, finish: Finish) -> Bytes {
+    /// An answer's last event, with the stop text that ended it, if one did.
+    pub fn finish(&self, index: u32, finish: Finish, stop_text: Option<&str>) -> Bytes {
         let choice = ChunkChoice {
             index,
             delta: Delta::default(),
             logprobs: None,
             finish_reason: Some(finish),
+            stop_reason: stop_text,
         };
         let chunk = Chunk {
             choices: &[choice],

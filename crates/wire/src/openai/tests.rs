@@ -176,6 +176,7 @@ fn a_chat_answer_has_its_log_probabilities() {
         index: 0,
         text: "hi".into(),
         finish: Finish::Length,
+        stop_text: None,
         logprobs: Some(vec![scored(
             4,
             "hi",
@@ -257,9 +258,10 @@ fn streams_have_their_chunks() {
         parsed(&stream.text(1, "x", None))["choices"][0]["delta"]["content"],
         "x"
     );
-    let last = parsed(&stream.finish(1, Finish::Stop));
+    let last = parsed(&stream.finish(1, Finish::Stop, Some("\n")));
     assert_eq!(last["choices"][0]["delta"], json!({}));
     assert_eq!(last["choices"][0]["finish_reason"], "stop");
+    assert_eq!(last["choices"][0]["stop_reason"], "\n");
     let usage = parsed(&stream.usage(&USAGE));
     assert_eq!(
         (&usage["choices"], &usage["usage"]["prompt_tokens"]),

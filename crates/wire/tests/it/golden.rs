@@ -265,6 +265,7 @@ fn our_own_answers() {
         index: 0,
         text: "Hé 😀".into(),
         finish: Finish::Stop,
+        stop_text: None,
         logprobs: Some(tokens.clone()),
     }];
     let answer = ChatAnswer {
@@ -279,7 +280,7 @@ fn our_own_answers() {
         stream.start(0, None),
         stream.text(0, "Hé", Some(&tokens[..1])),
         stream.text(0, " 😀", None),
-        stream.finish(0, Finish::Length),
+        stream.finish(0, Finish::Length, None),
         stream.usage(&usage),
         Bytes::from_static(DONE),
     ];
