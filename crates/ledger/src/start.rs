@@ -1,6 +1,7 @@
 //! Starting and ending a ledger: what is read and checked before the first append, the threads,
 //! and the order in which they end, so that nothing acknowledged depends on an orderly end.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -8,8 +9,9 @@ use std::thread::JoinHandle;
 use parking_lot::Mutex;
 
 use crate::backup::{HEADS_FILE, JOURNAL_DIR, VAULT_FILE};
-use crate::chain::Tip;
+use crate::chain::{Head, Tip};
 use crate::core::{Core, Keeper};
+use crate::disk::Disk;
 use crate::folding::FoldLine;
 use crate::heads::{HeadsFile, attested};
 use crate::journal::{Journal, JournalOptions, Known};
@@ -96,23 +98,7 @@ pub(crate) fn build(options: Options, parts: Parts, lease: Lease) -> Result<Core
     let heads_path = options
         .heads_file
         .unwrap_or_else(|| folder.join(HEADS_FILE));
-    let (heads, newest) = HeadsFile::open(&*disk, &heads_path)?;
-    if newest.is_some_and(|head| head.chain != chain) {
-        let place = format!("{heads_path:?}");
-        return Err(Error::damage(
-            0,
-            place,
-            "the heads file belongs to another chain",
-        ));
-    }
-    if newest.is_some_and(|head| !head.is_signed_by(&keys.signing.verifying_key())) {
-        let place = format!("{heads_path:?}");
-        return Err(Error::damage(
-            0,
-            place,
-            "the newest line is not signed by the ledger's key",
-        ));
-    }
+    let (heads, newest) = open_heads(&*disk, &heads_path, &keys)?;
     let folded = store.tip()?.unwrap_or_else(|| Tip::start(&chain));
     let journal_dir = folder.join(JOURNAL_DIR);
     let journal_options = JournalOptions {
@@ -161,9 +147,24 @@ pub(crate) fn build(options: Options, parts: Parts, lease: Lease) -> Result<Core
     Ok(core)
 }
 
+/// Opens the heads file; its newest line must be this ledger's own.
+fn open_heads(disk: &dyn Disk, path: &Path, keys: &Keys) -> Result<(HeadsFile, Option<Head>)> {
+    let (heads, newest) = HeadsFile::open(disk, path)?;
+    let damage = |what| Err(Error::damage(0, format!("{path:?}"), what));
+    match newest {
+        Some(head) if head.chain != keys.chain() => {
+            damage("the heads file belongs to another chain")
+        }
+        Some(head) if !head.is_signed_by(&keys.signing.verifying_key()) => {
+            damage("the newest line is not signed by the ledger's key")
+        }
+        newest => Ok((heads, newest)),
+    }
+}
+
 /// What the newest line of the heads file attests must be what is here: otherwise the ledger was
 /// cut, rewritten, or put back to an older copy, and going on would fork the chain.
-fn check_attested(core: &Core, head: &crate::chain::Head) -> Result<()> {
+fn check_attested(core: &Core, head: &Head) -> Result<()> {
     let found = core
         .source()
         .entries(head.seq, head.seq)
