@@ -2,11 +2,14 @@
 //! transfer goes on where it stopped; what arrived whole is checked to be a GGUF file and moved
 //! under its name at once.
 
+use std::io::IsTerminal;
+
 use hf_hub::api::sync::ApiBuilder;
 use hf_hub::{Repo, RepoType};
 
 use super::shelf::{Pulled, Shelf};
 use crate::failure::{Failure, Result};
+use crate::world;
 
 /// Fetches `OWNER/REPO/FILE.gguf`, where the file may lie in folders.
 pub(super) fn pull(
@@ -29,9 +32,11 @@ pub(super) fn pull(
             "{place} at revision {revision} can't be fetched: {error}"
         ))
     };
+    // A token that another tool left on this machine is not sent to whatever endpoint is named.
     let mut builder = ApiBuilder::new()
         .with_cache_dir(parts.clone())
-        .with_progress(true);
+        .with_token(world::env("HF_TOKEN"))
+        .with_progress(std::io::stderr().is_terminal());
     if let Some(endpoint) = endpoint {
         builder = builder.with_endpoint(endpoint.trim_end_matches('/').to_owned());
     }
