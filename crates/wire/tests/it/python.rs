@@ -59,9 +59,10 @@ for line in sys.stdin:
         logit_bias=bool(value.get("logit_bias")),
         prompt_logprobs=integer("prompt_logprobs"),
     )
-    # Half a surrogate pair is no text; we refuse it, and Rust can't read it back.
-    texts = [v for v in out.values() if isinstance(v, str)]
-    if any(0xD800 <= ord(letter) <= 0xDFFF for text in texts for letter in text):
+    # Half a surrogate pair is no text, NaN no number; we refuse both, and so does serde_json.
+    try:
+        json.dumps(out, allow_nan=False, ensure_ascii=False).encode()
+    except ValueError:
         print('{"json": false}')
         continue
     print(json.dumps(out))

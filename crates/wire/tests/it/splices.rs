@@ -80,7 +80,7 @@ fn expected(endpoint: &Endpoint, mut value: Value, splice: Splice<'_>) -> Value 
                 object.remove(*field);
             }
             if let Some(include) = object.get_mut("include").and_then(Value::as_array_mut) {
-                include.retain(|kept| kept != item);
+                include.retain(|kept| item.is_empty() || kept != item);
             }
         }
     }
