@@ -399,6 +399,15 @@ impl House {
             .unwrap_or_else(|_| panic!("in vain: {what}"))
     }
 
+    /// Waits until the gateway has noticed that every client is gone.
+    pub(crate) async fn alone(&self) {
+        let connections = |house: &Self| house.gateway.status().connections;
+        self.until("all to leave", |house| {
+            (connections(house) == 0).then_some(())
+        })
+        .await;
+    }
+
     /// Tells the gateway to stop, and waits until it has.
     pub(crate) async fn stop(&mut self) {
         self.stop.send_replace(true);

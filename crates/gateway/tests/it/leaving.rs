@@ -89,6 +89,7 @@ async fn where_it_is_set_the_upstream_is_read_to_its_end() {
     feed(&feeder, EVENTS[0]);
     assert!(client.head().await.is_some() && client.part().await.is_some());
     drop(client);
+    house.alone().await;
     for event in &EVENTS[1..] {
         feed(&feeder, event);
     }
@@ -104,7 +105,7 @@ async fn where_it_is_set_the_upstream_is_read_to_its_end() {
     let client = house.send(&house.key, PATH, ASK).await;
     let asked = questions.recv().await.unwrap();
     drop(client);
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    house.alone().await;
     asked.whole(CHAT);
     let exchange = house
         .until("the exchange", |house| house.exchanges().into_iter().nth(1))

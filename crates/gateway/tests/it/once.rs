@@ -164,6 +164,7 @@ async fn a_drained_answer_is_there_for_the_client_that_comes_back() {
     feed(&feeder, EVENTS[0]);
     assert!(first.head().await.is_some() && first.part().await.is_some());
     drop(first);
+    house.alone().await;
     EVENTS[1..].iter().for_each(|event| feed(&feeder, event));
     let left = house
         .until("the exchange", |house| house.exchanges().pop())
