@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# `make bench-reference`: whatever needs PyTorch, TRL or llama.cpp. What it makes is checked in
-# together with the scripts, so that nobody else needs them.
+# `make bench-reference`: whatever needs PyTorch, TRL or llama.cpp, in an environment of its own.
+# What it makes is checked in beside the tests that read it, so that nobody else needs them.
 set -euo pipefail
-cd "$(dirname "$0")/../bench/reference"
+cd "$(dirname "$0")/.."
 
 venv=${STILLHOUSE_REFERENCE_VENV:-$HOME/.cache/stillhouse/reference-venv}
 if [ ! -x "$venv/bin/python" ]; then
     python3 -m venv "$venv"
 fi
-if [ -f requirements.txt ]; then
-    "$venv/bin/pip" install --quiet --requirement requirements.txt
-fi
-PYTHON="$venv/bin/python" exec ./reproduce.sh
+# The versions that made what is checked in are in crates/lm/tests/reference/versions.json.
+"$venv/bin/pip" install --quiet torch transformers gguf accelerate
+"$venv/bin/python" bench/reference/lm_reference.py "$STILLHOUSE_MODEL" crates/lm/tests/reference
+git diff --stat -- crates/lm/tests/reference

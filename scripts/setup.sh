@@ -7,9 +7,13 @@ cd "$(dirname "$0")/.."
 packages=()
 command -v cc >/dev/null || packages+=(build-essential)
 command -v curl >/dev/null || packages+=(curl ca-certificates)
-command -v python3 >/dev/null || packages+=(python3)
+command -v git >/dev/null || packages+=(git)
+command -v python3 >/dev/null || packages+=(python3 python3-pip python3-venv)
 if command -v python3 >/dev/null && ! python3 -m pip --version >/dev/null 2>&1; then
     packages+=(python3-pip)
+fi
+if command -v python3 >/dev/null && ! python3 -c 'import ensurepip' 2>/dev/null; then
+    packages+=(python3-venv)
 fi
 if [ ${#packages[@]} -gt 0 ]; then
     if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then

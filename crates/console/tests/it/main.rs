@@ -1,5 +1,7 @@
 //! The socket and its client, over a house with a real ledger.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
+
 use std::path::Path;
 use std::sync::Arc;
 

@@ -1,5 +1,7 @@
 //! The verbs over a real ledger, as values: what they change, and what they refuse.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

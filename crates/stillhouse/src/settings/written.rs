@@ -145,7 +145,7 @@ impl<'de> Deserialize<'de> for Price {
         let text = deserializer.deserialize_any(Decimal)?;
         let million: Money = text.parse().map_err(D::Error::custom)?;
         // A billionth of a dollar a token is a thousandth of a dollar a million tokens.
-        if million.nanos() % 1_000_000 != 0 {
+        if !million.nanos().is_multiple_of(1_000_000) {
             return Err(D::Error::custom(
                 "a price has at most three decimals of a dollar a million tokens",
             ));

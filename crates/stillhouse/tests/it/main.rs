@@ -1,5 +1,11 @@
 //! The real binary, from outside: its command line, its local socket, its server.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests may fail as tests do"
+)]
+
 mod config;
 mod errors;
 mod hub;

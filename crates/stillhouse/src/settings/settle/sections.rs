@@ -51,18 +51,7 @@ impl Settler<'_> {
     fn gateway(&mut self, written: written::Server) -> Result<gateway::Options, Error> {
         let usual = gateway::Options::default();
         let key = |last: &str| format!("server.{last}");
-        let trusted = self.list(&key("trusted_proxies"), written.trusted_proxies, vec![]);
-        let mut trusted_proxies = Vec::new();
-        for text in &trusted {
-            let network = text.parse::<gateway::Network>().map_err(|error| {
-                self.wrong(
-                    &key("trusted_proxies"),
-                    format!("`{text}` is {error}"),
-                    None,
-                )
-            })?;
-            trusted_proxies.push(network);
-        }
+        let trusted_proxies = self.trusted_proxies(written.trusted_proxies)?;
         let listed_paths = self.list(&key("listed_paths"), written.listed_paths, vec![]);
         if let Some(path) = listed_paths.iter().find(|path| !path.starts_with('/')) {
             let what = format!("`{path}` does not start with `/`");
@@ -120,6 +109,19 @@ impl Settler<'_> {
                 ClientGone::Drain => gateway::ClientGone::Drain(limit),
             },
         })
+    }
+
+    fn trusted_proxies(
+        &mut self,
+        written: Option<Vec<String>>,
+    ) -> Result<Vec<gateway::Network>, Error> {
+        const KEY: &str = "server.trusted_proxies";
+        let texts = self.list(KEY, written, vec![]);
+        let parse = |text: &String| {
+            text.parse::<gateway::Network>()
+                .map_err(|error| self.wrong(KEY, format!("`{text}` is {error}"), None))
+        };
+        texts.iter().map(parse).collect()
     }
 
     pub(super) fn ledger(
