@@ -307,6 +307,10 @@ fn our_own_answers() {
         Bytes::from_static(DONE),
     ];
     check("completion_answer.sse", &events.concat());
+}
+
+#[test]
+fn lists_of_models() {
     let model = Model {
         id: "smol",
         created: CREATED,
