@@ -133,11 +133,11 @@ def change(d, log):
         cli(data, "key", "revoke", kid)
         times["revoked key"].append(until(401, secret, t0))
         t0 = time.time()
-        cli(data, "account", "set", account, "--requests-per-minute", "0")
+        cli(data, "account", "set", account, "--requests-per-minute", "1")
         times["limit"].append(until(429, KEY, t0))
         cli(data, "account", "set", account, "--requests-per-minute", "4000000000")
         until(200, KEY, time.time())
-        g = cli(data, "grant", "issue", "--account", account, "--teacher", "mock-model", "--purpose", "bench", "--tier", "text", "--tokens", "1000000", "--expires", "1d")
+        g = cli(data, "grant", "issue", "--account", account, "--teacher", "mock-model", "--purpose", "bench", "--tier", "text", "--budget-tokens", "1000000", "--expires", "1d")
         token, gid = g.get("token") or g["secret"], g.get("id") or g["grant"]["id"]
         until(200, token, time.time())
         t0 = time.time()
