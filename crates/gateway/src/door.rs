@@ -1,4 +1,5 @@
-//! The public door: connections, requests, and the stages that each request goes through.
+//! The public door: listeners, connections, and the server's own life from open to cut.
+//! What is done with a request is said elsewhere.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -6,33 +7,24 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use guard::admission::{Credential, Purse, Table};
+use guard::admission::{Purse, Table};
 use hashbrown::HashMap;
-use http::header::{CONNECTION, TRANSFER_ENCODING};
-use http::{Method, Request, StatusCode};
-use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use ledger::facts::Facts;
 use parking_lot::Mutex;
-use record::{Endpoint, Id, Reason, Time, id::kind};
+use record::{Id, Reason, Time, id::kind};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
-use wire::ApiError;
 
-use crate::admit::{Refused, admit};
-use crate::answer::answer;
 use crate::budget;
-use crate::identify::identify;
-use crate::keep::{self, Keeping, Known, RunningKeys, Start};
+use crate::keep::RunningKeys;
 use crate::live::Live;
 use crate::models::Models;
 use crate::options::{Clock, Options, Random};
 use crate::patient::Patient;
 use crate::print::Printed;
-use crate::received::{self, Peer, Received, Target};
-use crate::record::refusal;
-use crate::reply::{self, Reply, Served};
+use crate::received::Peer;
 use crate::sweep;
 
 /// What a gateway is made of.
@@ -93,7 +85,8 @@ pub struct Gateway {
     /// Whether the ledger took entries when it was last looked at.
     recording: AtomicBool,
     connections: AtomicUsize,
-    started: Time,
+    /// Since when it serves.
+    pub(crate) started: Time,
 }
 
 impl Gateway {
@@ -282,169 +275,6 @@ impl Gateway {
             }
         }
     }
-
-    async fn request(
-        self: Arc<Self>,
-        request: Request<Incoming>,
-        peer: &Peer,
-        cut: Arc<Notify>,
-    ) -> Served {
-        let (parts, body) = request.into_parts();
-        let received = Received::new(&self, peer, parts);
-        let chunked = received.headers.contains_key(TRANSFER_ENCODING);
-        let mut reply = match received.target.clone() {
-            Target::Alive => reply::signed(
-                &received,
-                reply::json(StatusCode::OK, "{\"status\":\"ok\"}"),
-            ),
-            Target::Ready => reply::signed(&received, self.readiness()),
-            Target::Models(model) => self.list_models(&received, model.as_deref()),
-            Target::Unknown => {
-                received::linger(&self, body);
-                self.turn_away(&received, None, &ApiError::of(Reason::UnknownEndpoint))
-            }
-            Target::Exchange(endpoint) => self.exchange(received, endpoint, body, cut).await,
-        };
-        if chunked {
-            // A proxy that goes by a length beside it would take the rest for another request.
-            let close = http::HeaderValue::from_static("close");
-            reply.headers_mut().insert(CONNECTION, close);
-        }
-        Ok(reply)
-    }
-
-    async fn exchange(
-        self: &Arc<Self>,
-        received: Received,
-        endpoint: Endpoint,
-        body: Incoming,
-        cut: Arc<Notify>,
-    ) -> Reply {
-        let credential = match identify(self, &received) {
-            Ok(credential) => credential,
-            Err((credential, reason)) => {
-                received::linger(self, body);
-                let credential = credential.as_deref();
-                return self.turn_away(&received, credential, &ApiError::of(reason));
-            }
-        };
-        if received.method != Method::POST {
-            received::linger(self, body);
-            let error = ApiError::of(Reason::MethodNotAllowed);
-            return self.turn_away(&received, Some(&credential), &error);
-        }
-        let body = match received::body(self, &received, body).await {
-            Ok(body) => body,
-            Err(error) => return self.turn_away(&received, Some(&credential), &error),
-        };
-        let turn = match keep::start(self, &received, &body).await {
-            Ok(Start::Plain) => None,
-            Ok(Start::First(turn)) => Some(turn),
-            Ok(Start::Again(known)) => return again(&received, known),
-            Err(error) => return self.turn_away(&received, Some(&credential), &error),
-        };
-        let admitted = admit(self, received, Arc::clone(&credential), endpoint, body).await;
-        match admitted {
-            Ok(admitted) => {
-                let stored = admitted
-                    .policy
-                    .store
-                    .then(|| admitted.policy.body().clone());
-                answer(
-                    admitted,
-                    Keeping {
-                        turn,
-                        stored_request: stored,
-                    },
-                    cut,
-                )
-                .await
-            }
-            Err((received, refused)) => self.refuse(&received, Some(&credential), &refused),
-        }
-    }
-
-    fn turn_away(
-        &self,
-        received: &Received,
-        credential: Option<&Credential>,
-        error: &ApiError,
-    ) -> Reply {
-        let refused = Refused {
-            error: error.clone(),
-            retry_after_us: None,
-            model: String::new(),
-            rates: None,
-        };
-        self.refuse(received, credential, &refused)
-    }
-
-    fn refuse(
-        &self,
-        received: &Received,
-        credential: Option<&Credential>,
-        refused: &Refused,
-    ) -> Reply {
-        let error = &refused.error;
-        let reason = error.reason.unwrap_or(Reason::InvalidRequest);
-        refusal(
-            self,
-            received,
-            credential,
-            &refused.model,
-            error.status,
-            reason,
-        );
-        let mut reply = reply::error(received, error, refused.retry_after_us);
-        if let Some(rates) = &refused.rates {
-            reply::rates(rates, reply.headers_mut());
-        }
-        reply
-    }
-
-    fn readiness(&self) -> Reply {
-        match self.refuses() {
-            None => reply::json(StatusCode::OK, "{\"status\":\"ready\"}"),
-            Some(reason) => {
-                let body = ApiError::of(reason).body(wire::Dialect::OpenAi, "");
-                reply::json(StatusCode::SERVICE_UNAVAILABLE, body)
-            }
-        }
-    }
-
-    fn list_models(&self, received: &Received, model: Option<&str>) -> Reply {
-        let credential = match identify(self, received) {
-            Ok(credential) => credential,
-            Err((credential, reason)) => {
-                return self.turn_away(received, credential.as_deref(), &ApiError::of(reason));
-            }
-        };
-        if received.method != Method::GET {
-            let error = ApiError::of(Reason::MethodNotAllowed);
-            return self.turn_away(received, Some(&credential), &error);
-        }
-        let terms = credential.holder().terms();
-        let models = self.models.load();
-        let dialect = received.dialect();
-        let mut allowed = models
-            .routes()
-            .filter(|route| terms.allows_model(&route.model));
-        let body = match model {
-            None => {
-                let described: Vec<_> =
-                    allowed.map(|route| route.described(self.started)).collect();
-                wire::openai::models(dialect, &described)
-            }
-            Some(model) => match allowed.find(|route| route.model.as_ref() == model) {
-                Some(route) => wire::openai::model(dialect, &route.described(self.started)),
-                None => {
-                    let error = ApiError::of(Reason::ModelNotFound).with_param("model");
-                    return self.turn_away(received, Some(&credential), &error);
-                }
-            },
-        };
-        reply::signed(received, reply::json(StatusCode::OK, body))
-    }
 }
 
 /// Waits for a later stage than this.
@@ -463,20 +293,4 @@ async fn until(limit: Duration, is_true: impl Fn() -> bool) -> bool {
         }
     };
     tokio::time::timeout(limit, looking).await.is_ok()
-}
-
-/// The answer that an `Idempotency-Key` had before.
-fn again(received: &Received, known: Known) -> Reply {
-    let status = StatusCode::from_u16(known.status).unwrap_or(StatusCode::OK);
-    let mut reply = reply::json(status, known.body);
-    if let Ok(value) = http::HeaderValue::try_from(known.content_type) {
-        reply
-            .headers_mut()
-            .insert(http::header::CONTENT_TYPE, value);
-    }
-    let replayed = http::HeaderName::from_static("idempotency-replayed");
-    reply
-        .headers_mut()
-        .insert(replayed, http::HeaderValue::from_static("true"));
-    reply::signed(received, reply)
 }

@@ -11,7 +11,10 @@
 mod admit;
 mod answer;
 mod budget;
+mod course;
+mod detached;
 mod door;
+mod handle;
 mod identify;
 mod keep;
 mod live;

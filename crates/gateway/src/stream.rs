@@ -12,9 +12,9 @@ use http_body::Frame;
 use record::{Outcome, Reason, Usage};
 use tokio::sync::oneshot;
 use upstream::Chunks;
-use wire::translate::AnswerStream;
 use wire::{ApiError, Ending, StreamKind};
 
+use crate::course::Course;
 use crate::door::Stage;
 use crate::keep::{Keeping, Turn};
 use crate::live::Place;
@@ -24,14 +24,6 @@ use crate::reply;
 
 /// How long an upstream may take to close a stream whose end marker has come.
 const CLOSE_LIMIT: std::time::Duration = std::time::Duration::from_secs(2);
-
-/// What watches and, where needed, rewrites the events.
-pub(crate) enum Course {
-    /// Events of an API, passed on as they are or made from chat completions.
-    Events(AnswerStream),
-    /// A listed path's bytes, of which nothing is known.
-    Opaque(u64),
-}
 
 enum Phase {
     Flowing,
@@ -366,56 +358,4 @@ impl Passage {
 
 async fn next(upstream: &mut Chunks) -> Option<Result<Frame<Bytes>, upstream::Error>> {
     std::future::poll_fn(|cx| upstream.as_mut().poll_frame(cx)).await
-}
-
-impl Course {
-    /// Takes the upstream's bytes and gives those to send now.
-    fn push(&mut self, data: Bytes) -> Result<Bytes, wire::Error> {
-        match self {
-            Self::Events(stream) => stream.push(data),
-            Self::Opaque(bytes) => {
-                *bytes += data.len() as u64;
-                Ok(data)
-            }
-        }
-    }
-
-    fn has_ended(&self) -> bool {
-        match self {
-            Self::Events(stream) => stream.ending().is_some(),
-            Self::Opaque(_) => false,
-        }
-    }
-
-    /// How it ended; nothing more will come.
-    fn ending(&mut self) -> Ending {
-        match self {
-            Self::Events(stream) => stream.finish().clone(),
-            Self::Opaque(_) => Ending::Complete,
-        }
-    }
-
-    /// The last bytes.
-    fn release(&mut self) -> Bytes {
-        match self {
-            Self::Events(stream) => stream.release(),
-            Self::Opaque(_) => Bytes::new(),
-        }
-    }
-
-    /// The next event's number.
-    fn events(&self) -> u64 {
-        match self {
-            Self::Events(stream) => stream.sequence(),
-            Self::Opaque(_) => 0,
-        }
-    }
-
-    /// The usage stated so far, pieces and bytes of text.
-    fn used(&self) -> (Option<Usage>, u64, u64) {
-        match self {
-            Self::Events(stream) => (stream.usage(), stream.chunks(), stream.text_bytes()),
-            Self::Opaque(bytes) => (None, 0, *bytes),
-        }
-    }
 }

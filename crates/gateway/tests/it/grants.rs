@@ -4,8 +4,9 @@ use record::{
     BudgetOwner, Change, GrantBudget, Limits, Money, Outcome, Reason, SpendLimit, SpendPeriod, Tier,
 };
 
+use crate::books::peak;
 use crate::client::request;
-use crate::house::{House, Setup, house, http, peak, route};
+use crate::house::{House, Setup, house, http, route};
 use crate::peer::{CHAT, EVENTS, Peer, json};
 use crate::puppet::{feed, puppet};
 
@@ -242,5 +243,27 @@ async fn closing_an_account_ends_its_streams_too() {
         );
     }
     assert_eq!(house.post(&token, PATH, ASK).await.code(), "account_closed");
+    house.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_credential_that_expires_ends_its_streams() {
+    let (upstream, mut questions) = puppet();
+    let house = house(upstream).await;
+    let end = house.clock.now().plus_micros(60_000_000);
+    let key = house.key(house.account, |key| key.expires = Some(end));
+    let mut client = house.send(&key, PATH, STREAM).await;
+    let feeder = questions.recv().await.unwrap().stream();
+    feed(&feeder, EVENTS[0]);
+    let head = client.head().await.unwrap();
+    house.clock.step(61);
+    let answer = client.rest(head).await;
+    assert!(
+        !answer.whole && answer.body.contains("credential_expired"),
+        "{}",
+        answer.body
+    );
+    let exchange = house.exchange(&answer.id());
+    assert_eq!((exchange.outcome, exchange.status), (Outcome::Revoked, 200));
     house.finish().await;
 }

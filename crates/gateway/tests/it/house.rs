@@ -2,19 +2,17 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use gateway::{Gateway, Models, Options, Parts, Route};
 use guard::admission::Table;
-use ledger::facts::{Facts, Touched, decode};
+use ledger::facts::{Facts, Touched};
 use record::id::kind;
 use record::{
-    Account, AccountState, Actor, Amount, BudgetOwner, CapabilitySet, Change, Exchange, Fact,
-    Grant, GrantBudget, GrantTerms, Id, Key, KeySecret, Limits, Organization, Plan, Prices,
-    Refusal, Tier, Time,
+    Account, AccountState, Actor, CapabilitySet, Change, Exchange, Fact, Grant, GrantBudget,
+    GrantTerms, Id, Key, KeySecret, Limits, Organization, Plan, Prices, Refusal, Tier, Time,
 };
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -22,6 +20,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use upstream::{EndpointSet, HttpUpstream, Kind, Settings, Upstream};
 
+use crate::books::{assert_books, exchanges, facts_of, verify};
 use crate::client::{Answer, Client, SOON, request};
 use crate::peer::Peer;
 
@@ -109,6 +108,37 @@ pub(crate) fn http_with(peer: &Peer, endpoints: &[record::Endpoint]) -> Arc<dyn 
     Arc::new(HttpUpstream::new(&settings).unwrap())
 }
 
+/// The table of credentials, following the ledger.
+fn table(facts: &Facts, plan: Plan, clock: &Arc<Clock>) -> Arc<Table> {
+    let spent = facts.clone();
+    let opening = move |budget| {
+        let spent = spent.spent(&budget);
+        spent.gone.plus(spent.reserved)
+    };
+    let table = Arc::new(Table::new(vec![plan], Box::new(opening)));
+    let (followed, at) = (Arc::clone(&table), Arc::clone(clock));
+    let follow = move |touched: &Touched| match touched {
+        Touched::Account(account) => followed.put_account(Arc::clone(account), at.now()),
+        Touched::Key(key) => followed.put_key(Arc::clone(key)),
+        Touched::Grant(grant) => followed.put_grant(Arc::clone(grant), at.now()),
+        Touched::Organization(_) | Touched::Nothing => {}
+    };
+    {
+        let directory = facts.directory();
+        directory
+            .accounts()
+            .for_each(|a| follow(&Touched::Account(Arc::clone(a))));
+        directory
+            .keys()
+            .for_each(|k| follow(&Touched::Key(Arc::clone(k))));
+        directory
+            .grants()
+            .for_each(|g| follow(&Touched::Grant(Arc::clone(g))));
+    }
+    facts.follow(Box::new(follow));
+    table
+}
+
 impl Setup {
     pub(crate) fn new(routes: Vec<Route>) -> Self {
         Self {
@@ -138,32 +168,7 @@ impl Setup {
         options.segment_bytes = 1 << 20;
         (self.ledger)(&mut options);
         let facts = Facts::open(options, "test").unwrap();
-        let spent = facts.clone();
-        let opening = move |budget| {
-            let spent = spent.spent(&budget);
-            spent.gone.plus(spent.reserved)
-        };
-        let table = Arc::new(Table::new(vec![self.plan], Box::new(opening)));
-        let (followed, at) = (Arc::clone(&table), Arc::clone(&clock));
-        let follow = move |touched: &Touched| match touched {
-            Touched::Account(account) => followed.put_account(Arc::clone(account), at.now()),
-            Touched::Key(key) => followed.put_key(Arc::clone(key)),
-            Touched::Grant(grant) => followed.put_grant(Arc::clone(grant), at.now()),
-            Touched::Organization(_) | Touched::Nothing => {}
-        };
-        {
-            let directory = facts.directory();
-            directory
-                .accounts()
-                .for_each(|a| follow(&Touched::Account(Arc::clone(a))));
-            directory
-                .keys()
-                .for_each(|k| follow(&Touched::Key(Arc::clone(k))));
-            directory
-                .grants()
-                .for_each(|g| follow(&Touched::Grant(Arc::clone(g))));
-        }
-        facts.follow(Box::new(follow));
+        let table = table(&facts, self.plan, &clock);
         let now = Arc::clone(&clock);
         let gateway = Gateway::new(Parts {
             facts: facts.clone(),
@@ -429,99 +434,5 @@ impl House {
         assert_books(&self.facts());
         verify(self.folder.path());
         self.folder
-    }
-}
-
-/// Everything that a ledger says.
-pub(crate) fn facts_of(facts: &Facts) -> Vec<Fact> {
-    facts
-        .ledger()
-        .read(1..)
-        .filter_map(|entry| {
-            let entry = entry.unwrap();
-            let header = &entry.header;
-            decode(header.kind, header.version, entry.payload().unwrap()).unwrap()
-        })
-        .collect()
-}
-
-/// The exchanges among facts.
-pub(crate) fn exchanges(facts: &[Fact]) -> Vec<Exchange> {
-    let exchange = |fact: &Fact| match fact {
-        Fact::Exchange(exchange) => Some(exchange.as_ref().clone()),
-        _ => None,
-    };
-    facts.iter().filter_map(exchange).collect()
-}
-
-/// Verifies the ledger in a folder as `stillhouse ledger verify` does.
-pub(crate) fn verify(folder: &Path) {
-    let reader = ledger::Reader::open(folder, None).unwrap();
-    let report = ledger::verify(&reader, &mut |_| {}).unwrap();
-    assert!(report.is_sound(), "{:?}", report.findings);
-}
-
-/// What each slice was settled for is what the exchanges drew from it.
-fn assert_books(facts: &[Fact]) {
-    let mut drawn = std::collections::HashMap::<_, Amount>::new();
-    for share in exchanges(facts)
-        .iter()
-        .flat_map(|exchange| &exchange.shares)
-    {
-        let sum = drawn.entry(share.slice).or_default();
-        *sum = sum.plus(share.spent);
-    }
-    for fact in facts {
-        if let Fact::SliceSettled {
-            slice,
-            spent,
-            overrun,
-        } = fact
-        {
-            let drawn = drawn.remove(slice).unwrap_or_default();
-            assert_eq!(spent.plus(*overrun), drawn, "{slice}");
-        }
-    }
-    assert!(
-        drawn.is_empty(),
-        "{drawn:?} of slices that were never settled"
-    );
-}
-
-/// The most that was settled and reserved of an owner's budgets, over every prefix of the facts.
-pub(crate) fn peak(facts: &[Fact], owner: BudgetOwner) -> Amount {
-    let mut open = std::collections::HashMap::new();
-    let (mut gone, mut peak) = (Amount::ZERO, Amount::ZERO);
-    for fact in facts {
-        match fact {
-            Fact::SliceReserved(slice) if slice.budget.owner == owner => {
-                open.insert(slice.id, slice.reserved);
-            }
-            Fact::SliceSettled {
-                slice,
-                spent,
-                overrun,
-            } if open.remove(slice).is_some() => gone = gone.plus(*spent).plus(*overrun),
-            _ => {}
-        }
-        let all = open
-            .values()
-            .fold(gone, |sum, reserved| sum.plus(*reserved));
-        peak = peak.max(all);
-    }
-    peak
-}
-
-/// Copies a folder's files: what a crash would leave of it.
-pub(crate) fn copy(from: &Path, to: &Path) {
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            std::fs::create_dir_all(&target).unwrap();
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
     }
 }

@@ -6,6 +6,7 @@
     reason = "a test that can't go on has failed"
 )]
 
+mod books;
 mod changes;
 mod client;
 mod clock;
@@ -14,6 +15,7 @@ mod grants;
 mod hostile;
 mod house;
 mod leaving;
+mod limits;
 mod money;
 mod once;
 mod pass;

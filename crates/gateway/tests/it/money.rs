@@ -7,7 +7,8 @@ use record::{
     Amount, BudgetOwner, Fact, Money, Outcome, Prices, SpendLimit, SpendPeriod, UsageSource,
 };
 
-use crate::house::{House, Setup, copy, exchanges, facts_of, http, peak, route};
+use crate::books::{copy, exchanges, facts_of, peak};
+use crate::house::{House, Setup, http, route};
 use crate::peer::{CHAT, Peer, json};
 use crate::puppet::{feed, puppet};
 
@@ -264,5 +265,45 @@ async fn slices_that_are_done_with_are_settled_while_the_server_runs() {
         settled.then_some(())
     };
     house.until("a settlement", settled).await;
+    house.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_limit_that_goes_and_comes_back_finds_what_was_spent() {
+    let (_peer, house) = priced().await;
+    let account = house.account(|account| account.spend = spend(10_000));
+    let key = house.key(account, |_| {});
+    let change = |spend| {
+        house.change(record::Change::AccountLimits {
+            account,
+            limits: record::Limits::default(),
+            spend,
+        });
+    };
+    assert_eq!(house.post(&key, PATH, &ask(50)).await.status(), 200);
+    // Its slice is still open when another purse takes the place of the first.
+    change(None);
+    let free = house.post(&key, PATH, &ask(70)).await;
+    assert!(house.exchange(&free.id()).shares.is_empty());
+    change(spend(10_000));
+    let mut all = 50;
+    for most in [50, 5_000, 4_000, 500, 300] {
+        all += u64::from(house.post(&key, PATH, &ask(most)).await.status() == 200) * most;
+    }
+    assert!(all > 9_800 && all <= 10_000, "{all}");
+    assert!(
+        peak(&house.facts(), BudgetOwner::Account(account))
+            .money
+            .nanos()
+            <= 10_000
+    );
+    // A lower limit than what was spent refuses, a higher one opens.
+    change(spend(100));
+    assert_eq!(
+        house.post(&key, PATH, &ask(1)).await.code(),
+        "budget_exhausted"
+    );
+    change(spend(20_000));
+    assert_eq!(house.post(&key, PATH, &ask(5_000)).await.status(), 200);
     house.finish().await;
 }

@@ -7,8 +7,9 @@ use gateway::ClientGone;
 use ledger::Lock;
 use record::{Endpoint, Outcome, Reason};
 
+use crate::books::copy;
 use crate::client::Answer;
-use crate::house::{House, Setup, copy, house, http, http_with, route};
+use crate::house::{House, Setup, house, http, http_with, route};
 use crate::peer::{CHAT, EVENTS, Peer, json, stream};
 use crate::puppet::{feed, puppet};
 

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use record::Outcome;
 
+use crate::books::{exchanges, facts_of, verify};
 use crate::client::request;
-use crate::house::{Setup, exchanges, facts_of, house, http, route, verify};
+use crate::house::{Setup, house, http, route};
 use crate::peer::{CHAT, EVENTS, Peer, json};
 use crate::puppet::{feed, puppet};
 
