@@ -39,7 +39,11 @@ pub(crate) fn open_ledger(settings: &Settings) -> Result<Facts> {
 /// The table of credentials, filled from the directory, and following it from now on.
 pub(crate) fn open_table(settings: &Settings, facts: &Facts) -> Arc<Table> {
     let books = facts.clone();
-    let opening = Box::new(move |budget: Budget| books.spent(&budget).gone);
+    // What is reserved counts too: an older purse of the same budget may have slices open.
+    let opening = Box::new(move |budget: Budget| {
+        let spent = books.spent(&budget);
+        spent.gone.plus(spent.reserved)
+    });
     let table = Arc::new(Table::new(settings.plans.clone(), opening));
     let now = world::now();
     {
