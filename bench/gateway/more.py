@@ -65,20 +65,11 @@ def memory(d, log):
         peak = max(peak, run.rss_kb(gw.pid))
         s = subprocess.run([STILLHOUSE, "--data-dir", data, "--json", "status"], capture_output=True, text=True)
         if s.returncode == 0:
-            open_streams = max(open_streams, streams_of(json.loads(s.stdout)))
+            open_streams = max(open_streams, json.loads(s.stdout)["in_flight"])
     load.communicate(timeout=60)
     run.stop(gw)
     run.stop(mock)
     return dict(phase="memory", accounts=100_000, first_answer_s=round(up, 3), idle_mib=idle // 1024, streams=open_streams, with_streams_mib=peak // 1024)
-
-
-def streams_of(status):
-    """Finds the number of running streams in the answer of `status`, wherever it stands."""
-    if isinstance(status, dict):
-        if isinstance(status.get("streams"), int):
-            return status["streams"]
-        return max([streams_of(v) for v in status.values()] or [0])
-    return 0
 
 
 def start(d, log):
