@@ -7,7 +7,8 @@ use crate::error::ApiError;
 use crate::fields::{Fields, wrong_value};
 use crate::json::compact;
 use crate::translate::chat::{
-    ChatBody, Content, Function, ImageUrl, Message, Part, StreamOptions, Tool, ToolCall, ToolChoice,
+    ChatBody, Content, Function, ImageUrl, JsonSchema, Message, Part, ResponseFormat,
+    StreamOptions, Tool, ToolCall, ToolChoice,
 };
 
 const NOT_HERE: &str = "This model's server does not have the Messages API; made from chat \
@@ -57,6 +58,7 @@ pub(super) fn read(body: &[u8], answers: bool) -> Result<ChatBody, ApiError> {
     };
     let stream = answers && fields.flag("stream")?;
     let (tool_choice, parallel_tool_calls) = tool_choice(&fields)?;
+    let (response_format, effort) = output_config(&fields)?;
     Ok(ChatBody {
         model: fields.need("model", "a string")?,
         messages,
@@ -70,7 +72,9 @@ pub(super) fn read(body: &[u8], answers: bool) -> Result<ChatBody, ApiError> {
         tools: tools(&fields)?,
         tool_choice,
         parallel_tool_calls,
-        reasoning_effort: thinking(&fields)?.map(Into::into),
+        response_format,
+        // Without thinking it says how talkative to be, for which chat completions have no word.
+        reasoning_effort: thinking(&fields)?.map(|by_budget| effort.unwrap_or(by_budget).into()),
         user: match fields.object("metadata")? {
             Some(metadata) => metadata.text("user_id")?,
             None => None,
@@ -217,6 +221,40 @@ fn tool_choice(fields: &Fields<'_>) -> Result<Choice, ApiError> {
     Ok((Some(chosen), one.then_some(false)))
 }
 
+type Output = (Option<ResponseFormat>, Option<&'static str>);
+
+/// The form of the answer, and the effort in the words of chat completions.
+fn output_config(fields: &Fields<'_>) -> Result<Output, ApiError> {
+    let Some(config) = fields.object("output_config")? else {
+        return Ok((None, None));
+    };
+    let effort = match config.text("effort")?.as_deref() {
+        None => None,
+        Some("low") => Some("low"),
+        Some("medium") => Some("medium"),
+        Some("high" | "xhigh" | "max") => Some("high"),
+        Some(_) => {
+            let expected = "one of low, medium, high, xhigh, max";
+            return Err(wrong_value(config.name("effort"), expected));
+        }
+    };
+    let Some(format) = config.object("format")? else {
+        return Ok((None, effort));
+    };
+    if format.need::<String>("type", "a string")? != "json_schema" {
+        return Err(ApiError::unsupported(format.name("type"), NOT_HERE));
+    }
+    let schema: &RawValue = format.need("schema", "an object")?;
+    let json_schema = JsonSchema {
+        // Messages have no name for it; chat completions need one.
+        name: "answer".to_owned(),
+        description: None,
+        schema: compact(schema.get()).unwrap_or_else(|| schema.to_owned()),
+        strict: Some(true),
+    };
+    Ok((Some(ResponseFormat::JsonSchema { json_schema }), effort))
+}
+
 /// A budget of thinking in the words of chat completions.
 fn thinking(fields: &Fields<'_>) -> Result<Option<&'static str>, ApiError> {
     let Some(thinking) = fields.object("thinking")? else {
@@ -236,5 +274,47 @@ fn thinking(fields: &Fields<'_>) -> Result<Option<&'static str>, ApiError> {
             thinking.name("type"),
             "one of enabled, adaptive, disabled",
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::read;
+
+    /// The chat body of a request with these fields.
+    fn chat(fields: Value) -> Result<Value, String> {
+        let mut body = json!({"model": "m", "max_tokens": 1,
+            "messages": [{"role": "user", "content": "x"}]});
+        for (name, value) in fields.as_object().unwrap() {
+            body[name] = value.clone();
+        }
+        let read = read(body.to_string().as_bytes(), true);
+        read.map(|chat| serde_json::to_value(&chat).unwrap())
+            .map_err(|error| error.param.unwrap_or_default().into_owned())
+    }
+
+    #[test]
+    fn a_schema_is_handed_on() {
+        let schema = json!({"type": "object", "required": ["a"]});
+        let format = json!({"type": "json_schema", "schema": schema});
+        let chat = chat(json!({"output_config": {"format": format}})).unwrap();
+        assert_eq!(chat["response_format"]["type"], "json_schema");
+        assert_eq!(chat["response_format"]["json_schema"]["schema"], schema);
+        assert_eq!(chat["reasoning_effort"], Value::Null);
+    }
+
+    #[test]
+    fn effort_is_of_thinking_only() {
+        let effort = |thinking: Value, effort: &str| {
+            let fields = json!({"thinking": thinking, "output_config": {"effort": effort}});
+            chat(fields).map(|chat| chat["reasoning_effort"].clone())
+        };
+        let adaptive = json!({"type": "adaptive"});
+        assert_eq!(effort(adaptive.clone(), "max"), Ok(json!("high")));
+        assert_eq!(effort(json!({"type": "disabled"}), "low"), Ok(Value::Null));
+        assert_eq!(effort(Value::Null, "low"), Ok(Value::Null));
+        assert_eq!(effort(adaptive, "no"), Err("output_config.effort".into()));
     }
 }
