@@ -10,12 +10,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use record::{Amount, Fact};
+use record::{Amount, BudgetOwner, Change, Fact};
 
 use crate::still::Still;
 
 /// Clients at the same time.
 const CLIENTS: usize = 4;
+/// What the account with plenty may spend, in billionths of a dollar.
+const PLENTY: u64 = 1_000_000_000_000_000;
 /// What a whole answer costs: 7 tokens of input at a dollar a thousand, in billionths of a dollar.
 const COST: u64 = 7_000_000;
 
@@ -35,8 +37,8 @@ fn random(most: u64) -> u64 {
 #[test]
 fn kills_lose_no_acknowledged_exchange_and_no_money() {
     let kills = kills();
-    // About so much as is asked for, so that the budget runs out towards the end.
-    let budget = COST * 40 * kills;
+    // One account has plenty; the other's budget runs out before the end.
+    let small = COST * 40 * kills;
     let still = Still::new();
     let upstream = model();
     let settings = format!(
@@ -44,19 +46,37 @@ fn kills_lose_no_acknowledged_exchange_and_no_money() {
          [upstreams.canned]\nkind = \"openai\"\nservers = [\"http://127.0.0.1:{upstream}/v1\"]\n\
          [models.m]\nupstream = \"canned\"\nmax_output_tokens = 9\n\
          input_dollars_per_million_tokens = 1000\n\
-         [plans.default]\nspend_dollars = \"{}.{:03}\"\nspend_period = \"total\"\n",
+         [plans.default]\nspend_dollars = \"{}\"\nspend_period = \"total\"\n\
+         [plans.small]\nspend_dollars = \"{}\"\nspend_period = \"total\"\n",
         still.port,
-        budget / 1_000_000_000,
-        budget / 1_000_000 % 1_000,
+        record::Money::from_nanos(PLENTY),
+        record::Money::from_nanos(small),
     );
     std::fs::write(still.data.path().join("stillhouse.toml"), settings).unwrap();
     let mut server = still.serve();
-    let secret = still.account();
+    let plenty = still.account();
+    let more = [
+        "account",
+        "create",
+        "small",
+        "--organization",
+        "Acme",
+        "--plan",
+        "small",
+    ];
+    still.good(&more);
+    let made = still.json(&["key", "create", "--account", "small"]);
+    let little = made["secret"].as_str().unwrap().to_owned();
     let mut acknowledged = HashSet::new();
     for kill in 0..kills {
         let stop = Arc::new(AtomicBool::new(false));
         let clients: Vec<_> = (0..CLIENTS)
             .map(|client| {
+                let secret = if client < CLIENTS / 2 {
+                    &plenty
+                } else {
+                    &little
+                };
                 let (stop, secret, port) = (Arc::clone(&stop), secret.clone(), still.port);
                 std::thread::spawn(move || load(port, &secret, client % 2 == 1, &stop))
             })
@@ -73,34 +93,51 @@ fn kills_lose_no_acknowledged_exchange_and_no_money() {
         let known = ids(&facts);
         let lost: Vec<_> = acknowledged.difference(&known).collect();
         assert!(lost.is_empty(), "kill {kill} lost {lost:?}");
-        check_money(&facts, budget);
+        check_money(&facts, small);
     }
     server.signal("-TERM");
     assert_eq!(server.ended(), Some(0));
     assert_eq!(still.json(&["ledger", "verify"])["sound"], true);
     assert!(
-        acknowledged.len() as u64 > kills,
+        acknowledged.len() as u64 > 40 * kills,
         "hardly anything was asked: {}",
         acknowledged.len()
     );
     let facts = facts(still.data.path());
+    eprintln!(acknowledged.len(), ids(&facts).len());
     assert_eq!(
-        check_money(&facts, budget),
+        check_money(&facts, small),
         0,
         "every slice is settled at the end"
     );
 }
 
-/// Settled and reserved stay within the budget at every prefix, and what was settled is what the
+/// Settled and reserved stay within each budget at every prefix, and what was settled is what the
 /// exchanges drew. Says how many slices are open.
-fn check_money(facts: &[Fact], budget: u64) -> usize {
+fn check_money(facts: &[Fact], small: u64) -> usize {
+    let mut bounds = HashMap::new();
     let mut open = HashMap::new();
     let mut drawn = HashMap::<_, Amount>::new();
-    let mut gone = 0;
+    // Settled and reserved, by owner.
+    let mut taken = HashMap::<BudgetOwner, u64>::new();
     for fact in facts {
         match fact {
+            Fact::Changed { change, .. } => {
+                if let Change::AccountCreated(account) = &**change {
+                    let bound = if account.plan == "small" {
+                        small
+                    } else {
+                        PLENTY
+                    };
+                    bounds.insert(BudgetOwner::Account(account.id), bound);
+                }
+            }
             Fact::SliceReserved(slice) => {
-                open.insert(slice.id, slice.reserved.money.nanos());
+                let owner = slice.budget.owner;
+                open.insert(slice.id, (owner, slice.reserved.money.nanos()));
+                let taken = taken.entry(owner).or_default();
+                *taken += slice.reserved.money.nanos();
+                assert!(*taken <= bounds[&owner], "{taken} of {}", bounds[&owner]);
             }
             Fact::Exchange(exchange) => {
                 let shares = exchange.shares.iter().fold(Amount::ZERO, |sum, share| {
@@ -115,19 +152,14 @@ fn check_money(facts: &[Fact], budget: u64) -> usize {
                 spent,
                 overrun,
             } => {
-                assert!(open.remove(slice).is_some(), "{slice} is settled twice");
+                let (owner, reserved) = open.remove(slice).expect("a slice is settled once");
                 assert_eq!(*overrun, Amount::ZERO);
                 let drawn = drawn.remove(slice).unwrap_or_default();
                 assert_eq!(spent.money, drawn.money, "{slice}");
-                gone += spent.money.nanos();
+                *taken.entry(owner).or_default() -= reserved - spent.money.nanos();
             }
             _ => {}
         }
-        let reserved: u64 = open.values().sum();
-        assert!(
-            gone + reserved <= budget,
-            "{gone} and {reserved} of {budget}"
-        );
     }
     open.len()
 }
@@ -160,7 +192,11 @@ fn load(port: u16, secret: &str, streamed: bool, stop: &AtomicBool) -> Vec<Strin
     let mut stream = BufReader::new(stream);
     while !stop.load(Ordering::Relaxed) {
         match ask(&mut stream, secret, streamed) {
-            Ok((200, id)) => ids.push(id),
+            Ok((200, id)) => {
+                ids.push(id);
+                // The load is bounded, so that the ledger stays small enough to be read each time.
+                std::thread::sleep(Duration::from_millis(1));
+            }
             // The budget is used up.
             Ok((429, _)) => std::thread::sleep(Duration::from_millis(5)),
             Ok((status, id)) => panic!("{status} for {id}"),
