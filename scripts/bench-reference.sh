@@ -8,7 +8,13 @@ venv=${STILLHOUSE_REFERENCE_VENV:-$HOME/.cache/stillhouse/reference-venv}
 if [ ! -x "$venv/bin/python" ]; then
     python3 -m venv "$venv"
 fi
-# The versions that made what is checked in are in crates/lm/tests/reference/versions.json.
-"$venv/bin/pip" install --quiet torch transformers gguf accelerate
+# The versions that made what is checked in; torch's own build for this machine.
+versions=$(python3 -c '
+import json
+known = json.load(open("crates/lm/tests/reference/versions.json"))
+for name in ("torch", "transformers", "tokenizers", "numpy", "gguf"):
+    print(name + "==" + known[name].split("+")[0])')
+# shellcheck disable=SC2086 # one argument a line
+"$venv/bin/pip" install --quiet $versions accelerate
 "$venv/bin/python" bench/reference/lm_reference.py "$STILLHOUSE_MODEL" crates/lm/tests/reference
 git diff --stat -- crates/lm/tests/reference

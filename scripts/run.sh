@@ -20,7 +20,8 @@ still() { "$binary" --data-dir "$data" "$@"; }
 field() { python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"; }
 
 still model pull >/dev/null
-still serve --listen "$listen" &
+# Not by the function: the signal must reach the server, and not a shell around it.
+"$binary" --data-dir "$data" serve --listen "$listen" &
 server=$!
 stop() {
     kill -TERM "$server" 2>/dev/null || true
