@@ -104,7 +104,6 @@ fn kills_lose_no_acknowledged_exchange_and_no_money() {
         acknowledged.len()
     );
     let facts = facts(still.data.path());
-    eprintln!(acknowledged.len(), ids(&facts).len());
     assert_eq!(
         check_money(&facts, small),
         0,
