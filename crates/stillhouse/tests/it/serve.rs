@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 
-use crate::still::Still;
+use crate::still::{Still, until};
 
 #[test]
 fn two_servers_on_one_folder_are_refused() {
@@ -113,4 +113,27 @@ fn a_revoked_key_is_refused_at_once() {
     assert_eq!(status, 401, "{body}");
     let log = std::fs::read_to_string(still.data.path().join("log")).unwrap();
     assert!(!log.contains(&secret), "a secret is in the log");
+}
+
+#[test]
+fn the_first_signal_drains_and_the_second_stops_at_once() {
+    let still = Still::new();
+    let server = still.serve();
+    let secret = still.account();
+    let asked = still.begin(&secret, "think for ever");
+    until("the model is asked", || {
+        still.json(&["status"])["in_flight"] == 1
+    });
+    server.signal("-TERM");
+    until("the server drains", || {
+        server.read_log().contains("draining")
+    });
+    // No new connection is taken, and the running answer is waited for.
+    until("the door is shut", || {
+        std::net::TcpStream::connect(("127.0.0.1", still.port)).is_err()
+    });
+    server.signal("-TERM");
+    assert_eq!(server.ended(), Some(0));
+    drop(asked);
+    assert_eq!(still.json(&["ledger", "verify"])["sound"], true);
 }

@@ -119,7 +119,23 @@ impl Still {
 
     /// Asks the model with a credential; the status and the body.
     pub(crate) fn ask(&self, secret: &str) -> (u16, String) {
-        let body = r#"{"model":"m","messages":[{"role":"user","content":"hi"}],"max_tokens":9}"#;
+        let mut stream = self.begin(secret, "hi");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+        let body = answer
+            .split_once("\r\n\r\n")
+            .map(|(_, body)| body.to_owned());
+        (status, body.unwrap_or_default())
+    }
+
+    /// Sends a request whose answer is yet to come.
+    pub(crate) fn begin(&self, secret: &str, prompt: &str) -> TcpStream {
+        let body = serde_json::json!({
+            "model": "m", "max_tokens": 9,
+            "messages": [{ "role": "user", "content": prompt }],
+        })
+        .to_string();
         let head = format!(
             "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {secret}\r\n\
              content-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
@@ -129,13 +145,7 @@ impl Still {
         stream
             .write_all(format!("{head}{body}").as_bytes())
             .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
-        let body = answer
-            .split_once("\r\n\r\n")
-            .map(|(_, body)| body.to_owned());
-        (status, body.unwrap_or_default())
+        stream
     }
 }
 
@@ -198,7 +208,7 @@ fn free_port() -> u16 {
         .port()
 }
 
-/// Reads one request's head and body from a connection.
+/// Reads one request, head and body, from a connection.
 pub(crate) fn read_request(stream: &TcpStream) -> Option<String> {
     let mut reader = BufReader::new(stream);
     let (mut head, mut length) = (String::new(), 0);
@@ -216,7 +226,7 @@ pub(crate) fn read_request(stream: &TcpStream) -> Option<String> {
         if line == "\r\n" {
             let mut body = vec![0; length];
             reader.read_exact(&mut body).ok()?;
-            return Some(head);
+            return Some(head + &String::from_utf8(body).ok()?);
         }
     }
 }
@@ -235,7 +245,10 @@ fn canned_model() -> u16 {
 
 fn answer(mut stream: TcpStream) {
     let body = r#"{"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"hello"},"finish_reason":"stop"}],"usage":{"prompt_tokens":7,"completion_tokens":2,"total_tokens":9}}"#;
-    while read_request(&stream).is_some() {
+    while let Some(request) = read_request(&stream) {
+        if request.contains("think for ever") {
+            std::thread::sleep(PATIENCE);
+        }
         let head = format!(
             "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
             body.len()
