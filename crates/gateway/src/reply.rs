@@ -92,6 +92,13 @@ pub(crate) fn error(received: &Received, error: &ApiError, retry_after_us: Optio
             .headers_mut()
             .insert(millis, HeaderValue::from(wait.div_ceil(1000).max(1)));
     }
+    if error.reason == Some(Reason::BudgetExhausted) {
+        // The SDKs send every 429 again; time alone does not fill a budget.
+        let again = HeaderName::from_static("x-should-retry");
+        reply
+            .headers_mut()
+            .insert(again, HeaderValue::from_static("false"));
+    }
     signed(received, reply)
 }
 
