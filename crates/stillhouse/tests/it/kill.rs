@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use record::{Amount, BudgetOwner, Change, Fact};
+use record::{Amount, BudgetOwner, Change, Fact, Money};
 
 use crate::still::Still;
 
@@ -41,18 +41,7 @@ fn kills_lose_no_acknowledged_exchange_and_no_money() {
     let small = COST * 40 * kills;
     let still = Still::new();
     let upstream = model();
-    let settings = format!(
-        "[server]\nlisten = [\"127.0.0.1:{}\"]\n\
-         [upstreams.canned]\nkind = \"openai\"\nservers = [\"http://127.0.0.1:{upstream}/v1\"]\n\
-         [models.m]\nupstream = \"canned\"\nmax_output_tokens = 9\n\
-         input_dollars_per_million_tokens = 1000\n\
-         [plans.default]\nspend_dollars = \"{}\"\nspend_period = \"total\"\n\
-         [plans.small]\nspend_dollars = \"{}\"\nspend_period = \"total\"\n",
-        still.port,
-        record::Money::from_nanos(PLENTY),
-        record::Money::from_nanos(small),
-    );
-    std::fs::write(still.data.path().join("stillhouse.toml"), settings).unwrap();
+    write_settings(&still, upstream, small);
     let mut server = still.serve();
     let plenty = still.account();
     let more = [
@@ -109,6 +98,22 @@ fn kills_lose_no_acknowledged_exchange_and_no_money() {
         0,
         "every slice is settled at the end"
     );
+}
+
+/// Two plans over a model whose every answer costs the same.
+fn write_settings(still: &Still, upstream: u16, small: u64) {
+    let text = format!(
+        "[server]\nlisten = [\"127.0.0.1:{}\"]\n\
+         [upstreams.canned]\nkind = \"openai\"\nservers = [\"http://127.0.0.1:{upstream}/v1\"]\n\
+         [models.m]\nupstream = \"canned\"\nmax_output_tokens = 9\n\
+         input_dollars_per_million_tokens = 1000\n\
+         [plans.default]\nspend_dollars = \"{}\"\nspend_period = \"total\"\n\
+         [plans.small]\nspend_dollars = \"{}\"\nspend_period = \"total\"\n",
+        still.port,
+        Money::from_nanos(PLENTY),
+        Money::from_nanos(small),
+    );
+    std::fs::write(still.data.path().join("stillhouse.toml"), text).unwrap();
 }
 
 /// Settled and reserved stay within each budget at every prefix, and what was settled is what the
