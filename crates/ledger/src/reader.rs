@@ -93,6 +93,14 @@ impl Reader {
         self.source.entries(seq, seq).next().transpose()
     }
 
+    /// The last entry in the store; those behind it are in the journal only. 0 where it is empty.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn folded(&self) -> Result<Seq> {
+        Ok(self.source.store.tip()?.map_or(0, |tip| tip.seq))
+    }
+
     /// See [`Ledger::totals`](crate::Ledger::totals).
     ///
     /// # Errors

@@ -1,9 +1,11 @@
 //! Accounts: `create`, `list`, `show`, `set`.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use ::ledger::facts::Spent;
-use record::{Account as Kept, AccountState, Actor, Budget, BudgetOwner, Change, Limits, Time};
+use ::ledger::facts::{Directory, Spent};
+use record::id::kind;
+use record::{Account as Kept, AccountState, Actor, Budget, BudgetOwner, Change, Id, Limits, Time};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -134,7 +136,7 @@ pub fn create(house: &House, by: &Actor, input: Create) -> Result<Account> {
         spend: input.spend.as_ref().map(Spend::settle).transpose()?,
     };
     house.change(by, &input.why, Change::AccountCreated(new.clone()))?;
-    Ok(view(house, &new))
+    Ok(one(house, &new))
 }
 
 /// Every account, or those of an organisation.
@@ -154,10 +156,11 @@ pub fn list(house: &House, _: &Actor, input: List) -> Result<Listed> {
         };
         directory.accounts().filter(wanted).cloned().collect()
     };
+    let tally = Tally::of(&house.facts.directory());
     Ok(Listed {
         accounts: accounts
             .iter()
-            .map(|account| view(house, account))
+            .map(|account| view(house, account, &tally))
             .collect(),
     })
 }
@@ -168,7 +171,7 @@ pub fn list(house: &House, _: &Actor, input: List) -> Result<Listed> {
 /// There is none, or more than one of that name.
 pub fn show(house: &House, _: &Actor, input: Show) -> Result<Account> {
     let account = find::account(&house.facts.directory(), &input.account)?;
-    Ok(view(house, &account))
+    Ok(one(house, &account))
 }
 
 /// Changes an account.
@@ -192,7 +195,7 @@ pub fn set(house: &House, by: &Actor, input: Set) -> Result<Account> {
         .account(id)
         .cloned()
         .unwrap_or(account);
-    Ok(view(house, &changed))
+    Ok(one(house, &changed))
 }
 
 /// All changes are made of checked values before the first is written.
@@ -246,7 +249,12 @@ fn known_plan(house: &House, plan: &str) -> Result<()> {
     ))
 }
 
-fn view(house: &House, kept: &Kept) -> Account {
+fn one(house: &House, kept: &Kept) -> Account {
+    let tally = Tally::of(&house.facts.directory());
+    view(house, kept, &tally)
+}
+
+fn view(house: &House, kept: &Kept, tally: &Tally) -> Account {
     let plan = house.table.plan(&kept.plan);
     let limit = kept.spend.or(plan.and_then(|plan| plan.spend));
     let spent = limit.map(|limit| {
@@ -269,14 +277,30 @@ fn view(house: &House, kept: &Kept) -> Account {
         spend: limit.map(Spend::from),
         spent_dollars: spent.map(|spent| spent.gone.money.to_string()),
         reserved_dollars: spent.map(|spent| spent.reserved.money.to_string()),
-        keys: directory
-            .keys()
-            .filter(|key| key.account == kept.id && key.revoked.is_none())
-            .count(),
-        grants: directory
-            .grants()
-            .filter(|grant| grant.account == kept.id && grant.revoked.is_none())
-            .count(),
+        keys: tally.keys.get(&kept.id).copied().unwrap_or_default(),
+        grants: tally.grants.get(&kept.id).copied().unwrap_or_default(),
+    }
+}
+
+/// Keys and grants that were not revoked, by account: counted once for a whole list.
+struct Tally {
+    keys: HashMap<Id<kind::Account>, usize>,
+    grants: HashMap<Id<kind::Account>, usize>,
+}
+
+impl Tally {
+    fn of(directory: &Directory) -> Self {
+        let mut tally = Self {
+            keys: HashMap::new(),
+            grants: HashMap::new(),
+        };
+        for key in directory.keys().filter(|key| key.revoked.is_none()) {
+            *tally.keys.entry(key.account).or_default() += 1;
+        }
+        for grant in directory.grants().filter(|grant| grant.revoked.is_none()) {
+            *tally.grants.entry(grant.account).or_default() += 1;
+        }
+        tally
     }
 }
 

@@ -1,8 +1,10 @@
 //! Organisations: `create`, `list`, `show`.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use record::{Actor, Change, Organization as Kept};
+use record::id::kind;
+use record::{Actor, Change, Id, Organization as Kept};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
@@ -59,7 +61,7 @@ pub fn create(house: &House, by: &Actor, input: Create) -> Result<Organization> 
         name: shapes::name("name", &input.name)?,
     };
     house.change(by, &input.why, Change::OrganizationCreated(new.clone()))?;
-    Ok(view(house, &new))
+    Ok(view(&new, &HashMap::new()))
 }
 
 /// Every organisation.
@@ -68,8 +70,9 @@ pub fn create(house: &House, by: &Actor, input: Create) -> Result<Organization> 
 /// None so far.
 pub fn list(house: &House, _: &Actor, _: Nothing) -> Result<List> {
     let all: Vec<Arc<Kept>> = house.facts.directory().organizations().cloned().collect();
+    let tally = tally(house);
     Ok(List {
-        organizations: all.iter().map(|one| view(house, one)).collect(),
+        organizations: all.iter().map(|one| view(one, &tally)).collect(),
     })
 }
 
@@ -79,18 +82,23 @@ pub fn list(house: &House, _: &Actor, _: Nothing) -> Result<List> {
 /// There is none, or more than one of that name.
 pub fn show(house: &House, _: &Actor, input: Show) -> Result<Organization> {
     let found = find::organization(&house.facts.directory(), &input.organization)?;
-    Ok(view(house, &found))
+    Ok(view(&found, &tally(house)))
 }
 
-fn view(house: &House, kept: &Kept) -> Organization {
-    let directory = house.facts.directory();
+/// How many accounts each organisation has: counted once for a whole list.
+fn tally(house: &House) -> HashMap<Id<kind::Organization>, usize> {
+    let mut tally = HashMap::new();
+    for account in house.facts.directory().accounts() {
+        *tally.entry(account.organization).or_default() += 1;
+    }
+    tally
+}
+
+fn view(kept: &Kept, accounts: &HashMap<Id<kind::Organization>, usize>) -> Organization {
     Organization {
         id: kept.id.to_string(),
         name: kept.name.clone(),
         created: shapes::made(kept.id).rfc3339(),
-        accounts: directory
-            .accounts()
-            .filter(|account| account.organization == kept.id)
-            .count(),
+        accounts: accounts.get(&kept.id).copied().unwrap_or_default(),
     }
 }

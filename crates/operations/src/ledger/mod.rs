@@ -22,19 +22,12 @@ use ::ledger::{Reader, Seq};
 
 use crate::error::Result;
 
-/// The last entry there is; 0 where there is none. A reader has no tip of its own, because the
-/// server beside goes on: it is found by looking.
+/// The last entry there is; 0 where there is none. The server beside goes on: what is behind the
+/// store's last entry is few, and is counted by reading it.
 fn tip(reader: &Reader) -> Result<Seq> {
-    let (mut there, mut beyond) = (0, 1);
-    while reader.entry(beyond)?.is_some() {
-        (there, beyond) = (beyond, beyond.saturating_mul(2));
+    let mut tip = reader.folded()?;
+    for entry in reader.read(tip + 1..) {
+        tip = entry?.header.seq;
     }
-    while beyond - there > 1 {
-        let middle = there + (beyond - there) / 2;
-        match reader.entry(middle)? {
-            Some(_) => there = middle,
-            None => beyond = middle,
-        }
-    }
-    Ok(there)
+    Ok(tip)
 }
