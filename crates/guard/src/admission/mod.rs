@@ -5,14 +5,18 @@
 //! passed, and gives its place back when it is dropped.
 
 mod bucket;
+mod credential;
+mod denied;
 mod meter;
 mod permit;
 mod purse;
 mod table;
 mod terms;
 
+pub use credential::{Credential, Holder, Opening};
+pub use denied::Denied;
 pub use meter::Rates;
-pub use permit::{Denied, Permit, Want};
+pub use permit::{Permit, Want};
 pub use purse::{Closed, Draw, Purse, Ticket};
-pub use table::{Credential, Holder, Opening, Table};
+pub use table::Table;
 pub use terms::Terms;

@@ -1,11 +1,12 @@
-//! The proof that a request was let through, and the reasons why one is not.
+//! The proof that a request was let through.
 
 use std::sync::Arc;
 
 use record::{Amount, CapabilitySet, Reason, Time};
 
+use super::credential::{Credential, Holder};
+use super::denied::Denied;
 use super::meter::Rates;
-use super::table::{Credential, Holder};
 
 /// What a request wants, as far as limits care.
 #[derive(Clone, Copy)]
@@ -16,31 +17,6 @@ pub struct Want<'a> {
     pub tokens: u64,
     /// The first field that asks for more than this set gives, if one does.
     pub beyond: &'a dyn Fn(&CapabilitySet) -> Option<&'static str>,
-}
-
-/// Why a request is not let through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Denied {
-    /// The reason.
-    pub reason: Reason,
-    /// Microseconds until another try may succeed, where one may.
-    pub retry_after_us: Option<u64>,
-    /// The field of the body that is to blame, where one is.
-    pub param: Option<&'static str>,
-    /// What is left of the limits, where one of them was reached.
-    pub rates: Option<Rates>,
-}
-
-impl Denied {
-    /// A refusal that time does not heal.
-    pub const fn for_good(reason: Reason, param: Option<&'static str>) -> Self {
-        Self {
-            reason,
-            retry_after_us: None,
-            param,
-            rates: None,
-        }
-    }
 }
 
 /// The proof that every limit was passed. It holds a place among the requests at the same time
@@ -60,7 +36,9 @@ impl Permit {
         want: &Want<'_>,
         now: Time,
     ) -> Result<Self, Denied> {
-        check_live(credential, now)?;
+        if let Some(denied) = credential.ended(now) {
+            return Err(denied);
+        }
         let holder = credential.holder();
         let terms = holder.terms();
         if !terms.allows_model(want.model) {
@@ -111,21 +89,4 @@ impl Drop for Permit {
         }
         self.holder().meter().leave();
     }
-}
-
-/// Whether the credential may be used at all.
-///
-/// # Errors
-/// Why not.
-pub(super) fn check_live(credential: &Credential, now: Time) -> Result<(), Denied> {
-    if credential.is_revoked() {
-        return Err(Denied::for_good(Reason::CredentialRevoked, None));
-    }
-    if credential.expires().is_some_and(|end| now >= end) {
-        return Err(Denied::for_good(Reason::CredentialExpired, None));
-    }
-    if credential.holder().terms().state == record::AccountState::Closed {
-        return Err(Denied::for_good(Reason::AccountClosed, None));
-    }
-    Ok(())
 }

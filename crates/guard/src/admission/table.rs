@@ -4,175 +4,17 @@
 //! look-ups never wait for more than a short lock.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use arc_swap::ArcSwap;
 use hashbrown::HashMap;
-use parking_lot::{Mutex, RwLock};
-use record::{
-    Account, AccountState, Amount, Budget, BudgetOwner, Grant, Id, Key, Plan, Time, id::kind,
-};
+use parking_lot::RwLock;
+use record::{Account, AccountState, BudgetOwner, Grant, Id, Key, Plan, Time, id::kind};
 use smallvec::SmallVec;
 
-use super::meter::Meter;
-use super::permit::{Denied, Permit, Want, check_live};
+use super::credential::{Credential, Holder, Opening, Secret};
+use super::denied::Denied;
+use super::permit::{Permit, Want};
 use super::purse::Purse;
-use super::terms::{Bound, Terms};
-
-/// What was spent of a budget before, as the ledger's books have it.
-pub type Opening = Box<dyn Fn(Budget) -> Amount + Send + Sync>;
-
-/// Who bears limits and budgets: an account, or a grant in place of it.
-#[derive(Debug)]
-pub struct Holder {
-    owner: BudgetOwner,
-    account: Id<kind::Account>,
-    organization: Id<kind::Organization>,
-    terms: ArcSwap<Terms>,
-    meter: Meter,
-    purse: Mutex<Option<Arc<Purse>>>,
-}
-
-impl Holder {
-    fn new(owner: BudgetOwner, account: &Account, terms: Terms) -> Arc<Self> {
-        Arc::new(Self {
-            owner,
-            account: account.id,
-            organization: account.organization,
-            terms: ArcSwap::from_pointee(terms),
-            meter: Meter::default(),
-            purse: Mutex::new(None),
-        })
-    }
-
-    /// Its settled terms now.
-    pub fn terms(&self) -> arc_swap::Guard<Arc<Terms>> {
-        self.terms.load()
-    }
-
-    /// The account that it is, or that the grant was given to.
-    pub fn account(&self) -> Id<kind::Account> {
-        self.account
-    }
-
-    /// That account's organisation.
-    pub fn organization(&self) -> Id<kind::Organization> {
-        self.organization
-    }
-
-    /// Requests at the same time, now.
-    pub fn in_flight(&self) -> u32 {
-        self.meter.in_flight()
-    }
-
-    pub(super) fn meter(&self) -> &Meter {
-        &self.meter
-    }
-
-    fn settle_terms(&self, terms: Terms, opening: &Opening, now: Time) {
-        let mut purse = self.purse.lock();
-        match (purse.as_ref(), terms.bound) {
-            (Some(known), Some(bound)) => known.rebind(bound, opening, now),
-            (Some(_), None) => *purse = None,
-            (None, _) => {}
-        }
-        self.terms.store(Arc::new(terms));
-    }
-
-    fn purse(&self, opening: &Opening, now: Time) -> Option<Arc<Purse>> {
-        let bound = self.terms.load().bound?;
-        Some(lazily(&self.purse, self.owner, bound, opening, now))
-    }
-}
-
-fn lazily(
-    place: &Mutex<Option<Arc<Purse>>>,
-    owner: BudgetOwner,
-    bound: Bound,
-    opening: &Opening,
-    now: Time,
-) -> Arc<Purse> {
-    let mut purse = place.lock();
-    let made = purse.get_or_insert_with(|| {
-        Arc::new(Purse::new(
-            owner,
-            bound,
-            opening(bound.budget(owner, now)),
-            now,
-        ))
-    });
-    Arc::clone(made)
-}
-
-#[derive(Debug)]
-enum Secret {
-    Key(Arc<Key>),
-    Grant(Arc<Grant>),
-}
-
-/// One key or grant, and the holder that it opens.
-#[derive(Debug)]
-pub struct Credential {
-    secret: Secret,
-    holder: Arc<Holder>,
-    purse: Mutex<Option<Arc<Purse>>>,
-    revoked: AtomicBool,
-}
-
-impl Credential {
-    fn new(secret: Secret, holder: Arc<Holder>) -> Arc<Self> {
-        let revoked = match &secret {
-            Secret::Key(key) => key.revoked.is_some(),
-            Secret::Grant(grant) => grant.revoked.is_some(),
-        };
-        let revoked = AtomicBool::new(revoked);
-        Arc::new(Self {
-            secret,
-            holder,
-            purse: Mutex::new(None),
-            revoked,
-        })
-    }
-
-    /// The holder that it opens.
-    pub fn holder(&self) -> &Holder {
-        &self.holder
-    }
-
-    /// The key, where it is one.
-    pub fn key(&self) -> Option<Id<kind::Key>> {
-        match &self.secret {
-            Secret::Key(key) => Some(key.id),
-            Secret::Grant(_) => None,
-        }
-    }
-
-    /// The grant, where it is one.
-    pub fn grant(&self) -> Option<Id<kind::Grant>> {
-        match &self.secret {
-            Secret::Key(_) => None,
-            Secret::Grant(grant) => Some(grant.id),
-        }
-    }
-
-    /// From when on it is refused.
-    pub fn expires(&self) -> Option<Time> {
-        match &self.secret {
-            Secret::Key(key) => key.expires,
-            Secret::Grant(grant) => Some(grant.terms.expires),
-        }
-    }
-
-    /// Whether it was revoked, or its account closed: streams that it opened must end.
-    pub fn is_revoked(&self) -> bool {
-        self.revoked.load(Ordering::Acquire)
-    }
-
-    /// Whether it can't be used any more at `now`, and why.
-    pub fn ended(&self, now: Time) -> Option<Denied> {
-        check_live(self, now).err()
-    }
-}
+use super::terms::Terms;
 
 /// What is known of one account: its holder and the secrets that open it.
 #[derive(Debug)]
@@ -225,16 +67,7 @@ impl Table {
 
     /// The purses that a request with this credential draws on: the holder's and the key's own.
     pub fn purses(&self, credential: &Credential, now: Time) -> SmallVec<[Arc<Purse>; 2]> {
-        let mut purses = SmallVec::new();
-        purses.extend(credential.holder.purse(&self.opening, now));
-        if let Secret::Key(key) = &credential.secret
-            && let Some(limit) = key.spend
-        {
-            let bound = Bound::of_spend(limit);
-            let owner = BudgetOwner::Key(key.id);
-            purses.push(lazily(&credential.purse, owner, bound, &self.opening, now));
-        }
-        purses
+        credential.purses(&self.opening, now)
     }
 
     /// Puts in an account that is new or has changed.
@@ -267,7 +100,7 @@ impl Table {
         let mut secrets = self.secrets.write();
         if let Some(known) = secrets.get(&key.hash) {
             if key.revoked.is_some() {
-                known.revoked.store(true, Ordering::Release);
+                known.revoke();
             }
             return;
         }
@@ -285,21 +118,23 @@ impl Table {
         let terms = Terms::of_grant(&grant, &seat.account);
         let mut secrets = self.secrets.write();
         let hash = grant.hash;
-        let holder = match secrets.get(&hash) {
+        let credential = match secrets.get(&hash) {
             Some(known) if grant.revoked.is_some() => {
-                known.revoked.store(true, Ordering::Release);
+                known.revoke();
                 return;
             }
             Some(known) => {
-                known.holder.settle_terms(terms, &self.opening, now);
-                Arc::clone(&known.holder)
+                known.holder().settle_terms(terms, &self.opening, now);
+                known.with_grant(grant)
             }
             None => {
                 seat.secrets.push(hash);
-                Holder::new(BudgetOwner::Grant(grant.id), &seat.account, terms)
+                let owner = BudgetOwner::Grant(grant.id);
+                let holder = Holder::new(owner, &seat.account, terms);
+                Credential::new(Secret::Grant(grant), holder)
             }
         };
-        secrets.insert(hash, Credential::new(Secret::Grant(grant), holder));
+        secrets.insert(hash, credential);
     }
 
     /// Other plans from now on, for accounts that are known too.
@@ -337,15 +172,14 @@ impl Table {
             let Some(credential) = secrets.get(hash) else {
                 continue;
             };
-            if let Secret::Grant(grant) = &credential.secret {
+            if let Some(grant) = credential.granted() {
                 let terms = Terms::of_grant(grant, &seat.account);
-                credential.holder.settle_terms(terms, &self.opening, now);
+                credential.holder().settle_terms(terms, &self.opening, now);
             }
         }
     }
 }
 
-/// Whether an account may be used, for rooms that only have the table.
 impl Table {
     /// The state of an account, where it is known.
     pub fn account_state(&self, account: Id<kind::Account>) -> Option<AccountState> {

@@ -2,6 +2,8 @@ use record::{
     CapabilitySet, GrantBudget, GrantTerms, Limits, Money, Reason, SpendLimit, SpendPeriod, Tier,
 };
 
+use record::{AccountState, Amount, BudgetOwner};
+
 use super::*;
 use crate::admission::Draw;
 
@@ -276,6 +278,34 @@ fn a_grant_that_was_narrowed_keeps_what_it_spent() {
         NOW,
     );
     assert!(!matches!(purse.draw(fifty_one, NOW), Draw::Exhausted));
+}
+
+#[test]
+fn a_grant_that_changed_still_ends_what_it_opened_before() {
+    let table = table();
+    table.put_grant(Arc::new(grant()), NOW);
+    let before = table.find(&[8; 32]).expect("known");
+    let sooner = GrantTerms {
+        expires: NOW.plus_micros(5),
+        ..grant().terms
+    };
+    let changed = Grant {
+        terms: sooner,
+        ..grant()
+    };
+    table.put_grant(Arc::new(changed.clone()), NOW);
+    let end = NOW.plus_micros(5);
+    assert_eq!(before.ended(NOW), None);
+    assert_eq!(
+        before.ended(end).map(|denied| denied.reason),
+        Some(Reason::CredentialExpired)
+    );
+    let revoked = Grant {
+        revoked: Some(NOW),
+        ..changed
+    };
+    table.put_grant(Arc::new(revoked), NOW);
+    assert!(before.is_revoked());
 }
 
 #[test]
