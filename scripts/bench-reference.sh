@@ -18,3 +18,9 @@ for name in ("torch", "transformers", "tokenizers", "numpy", "gguf"):
 "$venv/bin/pip" install --quiet $versions accelerate
 "$venv/bin/python" bench/reference/lm_reference.py "$STILLHOUSE_MODEL" crates/lm/tests/reference
 git diff --stat -- crates/lm/tests/reference
+
+# Evaluation harnesses must get true numbers from /v1/completions: lm-evaluation-harness's own client
+# against the running server.
+"$venv/bin/pip" install --quiet 'lm-eval[api]==0.4.13'
+cargo build --locked -p stillhouse
+scripts/test-clients.sh --instead "$venv/bin/python" bench/reference/lm_eval_check.py

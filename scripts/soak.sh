@@ -11,4 +11,6 @@ if [ ! -f "$STILLHOUSE_DATA/MANIFEST.md" ]; then
     exit 1
 fi
 # One test at a time where the machine is small: each brings its own load.
-exec cargo test --release --workspace --locked --no-fail-fast
+cargo test --release --workspace --locked --no-fail-fast
+# Whatever parses bytes of strangers, each for a bounded time.
+scripts/fuzz.sh "${STILLHOUSE_FUZZ_SECONDS:-300}"

@@ -3,6 +3,7 @@
 # Python. Fetches them once, by version, into a cache folder; nothing is written to the checkout.
 #
 #   scripts/test-clients.sh [PYTEST ARGUMENTS]      with arguments, Python's tests only
+#   scripts/test-clients.sh --instead COMMAND...    another command against the same server
 #
 #   STILLHOUSE_BIN      the binary (default: the debug one of CARGO_TARGET_DIR or target)
 #   STILLHOUSE_MODEL    the model's file (see fetch-model.sh)

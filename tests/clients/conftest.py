@@ -19,9 +19,9 @@ class House:
     keys = HOUSE["keys"]
 
     def openai(self, account="main", **options):
-        options = {"max_retries": 0, "timeout": 60, **options}
+        options = {"base_url": f"{self.url}/v1", "max_retries": 0, "timeout": 60, **options}
         options.setdefault("api_key", self.keys.get(account, account))
-        return openai.OpenAI(base_url=f"{self.url}/v1", **options)
+        return openai.OpenAI(**options)
 
     def async_openai(self, account="main"):
         return openai.AsyncOpenAI(base_url=f"{self.url}/v1", api_key=self.keys[account], max_retries=0, timeout=60)

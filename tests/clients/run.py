@@ -1,9 +1,9 @@
 """Starts one server and the recorded upstream, makes accounts and keys by the command line, runs
 the Python and the Node tests against it, stops it, and verifies its ledger.
 
-    run.py STILLHOUSE MODEL.gguf NODE NODE_MODULES [pytest's arguments]
+    run.py STILLHOUSE MODEL.gguf NODE NODE_MODULES [pytest's arguments | --instead COMMAND…]
 
-All of it is on loopback and in a temporary folder, which is kept where something failed.
+With `--instead` another command runs against that server. All of it is on loopback and in a temporary folder, which is kept where something failed.
 """
 
 import json
@@ -118,19 +118,22 @@ def main():
         environment = {
             **os.environ,
             "STILLHOUSE_CLIENTS": json.dumps(house),
-            "NODE_PATH": node_modules,
+            "STILLHOUSE_MODEL": model,
             "PYTHONDONTWRITEBYTECODE": "1",
         }
         # Whatever is set for a real account must not leak in here.
         for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"):
             environment.pop(name, None)
         python = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(HERE), *rest]
-        if subprocess.run(python, env=environment).returncode != 0:
-            failed.append("python")
-        if not rest:
-            script = [node, "--test", str(Path(node_modules).parent / "client.test.mjs")]
-            if subprocess.run(script, env=environment).returncode != 0:
-                failed.append("node")
+        script = [node, "--test", str(Path(node_modules).parent / "client.test.mjs")]
+        commands = {"python": python, "node": script}
+        if rest[:1] == ["--instead"]:
+            commands = {rest[1]: rest[1:]}
+        elif rest:
+            del commands["node"]
+        for name, command in commands.items():
+            if subprocess.run(command, env=environment).returncode != 0:
+                failed.append(name)
     finally:
         server.send_signal(signal.SIGTERM)
         try:

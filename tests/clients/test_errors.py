@@ -116,6 +116,8 @@ def test_a_budget_ends(house):
     with pytest.raises(openai.RateLimitError) as error:
         ask(client, model="priced", max_tokens=100)
     assert (error.value.code, error.value.type) == ("budget_exhausted", "insufficient_quota")
+    # Else the SDK would ask twice more.
+    assert error.value.response.headers["x-should-retry"] == "false"
 
 
 def test_an_upstreams_limit_comes_through(house):
@@ -175,6 +177,20 @@ def test_a_timeout_frees_the_place(house):
             pass
     house.until(lambda: house.asked("hangs")["hanging"] == 0, "the upstream's call ends")
     assert ask(client.with_options(max_retries=5)).choices
+
+
+def test_a_grants_prefix_stands_for_a_key(house):
+    """Trainers that send no credential put a grant's token into the base URL."""
+    limits = ["--tier", "text", "--budget-tokens", "100000", "--expires", "1d"]
+    made = house.verb(
+        "grant", "issue", "--account", "main", "--teacher", LOCAL, "--purpose", "tests", *limits
+    )
+    client = house.openai(api_key="unused", base_url=made["base_url"])
+    assert ask(client).choices
+    house.verb("grant", "revoke", made["grant"]["id"])
+    with pytest.raises(openai.AuthenticationError) as error:
+        ask(client)
+    assert error.value.code == "credential_revoked"
 
 
 def test_one_request_at_a_time(house):

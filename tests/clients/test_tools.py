@@ -139,3 +139,9 @@ def test_messages_tools_and_the_turn_after(claude, streamed):
 def test_messages_thinking(claude):
     answer = claude.messages.create(model="recorded/reasons", max_tokens=50, messages=QUESTION)
     assert [block.type for block in answer.content] == ["thinking", "text"]
+
+
+def test_messages_parse_helper(claude, house):
+    answer = claude.messages.parse(model="recorded/schema", max_tokens=50, messages=QUESTION, output_format=Person)
+    assert answer.parsed_output == Person(name="Ada", born=1815)
+    assert house.asked("schema")["bodies"][-1]["response_format"]["type"] == "json_schema"
