@@ -11,11 +11,11 @@ use wire::translate::Translation;
 use wire::{ApiError, Policy, Splice, splice};
 
 use crate::budget;
-use crate::door::Gateway;
 use crate::models::Route;
 use crate::received::Received;
 use crate::record::InFlight;
 use crate::reply;
+use crate::state::Gateway;
 
 /// A refusal on its way to the client.
 pub(crate) struct Refused {

@@ -13,6 +13,7 @@ use wire::{ApiError, Dialect, StreamKind, StreamTap};
 
 use crate::admit::{Admitted, Way};
 use crate::course::Course;
+use crate::failure;
 use crate::keep::Keeping;
 use crate::record::{InFlight, Kept, refusal};
 use crate::reply::{self, Reply, ReplyBody};
@@ -293,7 +294,7 @@ fn count_tokens(mut in_flight: InFlight, counted: Result<Option<u64>, upstream::
 
 /// The upstream failed: a refusal where nothing was asked, else an exchange that broke.
 fn failed(mut in_flight: InFlight, error: &upstream::Error) -> Reply {
-    let (api, retry_after_us) = reply::upstream_error(error);
+    let (api, retry_after_us) = failure::upstream_error(error);
     tracing::warn!(%error, request = %in_flight.received.id, "an upstream failed");
     if api.reason.is_some() {
         return turned_away(in_flight, &api, retry_after_us);

@@ -6,7 +6,7 @@ use guard::admission::{Closed, Credential, Denied, Draw, Purse, Ticket};
 use record::{Amount, Budget, Id, Reason, Slice};
 use smallvec::SmallVec;
 
-use crate::door::Gateway;
+use crate::state::Gateway;
 
 /// Tickets of one request, one for each budget that it draws on.
 pub(crate) type Tickets = SmallVec<[Ticket; 2]>;

@@ -13,12 +13,13 @@ use wire::ApiError;
 
 use crate::admit::{Refused, admit};
 use crate::detached::answer;
-use crate::door::Gateway;
 use crate::identify::identify;
-use crate::keep::{self, Keeping, Known, Start};
+use crate::keep::{self, Keeping, Start};
 use crate::received::{self, Peer, Received, Target};
 use crate::record::refusal;
+use crate::replay;
 use crate::reply::{self, Reply, Served};
+use crate::state::Gateway;
 
 impl Gateway {
     /// Answers one request.
@@ -79,7 +80,17 @@ impl Gateway {
         let turn = match keep::start(self, &received, &body).await {
             Ok(Start::Plain) => None,
             Ok(Start::First(turn)) => Some(turn),
-            Ok(Start::Again(known)) => return again(&received, known),
+            Ok(Start::Again(known)) => {
+                let done = replay::record(self, &received, &credential, &endpoint, &body, &known);
+                return match done {
+                    Ok(()) => replay::answer(&received, known),
+                    Err(_) => self.turn_away(
+                        &received,
+                        Some(&credential),
+                        &ApiError::of(Reason::LedgerUnavailable),
+                    ),
+                };
+            }
             Err(error) => return self.turn_away(&received, Some(&credential), &error),
         };
         let admitted = admit(self, received, Arc::clone(&credential), endpoint, body).await;
@@ -184,20 +195,4 @@ impl Gateway {
         };
         reply::signed(received, reply::json(StatusCode::OK, body))
     }
-}
-
-/// The answer that an `Idempotency-Key` had before.
-fn again(received: &Received, known: Known) -> Reply {
-    let status = StatusCode::from_u16(known.status).unwrap_or(StatusCode::OK);
-    let mut reply = reply::json(status, known.body);
-    if let Ok(value) = http::HeaderValue::try_from(known.content_type) {
-        reply
-            .headers_mut()
-            .insert(http::header::CONTENT_TYPE, value);
-    }
-    let replayed = http::HeaderName::from_static("idempotency-replayed");
-    reply
-        .headers_mut()
-        .insert(replayed, http::HeaderValue::from_static("true"));
-    reply::signed(received, reply)
 }

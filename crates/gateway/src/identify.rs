@@ -7,8 +7,8 @@ use http::HeaderName;
 use http::header::AUTHORIZATION;
 use record::Reason;
 
-use crate::door::Gateway;
 use crate::received::Received;
+use crate::state::Gateway;
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 

@@ -3,28 +3,23 @@
 //! Nothing else is ever kept here.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use hashbrown::HashMap;
 use http::HeaderName;
 use ledger::Lock;
-use parking_lot::Mutex;
 use record::{Idempotency, Reason};
 use wire::ApiError;
 
-use crate::door::Gateway;
 use crate::identify;
 use crate::received::Received;
 use crate::record::Kept;
+use crate::running;
+use crate::state::Gateway;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// The longest key that a client may send, in bytes.
 const MOST_KEY: usize = 255;
 const DAY_US: u64 = 86_400_000_000;
-/// How long a finished request is remembered here at least, until the ledger's fold has it.
-const BRIDGE: Duration = Duration::from_secs(60);
-
 /// A request with an `Idempotency-Key`.
 #[derive(Debug, Clone)]
 pub(crate) struct Once {
@@ -41,31 +36,6 @@ pub(crate) struct Known {
     pub(crate) body: Bytes,
 }
 
-#[derive(Debug)]
-enum Entry {
-    Running,
-    Finished(Idempotency, Instant),
-}
-
-/// Requests with an `Idempotency-Key` that run or ended just now.
-#[derive(Debug, Default)]
-pub(crate) struct RunningKeys {
-    entries: Mutex<HashMap<[u8; 32], Entry>>,
-}
-
-impl RunningKeys {
-    /// Forgets what ended some time ago: the ledger knows it, unless its store takes nothing now.
-    pub(crate) fn forget(&self, gateway: &Gateway) {
-        if gateway.facts.ledger().health().state != ledger::State::Good {
-            return;
-        }
-        self.entries.lock().retain(|_, entry| match entry {
-            Entry::Running => true,
-            Entry::Finished(_, at) => at.elapsed() < BRIDGE,
-        });
-    }
-}
-
 /// Holds a key while its request runs.
 pub(crate) struct Turn {
     gateway: Arc<Gateway>,
@@ -75,15 +45,8 @@ pub(crate) struct Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        let mut entries = self.gateway.running.entries.lock();
-        match self.finished.take() {
-            Some(idempotency) => {
-                let finished = Entry::Finished(idempotency, Instant::now());
-                entries.insert(self.once.key, finished);
-            }
-            // It came to nothing that could be given again: another try may run.
-            None => drop(entries.remove(&self.once.key)),
-        }
+        let answer = self.finished.take();
+        self.gateway.running.finish(self.once.key, answer);
     }
 }
 
@@ -118,19 +81,13 @@ pub(crate) async fn start(
         ));
     }
     let once = once(received, value.as_bytes(), body);
-    let known = {
-        let mut entries = gateway.running.entries.lock();
-        match entries.get(&once.key) {
-            Some(Entry::Running) => {
-                return Err(conflict(
-                    "The first request with this `Idempotency-Key` is still running. Try again when it has ended.",
-                ));
-            }
-            Some(Entry::Finished(idempotency, _)) => Some(idempotency.clone()),
-            None => {
-                entries.insert(once.key, Entry::Running);
-                None
-            }
+    let known = match gateway.running.begin(once.key) {
+        running::Known::First => None,
+        running::Known::Finished(idempotency) => Some(idempotency),
+        running::Known::Running => {
+            return Err(conflict(
+                "The first request with this `Idempotency-Key` is still running. Try again when it has ended.",
+            ));
         }
     };
     if let Some(known) = known {

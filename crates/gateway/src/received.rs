@@ -16,9 +16,9 @@ use hyper::body::Incoming;
 use record::{Endpoint, Id, Origin, Reason, Time, id::kind};
 use wire::ApiError;
 
-use crate::door::Gateway;
 use crate::network;
 use crate::print::Print;
+use crate::state::Gateway;
 
 /// What a path is for.
 #[derive(Debug, Clone, PartialEq, Eq)]

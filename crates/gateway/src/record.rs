@@ -13,9 +13,9 @@ use record::{
 };
 
 use crate::budget::Tickets;
-use crate::door::{Gateway, Stage};
 use crate::models::Route;
 use crate::received::Received;
+use crate::state::{Gateway, Stage};
 
 /// Bytes of text that make about one token, for estimates alone (English, GPT-like vocabularies).
 const BYTES_A_TOKEN: u64 = 4;
@@ -156,6 +156,15 @@ impl Drop for InFlight {
     }
 }
 
+/// Records how many refusals came too fast to be written one by one, if any did.
+pub(crate) fn flood(gateway: &Gateway) {
+    if let Some(fact) = gateway.flood.take()
+        && let Err(error) = gateway.facts.observe(&fact)
+    {
+        tracing::error!(%error, ?fact, "a count of refusals could not be recorded");
+    }
+}
+
 /// Records a refusal. A ledger that can't take it is in the log; the client is refused anyway.
 pub(crate) fn refusal(
     gateway: &Gateway,
@@ -165,6 +174,9 @@ pub(crate) fn refusal(
     status: u16,
     reason: Reason,
 ) {
+    if credential.is_none() && !gateway.flood.is_written(received.arrived) {
+        return;
+    }
     let refusal = Refusal {
         id: received.id,
         account: credential.map(|credential| credential.holder().account()),

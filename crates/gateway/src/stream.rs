@@ -15,12 +15,12 @@ use upstream::Chunks;
 use wire::{ApiError, Ending, StreamKind};
 
 use crate::course::Course;
-use crate::door::Stage;
+use crate::failure;
 use crate::keep::{Keeping, Turn};
 use crate::live::Place;
 use crate::options::ClientGone;
 use crate::record::{InFlight, Kept};
-use crate::reply;
+use crate::state::Stage;
 
 /// How long an upstream may take to close a stream whose end marker has come.
 const CLOSE_LIMIT: std::time::Duration = std::time::Duration::from_secs(2);
@@ -163,7 +163,7 @@ impl Passage {
         let frame = match ready!(upstream.as_mut().poll_frame(cx)) {
             Some(Ok(frame)) => frame,
             Some(Err(error)) => {
-                let (error, _) = reply::upstream_error(&error);
+                let (error, _) = failure::upstream_error(&error);
                 return Poll::Ready(self.fail(&error, Outcome::UpstreamBroken));
             }
             None => {

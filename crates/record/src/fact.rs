@@ -11,6 +11,7 @@ use crate::budget::Slice;
 use crate::exchange::{Exchange, Refusal};
 use crate::grant::{Grant, GrantTerms};
 use crate::id::{Id, kind};
+use crate::time::Time;
 
 /// Who made a change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,4 +117,13 @@ pub enum Fact {
     Exchange(Box<Exchange>),
     /// A request that was not.
     Refusal(Box<Refusal>),
+    /// Refusals without a credential that came too fast to be written one by one.
+    RefusalsCounted {
+        /// When the first of them came.
+        from: Time,
+        /// When the last of them came.
+        until: Time,
+        /// How many.
+        count: u64,
+    },
 }

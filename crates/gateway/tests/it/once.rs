@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gateway::ClientGone;
 use ledger::Lock;
-use record::{Endpoint, Outcome, Reason};
+use record::{Amount, Endpoint, Outcome, Reason};
 
 use crate::books::copy;
 use crate::client::Answer;
@@ -58,7 +58,17 @@ async fn the_same_key_and_body_get_the_first_answer_paid_once() {
             "nobody opens it without the client's key"
         );
     }
-    assert_eq!(house.exchanges().len(), 2, "and paid once");
+    let replays: Vec<_> = house
+        .exchanges()
+        .into_iter()
+        .filter(|exchange| exchange.upstream == "idempotency")
+        .collect();
+    assert_eq!(replays.len(), 2, "each repetition is recorded");
+    for replay in replays {
+        assert_eq!((replay.cost, replay.usage), (Amount::ZERO, None));
+        assert!(replay.shares.is_empty(), "and paid once");
+    }
+    assert_eq!(house.exchanges().len(), 4);
     let other = ASK.replace('5', "6");
     let answer = once(&house, &house.key, "a", &other).await;
     assert_eq!(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use record::{AccountState, Change, Reason};
+use record::{AccountState, Change, Fact, Reason};
 
 use crate::client::{Answer, request};
 use crate::house::{House, Setup, house, http, route};
@@ -71,7 +71,7 @@ async fn credentials_that_do_not_open() {
         ),
         (&closed, 403, "account_closed", Reason::AccountClosed),
     ] {
-        let answer = house.post(key, CHAT_PATH, ASK).await;
+        let answer = house.post(key, "/v1/chat/completions", ASK).await;
         assert_refused(&house, &answer, status, code, reason);
         let refusal = house.refusal(&answer.id());
         let known = [&expired, &revoked].contains(&&key.to_owned());
@@ -453,4 +453,38 @@ async fn a_secret_in_the_wrong_place_is_not_recorded() {
         assert!(!refusal.path.contains("-sh-"), "{}", refusal.path);
     }
     house.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_of_strangers_is_counted_rather_than_written() {
+    let (_peer, house) = calm().await;
+    for _ in 0..251 {
+        assert_eq!(
+            house
+                .post("sk-sh-nobody", "/v1/chat/completions", ASK)
+                .await
+                .status(),
+            401
+        );
+    }
+    let written = || {
+        let refusals = house.facts().into_iter();
+        refusals
+            .filter(|fact| matches!(fact, Fact::Refusal(_)))
+            .count() as u64
+    };
+    let counted = || -> u64 {
+        let facts = house.facts().into_iter();
+        facts
+            .map(|fact| match fact {
+                Fact::RefusalsCounted { count, .. } => count,
+                _ => 0,
+            })
+            .sum()
+    };
+    house
+        .until("every refusal is written or counted", |_| {
+            (written() + counted() == 251).then_some(())
+        })
+        .await;
 }

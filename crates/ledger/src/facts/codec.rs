@@ -20,6 +20,8 @@ pub mod kind {
     pub const EXCHANGE: u16 = 21;
     /// [`record::Fact::Refusal`]
     pub const REFUSAL: u16 = 22;
+    /// [`record::Fact::RefusalsCounted`]
+    pub const REFUSALS_COUNTED: u16 = 23;
 }
 
 /// The version of the payloads that this code writes.
@@ -56,6 +58,13 @@ struct Settled {
     slice: record::Id<record::id::kind::Slice>,
     spent: record::Amount,
     overrun: record::Amount,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Counted {
+    from: record::Time,
+    until: record::Time,
+    count: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -114,6 +123,11 @@ pub fn encode(fact: &Fact, out: &mut Vec<u8>) -> u16 {
             write(refusal.as_ref(), out);
             kind::REFUSAL
         }
+        Fact::RefusalsCounted { from, until, count } => {
+            let (from, until, count) = (*from, *until, *count);
+            write(&Counted { from, until, count }, out);
+            kind::REFUSALS_COUNTED
+        }
     }
 }
 
@@ -131,7 +145,7 @@ pub fn decode(kind: u16, version: u16, payload: &[u8]) -> Result<Option<Fact>, D
     if kind < kind::SERVER_STARTED {
         return Ok(None);
     }
-    if version != VERSION || kind > kind::REFUSAL {
+    if version != VERSION || kind > kind::REFUSALS_COUNTED {
         return Err(DecodeError::Unknown { kind, version });
     }
     let fact = match kind {
@@ -158,7 +172,11 @@ pub fn decode(kind: u16, version: u16, payload: &[u8]) -> Result<Option<Fact>, D
             }
         }
         kind::EXCHANGE => Fact::Exchange(Box::new(read::<Exchange>(kind, payload)?)),
-        _ => Fact::Refusal(Box::new(read::<Refusal>(kind, payload)?)),
+        kind::REFUSAL => Fact::Refusal(Box::new(read::<Refusal>(kind, payload)?)),
+        _ => {
+            let Counted { from, until, count } = read(kind, payload)?;
+            Fact::RefusalsCounted { from, until, count }
+        }
     };
     Ok(Some(fact))
 }

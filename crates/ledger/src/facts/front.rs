@@ -7,8 +7,9 @@ use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use record::id::kind;
 use record::{Actor, Amount, Budget, Change, Fact, Id, Idempotency, Slice, Time};
 
-use super::books::{Books, Spent};
+use super::books::{Books, OpenSlice, Spent};
 use super::directory::{Directory, Impossible, Touched};
+use super::live::Live;
 use super::{codec, start, totals};
 use crate::{Draft, Error, Ledger, Options, Result, Seq};
 
@@ -37,12 +38,6 @@ pub struct Cost {
     pub model: String,
     /// Sums in the order of [`super::SUMS`].
     pub sums: [i64; 8],
-}
-
-pub(super) struct Live {
-    pub(super) directory: RwLock<Directory>,
-    pub(super) books: Mutex<Books>,
-    pub(super) snapshot_at: Mutex<Seq>,
 }
 
 /// The ledger, as the house uses it. Cheap to clone; all clones are one.
@@ -82,7 +77,7 @@ impl Facts {
                 version: version.to_owned(),
             })?
             .wait()?;
-        start::recover(&facts)?;
+        facts.recover()?;
         Ok(facts)
     }
 
@@ -275,7 +270,7 @@ impl Facts {
     /// # Errors
     /// [`Error::Store`].
     pub fn snapshot(&self, entries: u64) -> Result<()> {
-        start::save(self, &self.live, entries)
+        start::save(&self.ledger, &self.live, entries)
     }
 
     /// Writes snapshots and that the server stopped, then closes the ledger.
@@ -289,6 +284,16 @@ impl Facts {
         let saved = self.snapshot(0);
         self.ledger.close()?;
         stopped.map(drop).and(saved)
+    }
+
+    /// Settles every slice that a crash left open, by what the recorded exchanges drew from it.
+    fn recover(&self) -> Result<()> {
+        let open: Vec<OpenSlice> = self.books().open().copied().collect();
+        for (slice, all) in start::drawn(&self.ledger, &open)? {
+            let within = all.min(slice.slice.reserved);
+            self.settle(slice.slice.id, within, all.minus(within))?;
+        }
+        Ok(())
     }
 
     fn touch_secrets_of(&self, account: Id<kind::Account>, follower: &Follower) {

@@ -9,6 +9,7 @@ mod books;
 mod codec;
 mod directory;
 mod front;
+mod live;
 mod start;
 mod totals;
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::books::{Books, OpenSlice};
 use super::codec::{self, kind};
 use super::directory::Directory;
-use super::front::{Facts, Live};
+use super::live::Live;
 use crate::{Entry, Error, Ledger, Result};
 
 const NAME: &str = "facts";
@@ -60,39 +60,35 @@ pub(super) fn load(ledger: &Ledger) -> Result<Live> {
     })
 }
 
-/// Settles every open slice by what the recorded exchanges drew from it.
-pub(super) fn recover(facts: &Facts) -> Result<()> {
-    let open: Vec<OpenSlice> = facts.books().open().copied().collect();
+/// What the recorded exchanges drew from each of these slices.
+pub(super) fn drawn(ledger: &Ledger, open: &[OpenSlice]) -> Result<Vec<(OpenSlice, Amount)>> {
     let Some(first) = open.iter().map(|slice| slice.seq).min() else {
-        return Ok(());
+        return Ok(Vec::new());
     };
-    let mut spent: HashMap<Id<ids::Slice>, Amount> = open
+    let mut sums: HashMap<Id<ids::Slice>, (OpenSlice, Amount)> = open
         .iter()
-        .map(|slice| (slice.slice.id, Amount::ZERO))
+        .map(|slice| (slice.slice.id, (*slice, Amount::ZERO)))
         .collect();
-    for entry in facts.ledger().read(first..) {
+    for entry in ledger.read(first..) {
         if let Some(Fact::Exchange(exchange)) = fact_of(&entry?, |k| k == kind::EXCHANGE)? {
             for share in &exchange.shares {
-                if let Some(sum) = spent.get_mut(&share.slice) {
+                if let Some((_, sum)) = sums.get_mut(&share.slice) {
                     *sum = sum.plus(share.spent);
                 }
             }
         }
     }
-    for slice in open {
-        let all = spent.get(&slice.slice.id).copied().unwrap_or_default();
-        let within = all.min(slice.slice.reserved);
-        facts.settle(slice.slice.id, within, all.minus(within))?;
-    }
-    Ok(())
+    let mut sums: Vec<_> = sums.into_values().collect();
+    sums.sort_by_key(|(slice, _)| slice.seq);
+    Ok(sums)
 }
 
 /// Stores both folds where enough was appended since the last time.
-pub(super) fn save(facts: &Facts, live: &Live, entries: u64) -> Result<()> {
+pub(super) fn save(ledger: &Ledger, live: &Live, entries: u64) -> Result<()> {
     let mut at = live.snapshot_at.lock();
     let (tip, books) = {
         let books = live.books.lock();
-        let tip = facts.ledger().tip().seq;
+        let tip = ledger.tip().seq;
         if tip == 0 || tip.saturating_sub(*at) <= entries {
             return Ok(());
         }
@@ -106,7 +102,7 @@ pub(super) fn save(facts: &Facts, live: &Live, entries: u64) -> Result<()> {
         books,
     };
     let bytes = postcard::to_stdvec(&snapshot).expect("plain data is written to memory");
-    facts.ledger().put_snapshot(NAME, tip, &bytes)?;
+    ledger.put_snapshot(NAME, tip, &bytes)?;
     *at = tip;
     Ok(())
 }

@@ -107,6 +107,11 @@ fn facts() -> Vec<Fact> {
             reason: Reason::ModelNotFound,
             origin,
         })),
+        Fact::RefusalsCounted {
+            from: Time::from_micros(1_764_081_127_000_003),
+            until: Time::from_micros(1_764_081_128_000_003),
+            count: 4321,
+        },
     ]
 }
 

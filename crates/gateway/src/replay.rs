@@ -1,0 +1,70 @@
+//! An answer that an `Idempotency-Key` had before, given again: paid once, recorded each time.
+
+use bytes::Bytes;
+use guard::admission::Credential;
+use http::StatusCode;
+use record::{Amount, Endpoint, Exchange, Fact, Outcome};
+use wire::Policy;
+
+use crate::keep::Known;
+use crate::received::Received;
+use crate::reply::{self, Reply};
+use crate::state::Gateway;
+
+/// What stands for the upstream in the record.
+const UPSTREAM: &str = "idempotency";
+
+/// Records that a first answer was given again: it used nothing and costs nothing.
+pub(crate) fn record(
+    gateway: &Gateway,
+    received: &Received,
+    credential: &Credential,
+    endpoint: &Endpoint,
+    request: &Bytes,
+    known: &Known,
+) -> ledger::Result<()> {
+    let model = Policy::read(endpoint, request).map(|policy| policy.model);
+    let duration = received.started.elapsed().as_micros();
+    let exchange = Exchange {
+        id: received.id,
+        account: credential.holder().account(),
+        key: credential.key(),
+        grant: credential.grant(),
+        endpoint: endpoint.clone(),
+        model: model.unwrap_or_default(),
+        upstream: UPSTREAM.to_owned(),
+        arrived: received.arrived,
+        first_byte_us: u32::try_from(duration).unwrap_or(u32::MAX),
+        duration_us: u64::try_from(duration).unwrap_or(u64::MAX),
+        status: known.status,
+        outcome: Outcome::Completed,
+        streamed: known.content_type.starts_with("text/event-stream"),
+        request_bytes: request.len() as u64,
+        response_bytes: known.body.len() as u64,
+        usage: None,
+        cost: Amount::ZERO,
+        shares: Vec::new(),
+        edits: Vec::new(),
+        origin: received.origin.clone(),
+        bodies: None,
+        idempotency: None,
+    };
+    let observed = gateway.facts.observe(&Fact::Exchange(Box::new(exchange)));
+    observed.map(drop)
+}
+
+/// The answer that an `Idempotency-Key` had before.
+pub(crate) fn answer(received: &Received, known: Known) -> Reply {
+    let status = StatusCode::from_u16(known.status).unwrap_or(StatusCode::OK);
+    let mut reply = reply::json(status, known.body);
+    if let Ok(value) = http::HeaderValue::try_from(known.content_type) {
+        reply
+            .headers_mut()
+            .insert(http::header::CONTENT_TYPE, value);
+    }
+    let replayed = http::HeaderName::from_static("idempotency-replayed");
+    reply
+        .headers_mut()
+        .insert(replayed, http::HeaderValue::from_static("true"));
+    reply::signed(received, reply)
+}
