@@ -16,15 +16,22 @@ if ! rustup toolchain list 2>/dev/null | grep -q '^nightly'; then
 else
     export RUSTUP_TOOLCHAIN=nightly
 fi
-export CARGO_TARGET_DIR="${STILLHOUSE_FUZZ_TARGET_DIR:-${CARGO_TARGET_DIR:-$PWD/target}/fuzz}"
+# Apart from the house's own builds, which it would otherwise undo.
+export CARGO_TARGET_DIR="${STILLHOUSE_FUZZ_TARGET:-${XDG_CACHE_HOME:-$HOME/.cache}/stillhouse/fuzz}"
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/stillhouse/corpus
 
 [ $# -gt 0 ] || set -- $(cargo fuzz list --fuzz-dir fuzz)
 cargo fuzz build --fuzz-dir fuzz
-cargo run --quiet --manifest-path fuzz/Cargo.toml --bin seeds -- "$cache/seeds"
+cargo run --quiet --manifest-path fuzz/Cargo.toml --example seeds -- "$cache/seeds"
+failed=
 for target; do
     mkdir -p "$cache/$target"
     echo "fuzz: $target for $seconds s"
     cargo fuzz run --fuzz-dir fuzz "$target" "$cache/$target" "$cache/seeds/$target" -- \
-        -max_total_time="$seconds" -max_len=65536 -rss_limit_mb=1024 -timeout=10 -print_final_stats=1 -verbosity=0
+        -max_total_time="$seconds" -max_len=160000 -rss_limit_mb=1024 -timeout=10 \
+        -print_final_stats=1 -verbosity=0 || failed="$failed $target"
 done
+[ -z "$failed" ] || {
+    echo "error: something was found by:$failed" >&2
+    exit 1
+}

@@ -3,7 +3,8 @@ the Python and the Node tests against it, stops it, and verifies its ledger.
 
     run.py STILLHOUSE MODEL.gguf NODE NODE_MODULES [pytest's arguments | --instead COMMAND…]
 
-With `--instead` another command runs against that server. All of it is on loopback and in a temporary folder, which is kept where something failed.
+With `--instead` another command runs against that server. All of it is on loopback and in a
+temporary folder, which is kept where something failed.
 """
 
 import json

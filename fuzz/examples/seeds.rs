@@ -1,0 +1,182 @@
+//! Writes the first inputs of every target: small ones of each shape, made by the house's own code
+//! where they are binary, so that no file of bytes has to be kept.
+//!
+//!     seeds FOLDER
+
+use std::io::{Error, Result};
+use std::path::{Path, PathBuf};
+
+use ledger::chain::{
+    self, EraseMarker, KIND_ERASE, KIND_PRUNE, Marker, PruneMarker, SeqRange, Tip,
+};
+use ledger::facts;
+use lm::Family;
+use lm::gguf::Header;
+use lm::testing::tiny_gguf;
+use record::Fact;
+
+#[path = "../../crates/ledger/src/journal/frame.rs"]
+#[expect(dead_code, reason = "written for its own room")]
+mod frame;
+
+const BODIES: [&str; 8] = [
+    r#"{"model":"m","messages":[{"role":"user","content":"h\u00e4 \ud83d\ude00"}],"max_tokens":8,"n":2,"stream":true,"stream_options":{"include_usage":true},"logprobs":true,"top_logprobs":3,"logit_bias":{"5":-1},"user":"u","store":true}"#,
+    r#"{"model":"m","prompt":["a",[1,2,3]],"max_tokens":0,"echo":true,"logprobs":1,"best_of":3,"prompt_logprobs":2}"#,
+    r#"{"model":"m","prompt":[1,2,3],"stop":["x"],"seed":-5,"temperature":0.5e0}"#,
+    r#"{"model":"m","input":[{"role":"user","content":[{"type":"input_text","text":"x"}]},{"type":"function_call","call_id":"c","name":"f","arguments":"{}"},{"type":"function_call_output","call_id":"c","output":"1"}],"include":["message.output_text.logprobs","reasoning.encrypted_content"],"reasoning":{"effort":"low"},"text":{"format":{"type":"json_schema","name":"n","schema":{}}},"stream":true,"tools":[{"type":"function","name":"f","parameters":{}}]}"#,
+    r#"{"model":"m","input":"x","instructions":"y","max_output_tokens":16,"previous_response_id":null,"tool_choice":{"type":"function","name":"f"}}"#,
+    r#"{"model":"m","input":["one","two"],"encoding_format":"base64"}"#,
+    r#"{"model":"m","max_tokens":9,"system":[{"type":"text","text":"s"}],"messages":[{"role":"user","content":[{"type":"text","text":"x"},{"type":"tool_result","tool_use_id":"t","content":"1"}]},{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"f","input":{"a":1}}]}],"stop_sequences":["q"],"thinking":{"type":"enabled","budget_tokens":1024},"metadata":{"user_id":"u"},"stream":true}"#,
+    r#" { "model" : "m" , "a":{"b":[null,true,-1.5e+3,"\\\"\/"]} } "#,
+];
+
+const ANSWERS: [&str; 5] = [
+    r#"{"choices":[{"index":0,"message":{"role":"assistant","content":"hi","tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]},"finish_reason":"tool_calls"}],"usage":{"prompt_tokens":1,"completion_tokens":2}}"#,
+    "data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"reasoning_content\":\"r\"}}]}\n\ndata: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"},\"logprobs\":{\"content\":[{\"token\":\"hi\",\"logprob\":-1}]}}]}\n\n: ping\n\ndata: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\",\"stop_reason\":\"q\"}]}\n\ndata: {\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2,\"completion_tokens_details\":{\"reasoning_tokens\":1}}}\n\ndata: [DONE]\n\n",
+    "data: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"c\",\"function\":{\"name\":\"f\",\"arguments\":\"\"}}]}}]}\r\n\r\ndata: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\"{}\"}}]}}]}\r\n\r\ndata: [DONE]",
+    "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":3,\"output_tokens\":1}}}\n\nevent: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"x\"}}\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
+    "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"delta\":\"x\"}\n\nevent: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"usage\":{\"input_tokens\":3,\"output_tokens\":1}}}\n\ndata: {\"error\":{\"message\":\"m\",\"code\":500}}\n\n",
+];
+
+const ERRORS: [&str; 6] = [
+    r#"{"error":{"message":"m","type":"invalid_request_error","param":"p","code":"c"}}"#,
+    r#"{"type":"error","error":{"type":"overloaded_error","message":"m"}}"#,
+    r#"{"object":"error","message":"m","type":"BadRequestError","code":400}"#,
+    r#"{"detail":[{"loc":["body","n"],"msg":"m","type":"t"}]}"#,
+    r#"{"error":"m"}"#,
+    r#"{"error":{"code":400,"message":"m","type":"exceed_context_size_error"}}"#,
+];
+
+fn main() -> Result<()> {
+    let folder = std::env::args_os().nth(1).map(PathBuf::from);
+    let folder = folder.ok_or_else(|| Error::other("name a folder"))?;
+    texts(&folder)?;
+    let whole = [tiny_gguf(Family::Llama, 1), tiny_gguf(Family::Qwen2, 2)];
+    // The first part alone holds header and vocabulary: small inputs are tried more often.
+    let headers = whole
+        .each_ref()
+        .map(|file| file[..weights_at(file)].to_vec());
+    put(&folder, "lm_gguf", whole.into_iter().chain(headers))?;
+    put(&folder, "ledger_codec", ledger())?;
+    let example = include_str!("../../crates/stillhouse/stillhouse.example.toml");
+    let settings = example.lines().map(|line| match line.strip_prefix("# ") {
+        Some(key) if key.contains(" = ") || key.starts_with('[') => key,
+        _ => line,
+    });
+    let settings = settings.collect::<Vec<_>>().join("\n");
+    put(
+        &folder,
+        "settings",
+        [example.as_bytes().to_vec(), settings.into_bytes()],
+    )
+}
+
+/// Where a model's first tensor begins.
+fn weights_at(file: &[u8]) -> usize {
+    let header = Header::parse(file, file.len() as u64).expect("the house's own file");
+    let first = header.tensors.iter().map(|tensor| tensor.offset).min();
+    first.map_or(file.len(), |offset| offset as usize)
+}
+
+fn put(folder: &Path, target: &str, inputs: impl IntoIterator<Item = Vec<u8>>) -> Result<()> {
+    let folder = folder.join(target);
+    std::fs::create_dir_all(&folder)?;
+    for (place, input) in inputs.into_iter().enumerate() {
+        std::fs::write(folder.join(place.to_string()), input)?;
+    }
+    Ok(())
+}
+
+fn with(lead: &[u8], text: &str) -> Vec<u8> {
+    [lead, text.as_bytes()].concat()
+}
+
+fn texts(folder: &Path) -> Result<()> {
+    let policies = (0..6).flat_map(|endpoint| BODIES.map(|body| with(&[endpoint], body)));
+    put(folder, "wire_policy", policies)?;
+    let streams = [0, 1, 2, 3, 0x80].into_iter();
+    let streams = streams.flat_map(|kind| ANSWERS.map(|answer| with(&[kind, 3], answer)));
+    put(folder, "wire_sse", streams)?;
+    let translated = (0..3).flat_map(|endpoint| {
+        let both = BODIES
+            .iter()
+            .flat_map(|body| ANSWERS.map(|answer| format!("{body}\0{answer}")));
+        both.map(move |both| with(&[endpoint, 5], &both))
+    });
+    put(folder, "wire_translate", translated)?;
+    let statuses = [[0x90, 1], [0xf4, 1]].into_iter();
+    let errors = statuses.flat_map(|status| ERRORS.map(|error| with(&status, error)));
+    put(folder, "wire_error", errors)
+}
+
+/// One input of each kind that the target reads.
+fn ledger() -> Vec<Vec<u8>> {
+    let chain = [7; 16];
+    let (salt, payload) = ([9; 16], b"payload".as_slice());
+    let header = |seq, prev| chain::Header {
+        chain,
+        seq,
+        prev,
+        time_us: 1_800_000_000_000_000 + seq,
+        kind: 21,
+        version: 1,
+        commitment: chain::commitment(&salt, payload),
+    };
+    let mut frames = vec![0];
+    let first = frame::encode(
+        &mut frames,
+        &header(1, Tip::start(&chain).hash),
+        &salt,
+        payload,
+        0,
+    );
+    frame::encode(&mut frames, &header(2, first), &salt, payload, 1);
+    let range = SeqRange { first: 3, last: 9 };
+    let prune = Marker::Prune(PruneMarker {
+        before_us: 5,
+        range,
+        kinds: vec![21, 22],
+        pinned: vec![SeqRange { first: 4, last: 4 }],
+    });
+    let erase = Marker::Erase(EraseMarker {
+        ranges: vec![range],
+    });
+    debug_assert_eq!((prune.kind(), erase.kind()), (KIND_PRUNE, KIND_ERASE));
+    let one = header(1, first).encode();
+    let sealed = [&(payload.len() as u32).to_le_bytes(), &salt[..], payload].concat();
+    let mut started = vec![5];
+    let fact = Fact::ServerStarted {
+        version: "1".into(),
+    };
+    let mut written = Vec::new();
+    started.push(facts::encode(&fact, &mut written) as u8);
+    started.extend(written);
+    let mut out = vec![
+        frames,
+        [&[1], &one[..]].concat(),
+        [&[2], &[3; chain::HEAD_BYTES][..]].concat(),
+        [&[3], &prune.encode()[..]].concat(),
+        [&[3], &erase.encode()[..]].concat(),
+        [&[4, 1], &one[..], &sealed].concat(),
+        started,
+    ];
+    out.extend(golden());
+    out
+}
+
+/// The facts of the golden file: lines of a name, a kind, a version and bytes in hexadecimal.
+fn golden() -> Vec<Vec<u8>> {
+    let text = include_str!("../../crates/ledger/tests/golden/facts-v1.txt");
+    text.lines()
+        .filter_map(|line| {
+            let kind = line
+                .split_whitespace()
+                .find_map(|word| word.parse::<u8>().ok())?;
+            let hex = line.split_whitespace().next_back()?;
+            let bytes: Option<Vec<u8>> = (0..hex.len() / 2)
+                .map(|at| u8::from_str_radix(hex.get(2 * at..2 * at + 2)?, 16).ok())
+                .collect();
+            Some([&[5, kind][..], &bytes?].concat())
+        })
+        .collect()
+}
