@@ -16,14 +16,68 @@ fn amount(nanos: u64, tokens: u64) -> record::Amount {
     }
 }
 
-/// One fact of every kind, with every field set.
-fn facts() -> Vec<Fact> {
-    let origin = Origin {
+fn origin() -> Origin {
+    Origin {
         address: "203.0.113.7".into(),
         header_order: 0x0123_4567_89ab_cdef,
         user_agent: "OpenAI/Python 2.9.0".into(),
         accept_language: "de-CH".into(),
-    };
+    }
+}
+
+fn exchange() -> Fact {
+    Fact::Exchange(Box::new(Exchange {
+        id: id(4),
+        account: id(1),
+        key: Some(id(5)),
+        grant: None,
+        endpoint: Endpoint::Chat,
+        model: "small".into(),
+        upstream: "vllm-1".into(),
+        arrived: Time::from_micros(1_764_081_127_000_001),
+        first_byte_us: 1234,
+        duration_us: 56_789,
+        status: 200,
+        outcome: Outcome::Completed,
+        streamed: true,
+        request_bytes: 506,
+        response_bytes: 1063,
+        usage: Some(Usage {
+            input: 42,
+            cached_input: 7,
+            output: 128,
+            reasoning: 3,
+            source: UsageSource::Upstream,
+        }),
+        cost: amount(900, 170),
+        shares: vec![Share {
+            slice: id(3),
+            spent: amount(900, 170),
+        }],
+        edits: vec![Edit::ModelName, Edit::IncludeUsage],
+        origin: origin(),
+        bodies: Some([[6; 32], [7; 32]]),
+        idempotency: None,
+    }))
+}
+
+fn refusal() -> Fact {
+    Fact::Refusal(Box::new(Refusal {
+        id: id(8),
+        account: Some(id(1)),
+        key: Some(id(5)),
+        grant: None,
+        path: "/v1/chat/completions".into(),
+        model: "large".into(),
+        arrived: Time::from_micros(1_764_081_127_000_002),
+        status: 404,
+        reason: Reason::ModelNotFound,
+        origin: origin(),
+    }))
+}
+
+/// One fact of every kind, with every field set.
+fn facts() -> Vec<Fact> {
     let budget = record::Budget {
         owner: record::BudgetOwner::Account(id(1)),
         start_day: 20_410,
@@ -62,51 +116,8 @@ fn facts() -> Vec<Fact> {
             spent: amount(900, 10),
             overrun: amount(0, 1),
         },
-        Fact::Exchange(Box::new(Exchange {
-            id: id(4),
-            account: id(1),
-            key: Some(id(5)),
-            grant: None,
-            endpoint: Endpoint::Chat,
-            model: "small".into(),
-            upstream: "vllm-1".into(),
-            arrived: Time::from_micros(1_764_081_127_000_001),
-            first_byte_us: 1234,
-            duration_us: 56_789,
-            status: 200,
-            outcome: Outcome::Completed,
-            streamed: true,
-            request_bytes: 506,
-            response_bytes: 1063,
-            usage: Some(Usage {
-                input: 42,
-                cached_input: 7,
-                output: 128,
-                reasoning: 3,
-                source: UsageSource::Upstream,
-            }),
-            cost: amount(900, 170),
-            shares: vec![Share {
-                slice: id(3),
-                spent: amount(900, 170),
-            }],
-            edits: vec![Edit::ModelName, Edit::IncludeUsage],
-            origin: origin.clone(),
-            bodies: Some([[6; 32], [7; 32]]),
-            idempotency: None,
-        })),
-        Fact::Refusal(Box::new(Refusal {
-            id: id(8),
-            account: Some(id(1)),
-            key: Some(id(5)),
-            grant: None,
-            path: "/v1/chat/completions".into(),
-            model: "large".into(),
-            arrived: Time::from_micros(1_764_081_127_000_002),
-            status: 404,
-            reason: Reason::ModelNotFound,
-            origin,
-        })),
+        exchange(),
+        refusal(),
         Fact::RefusalsCounted {
             from: Time::from_micros(1_764_081_127_000_003),
             until: Time::from_micros(1_764_081_128_000_003),
