@@ -17,6 +17,8 @@ use crate::running;
 use crate::state::Gateway;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// The code of a conflict that passes by itself; the SDKs may try again.
+const IN_USE: &str = "idempotency_key_in_use";
 /// The longest key that a client may send, in bytes.
 const MOST_KEY: usize = 255;
 const DAY_US: u64 = 86_400_000_000;
@@ -85,9 +87,11 @@ pub(crate) async fn start(
         running::Known::First => None,
         running::Known::Finished(idempotency) => Some(idempotency),
         running::Known::Running => {
-            return Err(conflict(
-                "The first request with this `Idempotency-Key` is still running. Try again when it has ended.",
-            ));
+            let message = "The first request with this `Idempotency-Key` is still running. Try again when it has ended.";
+            return Err(ApiError {
+                code: Some(IN_USE.into()),
+                ..conflict(message)
+            });
         }
     };
     if let Some(known) = known {

@@ -9,7 +9,6 @@ use guard::admission::{Denied, Rates};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
-use record::Reason;
 use wire::ApiError;
 
 use crate::received::Received;
@@ -92,8 +91,11 @@ pub(crate) fn error(received: &Received, error: &ApiError, retry_after_us: Optio
             .headers_mut()
             .insert(millis, HeaderValue::from(wait.div_ceil(1000).max(1)));
     }
-    if error.reason == Some(Reason::BudgetExhausted) {
-        // The SDKs send every 429 again; time alone does not fill a budget.
+    if matches!(
+        error.code.as_deref(),
+        Some("budget_exhausted" | "idempotency_conflict")
+    ) {
+        // The SDKs send every 429 and 409 again; time alone heals neither of these.
         let again = HeaderName::from_static("x-should-retry");
         reply
             .headers_mut()

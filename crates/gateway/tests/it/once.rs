@@ -75,6 +75,7 @@ async fn the_same_key_and_body_get_the_first_answer_paid_once() {
         (answer.status(), answer.code().as_str()),
         (409, "idempotency_conflict")
     );
+    assert_eq!(answer.header("x-should-retry"), Some("false"));
     assert_eq!(
         house.refusal(&answer.id()).reason,
         Reason::IdempotencyConflict
@@ -106,7 +107,7 @@ async fn while_the_first_runs_the_second_waits_elsewhere() {
     let second = once(&house, &house.key, "a", ASK).await;
     assert_eq!(
         (second.status(), second.code().as_str()),
-        (409, "idempotency_conflict")
+        (409, "idempotency_key_in_use")
     );
     asked.whole(CHAT);
     assert_eq!(first.answer().await.status(), 200);
