@@ -80,8 +80,7 @@ impl Core {
         else {
             return Ok(());
         };
-        self.journal.line().hurry();
-        self.journal.line().wait(tip.seq)?;
+        self.journal.sync_to(tip.seq)?;
         let head = Head::sign(
             &self.keys.signing,
             self.chain,
@@ -101,8 +100,7 @@ impl Core {
         }
         let draft = crate::Draft::new(kind, 1, payload);
         let seq = self.journal.append_own(&[draft], self.now())?.last;
-        self.journal.line().hurry();
-        self.journal.line().wait(seq)?;
+        self.journal.sync_to(seq)?;
         Ok(seq)
     }
 

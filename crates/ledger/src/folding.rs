@@ -15,8 +15,12 @@ use crate::journal::{Batch, Parsed, parse};
 use crate::store::{Block, Group};
 use crate::{Error, Result};
 
+/// About so many bytes in one transaction: its sync must not keep the journal's waiting.
+const GROUP_BYTES: usize = 1 << 20;
 /// Payload and header bytes of one block.
 const BLOCK_BYTES: usize = 256 << 10;
+/// The fold thread's niceness.
+const NICE: i32 = 15;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Where the positions of markers are kept, so that they are found without a walk.
@@ -113,15 +117,25 @@ struct Ready {
     bytes: u64,
 }
 
+/// Entries taken from the journal, and how far they were made into groups.
+#[derive(Default)]
+struct Work {
+    batch: Batch,
+    at: usize,
+}
+
 /// The fold thread. Ends after [`FoldLine::stop`], with a last round.
 pub(crate) fn run_fold(core: &Core, mut folder: Box<dyn Folder>) {
+    // Folding can wait, binding entries can't: on Linux niceness belongs to a thread. Where it
+    // may not be changed, folding only takes its full share.
+    let _ = rustix::process::setpriority_process(None, NICE);
     let mut ready = Ready::default();
-    let mut buffer = Vec::new();
+    let mut work = Work::default();
     let mut pause = core.fold_every;
     let mut failed = FIRST_PAUSE;
     loop {
         let stop = core.fold.pause(pause);
-        match round(core, &mut *folder, &mut ready, &mut buffer) {
+        match round(core, &mut *folder, &mut ready, &mut work) {
             Ok(()) => {
                 pause = core.fold_every;
                 failed = FIRST_PAUSE;
@@ -145,22 +159,21 @@ pub(crate) fn run_fold(core: &Core, mut folder: Box<dyn Folder>) {
 }
 
 /// Folds all there is.
-fn round(
-    core: &Core,
-    folder: &mut dyn Folder,
-    ready: &mut Ready,
-    buffer: &mut Vec<u8>,
-) -> Result<()> {
+fn round(core: &Core, folder: &mut dyn Folder, ready: &mut Ready, work: &mut Work) -> Result<()> {
     // Only a head start for the appender, which makes its own segment where there is none.
     drop(core.journal.prepare_spare());
     loop {
         if ready.tip.is_none() {
-            let Some(batch) = core.journal.take(core.fold.folded(), mem::take(buffer))? else {
-                return Ok(());
-            };
-            core.journal.line().wait(batch.last)?;
-            *ready = build(&batch, folder)?;
-            *buffer = batch.bytes;
+            if work.at == work.batch.bytes.len() {
+                let reuse = mem::take(&mut work.batch.bytes);
+                work.at = 0;
+                let Some(batch) = core.journal.take(core.fold.folded(), reuse)? else {
+                    return Ok(());
+                };
+                core.journal.line().wait(batch.last)?;
+                work.batch = batch;
+            }
+            *ready = build(work, folder)?;
         }
         let Some(tip) = ready.tip else { return Ok(()) };
         core.store.commit(&Group {
@@ -177,12 +190,13 @@ fn round(
     }
 }
 
-fn build(batch: &Batch, folder: &mut dyn Folder) -> Result<Ready> {
+/// The next group of the work at hand.
+fn build(work: &mut Work, folder: &mut dyn Folder) -> Result<Ready> {
     let mut ready = Ready::default();
     let mut block = Block::default();
-    let mut at = 0;
-    while let Parsed::Frame(frame) = parse(&batch.bytes[at..]) {
-        at += frame.size();
+    let from = work.at;
+    while let Parsed::Frame(frame) = parse(&work.batch.bytes[work.at..]) {
+        work.at += frame.size();
         block.push(
             &frame.header,
             frame.header_bytes,
@@ -194,7 +208,10 @@ fn build(batch: &Batch, folder: &mut dyn Folder) -> Result<Ready> {
             let key = frame.header.seq.to_be_bytes();
             ready.out.add(MARKERS, &key, i64::from(frame.header.kind));
         }
-        let last = at == batch.bytes.len();
+        let last = work.at == work.batch.bytes.len() || work.at - from >= GROUP_BYTES;
+        if last || block.size() >= BLOCK_BYTES {
+            ready.blocks.push(mem::take(&mut block));
+        }
         if last {
             let Header { seq, time_us, .. } = frame.header;
             ready.tip = Some(Tip {
@@ -202,15 +219,13 @@ fn build(batch: &Batch, folder: &mut dyn Folder) -> Result<Ready> {
                 hash: frame.header.hash(),
                 time_us,
             });
-        }
-        if last || block.size() >= BLOCK_BYTES {
-            ready.blocks.push(mem::take(&mut block));
+            break;
         }
     }
-    ready.bytes = at as u64;
-    if at != batch.bytes.len() || ready.tip.is_none() {
+    ready.bytes = (work.at - from) as u64;
+    if ready.tip.is_none() {
         return Err(Error::damage(
-            batch.last,
+            work.batch.last,
             "memory",
             "a batch that does not add up",
         ));

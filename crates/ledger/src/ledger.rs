@@ -133,14 +133,14 @@ impl Ledger {
             .append(drafts, self.front.core.now())
     }
 
-    /// Appends binding facts, all of them or none. They take effect when the [`Pending`] is done.
+    /// Appends binding facts, all of them or none. They take effect when the [`Pending`] is done;
+    /// whoever does not wait for it gets the sync of observations.
     ///
     /// # Errors
     /// As [`Ledger::observe`].
     pub fn bind(&self, drafts: &[Draft<'_>]) -> Result<Pending> {
         let core = &self.front.core;
         let appended = core.journal.append(drafts, core.now())?;
-        core.journal.line().hurry();
         Ok(Pending {
             journal: Arc::clone(&core.journal),
             appended,

@@ -24,26 +24,28 @@ impl Pending {
         self.appended
     }
 
-    /// Blocks until they are on the device.
+    /// Blocks until they are on the device; the caller's own thread syncs, if none does already.
     ///
     /// # Errors
     /// [`Error::Poisoned`]: whether they are is unknown; they must not take effect.
     pub fn wait(self) -> Result<Appended> {
-        self.journal.line().wait(self.appended.last)?;
+        self.journal.sync_to(self.appended.last)?;
         Ok(self.appended)
     }
 }
 
-/// The same as [`Pending::wait`], for any executor.
+/// The same as [`Pending::wait`], for any executor: the sync thread is woken by the first poll.
 impl Future for Pending {
     type Output = Result<Appended>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let done = this
-            .journal
-            .line()
-            .poll(this.appended.last, &mut this.waker, context);
+        let line = this.journal.line();
+        let first = this.waker.is_none();
+        let done = line.poll(this.appended.last, &mut this.waker, context);
+        if first && done.is_pending() {
+            line.hurry();
+        }
         Poll::Ready(ready!(done).map(|()| this.appended))
     }
 }

@@ -97,11 +97,11 @@ impl Journal {
     pub(crate) fn prepare_spare(&self) -> Result<()> {
         let index = {
             let mut writer = self.writer.lock();
-            let half_used = writer
+            let in_use = writer
                 .active
                 .as_ref()
-                .is_some_and(|active| active.at > self.options.segment_bytes / 2);
-            if writer.spare.is_some() || !half_used || self.is_closed() {
+                .is_some_and(|active| active.at > self.options.segment_bytes / 16);
+            if writer.spare.is_some() || !in_use || self.is_closed() {
                 return Ok(());
             }
             writer.next_index += 1;
@@ -137,9 +137,11 @@ impl Journal {
         while at < self.options.segment_bytes {
             let size = (self.options.segment_bytes - at).min(zeros.len() as u64);
             spare.file.write_at(&zeros[..size as usize], at)?;
+            // In small parts, so that no sync of the journal waits behind a large one.
+            spare.file.sync()?;
             at += size;
         }
-        spare.file.sync()
+        Ok(())
     }
 
     /// Tells that the store holds everything up to `seq`, so many bytes more than before.

@@ -1,5 +1,6 @@
-//! Group sync: one thread brings the journal to the device. A binding append wakes it at once;
-//! observations only move a counter, and the thread looks by itself while there is traffic.
+//! Group sync: one thread brings the journal to the device, or whoever blocks on a binding append.
+//! A binding append that is awaited wakes the thread; observations only move a counter, and the
+//! thread looks by itself while there is traffic.
 //! A failed sync is final: it is never tried again as if nothing had happened.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -231,7 +232,27 @@ pub(crate) fn run_sync(journal: &Journal, within: Duration) {
     line.done.notify_all();
 }
 
+impl Journal {
+    /// Blocks until an entry is on the device. The caller syncs itself, which saves the way to
+    /// the sync thread and back; who comes meanwhile waits, and finds that it was taken along.
+    pub(crate) fn sync_to(&self, seq: Seq) -> Result<()> {
+        let line = self.line();
+        let known = |line: &SyncLine| line.outcome(&line.state.lock(), seq);
+        if let Some(result) = known(line) {
+            return result;
+        }
+        sync_once(self);
+        match known(line) {
+            Some(result) => result,
+            // Written behind what this sync found: never so for a caller's own entry.
+            None => line.wait(seq),
+        }
+    }
+}
+
+/// Brings to the device what is written by now; `false` where the journal has failed.
 fn sync_once(journal: &Journal) -> bool {
+    let _turn = journal.syncing.lock();
     let line = journal.line();
     if line.poisoned.load(Ordering::SeqCst) {
         return false;

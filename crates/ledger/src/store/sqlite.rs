@@ -14,7 +14,8 @@ use crate::{Error, Result};
 const FORMAT: u64 = 1;
 /// Larger pages than the default: blocks are large, and a page costs more than its bytes.
 const PAGE_BYTES: u32 = 16 << 10;
-const CHECKPOINT_PAGES: u32 = 1024;
+/// Small, so that no checkpoint keeps the journal's syncs waiting for long.
+const CHECKPOINT_PAGES: u32 = 256;
 /// How many read connections are kept open.
 const READERS: usize = 8;
 
