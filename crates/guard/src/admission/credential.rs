@@ -23,7 +23,6 @@ pub type Opening = Box<dyn Fn(Budget) -> Amount + Send + Sync>;
 pub struct Holder {
     owner: BudgetOwner,
     account: Id<kind::Account>,
-    organization: Id<kind::Organization>,
     terms: ArcSwap<Terms>,
     meter: Meter,
     purse: Mutex<Option<Arc<Purse>>>,
@@ -34,7 +33,6 @@ impl Holder {
         Arc::new(Self {
             owner,
             account: account.id,
-            organization: account.organization,
             terms: ArcSwap::from_pointee(terms),
             meter: Meter::default(),
             purse: Mutex::new(None),
@@ -49,11 +47,6 @@ impl Holder {
     /// The account that it is, or that the grant was given to.
     pub fn account(&self) -> Id<kind::Account> {
         self.account
-    }
-
-    /// That account's organisation.
-    pub fn organization(&self) -> Id<kind::Organization> {
-        self.organization
     }
 
     /// Requests at the same time, now.

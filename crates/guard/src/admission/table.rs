@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 use parking_lot::RwLock;
-use record::{Account, AccountState, BudgetOwner, Grant, Id, Key, Plan, Time, id::kind};
+use record::{Account, BudgetOwner, Grant, Id, Key, Plan, Time, id::kind};
 use smallvec::SmallVec;
 
 use super::credential::{Credential, Holder, Opening, Secret};
@@ -177,16 +177,6 @@ impl Table {
                 credential.holder().settle_terms(terms, &self.opening, now);
             }
         }
-    }
-}
-
-impl Table {
-    /// The state of an account, where it is known.
-    pub fn account_state(&self, account: Id<kind::Account>) -> Option<AccountState> {
-        self.seats
-            .read()
-            .get(&account)
-            .map(|seat| seat.account.state)
     }
 }
 
