@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ::ledger::facts::{Directory, Spent};
 use record::id::kind;
 use record::{Account as Kept, AccountState, Actor, Budget, BudgetOwner, Change, Id, Limits, Time};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -14,7 +15,7 @@ use crate::shapes::{LimitsChange, Spend};
 use crate::{find, shapes};
 
 /// An account as it is shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Account {
     /// Its id.
     pub id: String,
@@ -45,7 +46,7 @@ pub struct Account {
 }
 
 /// What `create` takes.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Create {
     /// The organisation's id, or its name where that is unique.
@@ -71,7 +72,7 @@ fn default_plan() -> String {
 }
 
 /// What `list` takes.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct List {
     /// Only those of this organisation.
@@ -79,14 +80,14 @@ pub struct List {
 }
 
 /// What `list` gives.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Listed {
     /// Oldest first.
     pub accounts: Vec<Account>,
 }
 
 /// What `show` takes.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Show {
     /// Its id, or its name where that is unique.
@@ -94,7 +95,7 @@ pub struct Show {
 }
 
 /// What `set` takes: what is left out stays as it is.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Set {
     /// Its id, or its name where that is unique.

@@ -7,6 +7,7 @@ use record::{
     Actor, BudgetOwner, Change, Grant as Kept, GrantBudget, GrantTerms, KeySecret, Limits, Money,
     Tier, Time,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::account::{spent, state};
@@ -17,7 +18,7 @@ use crate::shapes::LimitsChange;
 use crate::{find, shapes};
 
 /// A grant as it is shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Grant {
     /// Its id.
     pub id: String,
@@ -54,7 +55,7 @@ pub struct Grant {
 }
 
 /// A grant with its token: given once.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Issued {
     /// The token, used as the API key. It can't be shown again.
     pub token: String,
@@ -65,7 +66,7 @@ pub struct Issued {
 }
 
 /// What `issue` takes.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Issue {
     /// The account's id, or its name where that is unique.
@@ -93,7 +94,7 @@ pub struct Issue {
 }
 
 /// What `list` takes.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct List {
     /// Only those of this account.
@@ -101,14 +102,14 @@ pub struct List {
 }
 
 /// What `list` gives.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Listed {
     /// Oldest first.
     pub grants: Vec<Grant>,
 }
 
 /// What `show` takes.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Show {
     /// Its id, or the first letters of its token.
@@ -116,7 +117,7 @@ pub struct Show {
 }
 
 /// What `narrow` takes: what is left out stays as it is.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Narrow {
     /// Its id, or the first letters of its token.
@@ -145,7 +146,7 @@ pub struct Narrow {
 }
 
 /// What `revoke` takes.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Revoke {
     /// Its id, or the first letters of its token.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ::ledger::facts::Directory;
 use record::{Actor, BudgetOwner, Change, Key as Kept, KeySecret, Time};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::account::{spent, state};
@@ -13,7 +14,7 @@ use crate::shapes::Spend;
 use crate::{find, shapes};
 
 /// A key as it is shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Key {
     /// Its id.
     pub id: String,
@@ -40,7 +41,7 @@ pub struct Key {
 }
 
 /// A key with its secret: given once.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Created {
     /// The secret. It can't be shown again.
     pub secret: String,
@@ -51,7 +52,7 @@ pub struct Created {
 }
 
 /// What `create` takes.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Create {
     /// The account's id, or its name where that is unique.
@@ -70,7 +71,7 @@ pub struct Create {
 }
 
 /// What `list` takes.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct List {
     /// Only those of this account.
@@ -78,14 +79,14 @@ pub struct List {
 }
 
 /// What `list` gives.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Listed {
     /// Oldest first.
     pub keys: Vec<Key>,
 }
 
 /// What `revoke` takes.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Revoke {
     /// Its id, or the first letters of its secret.

@@ -1,6 +1,6 @@
 //! What an operator can do, one function a verb, with plain values in and out.
 //!
-//! Every face (command line, local socket, later pages) calls these and nothing else, so that a
+//! Every face (command line, admin API, pages) calls these and nothing else, so that a
 //! verb means the same everywhere; [`VERBS`] is the one list of them. Nothing here prints, parses
 //! arguments, knows HTML, or reads a clock or seeds of its own: a [`House`] is handed in.
 

@@ -1,6 +1,7 @@
 //! Models: `list`. They are written in the settings; a running server adds how they are.
 
 use record::{Actor, Money, Prices};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
@@ -8,7 +9,7 @@ use crate::house::House;
 use crate::verbs::Nothing;
 
 /// A model as it is shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Model {
     /// Its name.
     pub name: String,
@@ -27,7 +28,7 @@ pub struct Model {
 }
 
 /// Prices in dollars a million tokens.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Price {
     /// Of input.
     pub input: String,
@@ -52,7 +53,7 @@ impl From<Prices> for Price {
 }
 
 /// How an upstream is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Health {
     /// Servers (or the model in process) that answer.
     pub ready: usize,
@@ -65,7 +66,7 @@ pub struct Health {
 }
 
 /// What `list` gives.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Listed {
     /// By name.
     pub models: Vec<Model>,

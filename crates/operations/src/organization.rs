@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use record::id::kind;
 use record::{Actor, Change, Id, Organization as Kept};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
@@ -13,7 +14,7 @@ use crate::verbs::Nothing;
 use crate::{find, shapes};
 
 /// An organisation as it is shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Organization {
     /// Its id.
     pub id: String,
@@ -26,7 +27,7 @@ pub struct Organization {
 }
 
 /// What `create` takes.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Create {
     /// Its name.
@@ -37,7 +38,7 @@ pub struct Create {
 }
 
 /// What `show` takes.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Show {
     /// Its id, or its name where that is unique.
@@ -45,7 +46,7 @@ pub struct Show {
 }
 
 /// What `list` gives.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct List {
     /// Oldest first.
     pub organizations: Vec<Organization>,

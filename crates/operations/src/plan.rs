@@ -1,6 +1,7 @@
 //! Plans: `list`, `show`. They are written in the settings; here they are only read.
 
 use record::{Actor, CapabilitySet, Limits, Plan as Kept};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -9,7 +10,7 @@ use crate::shapes::Spend;
 use crate::verbs::Nothing;
 
 /// A plan as it is shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Plan {
     /// Its name.
     pub name: String,
@@ -26,14 +27,14 @@ pub struct Plan {
 }
 
 /// What `list` gives.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Listed {
     /// By name.
     pub plans: Vec<Plan>,
 }
 
 /// What `show` takes.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Show {
     /// Its name.

@@ -2,6 +2,7 @@
 
 use ::ledger::State;
 use record::{Actor, Time};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
@@ -10,7 +11,7 @@ use crate::model::Model;
 use crate::verbs::Nothing;
 
 /// How the server is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Status {
     /// The program's version.
     pub version: String,
@@ -31,7 +32,7 @@ pub struct Status {
 }
 
 /// How many of each there are.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Known {
     /// Organisations.
     pub organizations: usize,
@@ -44,7 +45,7 @@ pub struct Known {
 }
 
 /// How the ledger is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Ledger {
     /// `good`, `spooling`, `full`, `poisoned` or `closed`.
     pub state: String,

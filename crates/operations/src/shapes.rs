@@ -2,12 +2,13 @@
 
 use record::id::Kind;
 use record::{Id, Limits, Money, SpendLimit, SpendPeriod, Time};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
 /// A spend limit in dollars.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spend {
     /// The most that may be spent in one period, such as `12.50`.
@@ -41,7 +42,7 @@ impl From<SpendLimit> for Spend {
 }
 
 /// A change of limits: what is `None` stays, 0 takes the limit away.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitsChange {
     /// Requests a minute.

@@ -1,5 +1,6 @@
 //! Organisations, accounts, keys, plans, and the limits that each may carry.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::amount::Money;
@@ -36,7 +37,7 @@ pub struct Account {
 }
 
 /// Whether an account may be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AccountState {
     /// It may.
@@ -119,7 +120,7 @@ impl std::fmt::Debug for KeySecret {
 
 /// Limits on use. `None` means that nothing is said here: for a plan no limit, for an account
 /// the plan's.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Requests a minute.
@@ -152,7 +153,7 @@ pub struct SpendLimit {
 }
 
 /// The span of a spend limit; days and months are those of UTC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SpendPeriod {
     /// A calendar day.
@@ -191,7 +192,7 @@ pub enum Capability {
 }
 
 /// What a plan or a grant lets a request ask for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CapabilitySet {
     /// The most alternatives a token that may be asked for; `None`: no log-probabilities at all.

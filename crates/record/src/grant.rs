@@ -1,5 +1,6 @@
 //! Grants: a leave with an end and a budget, for distilling and for what a plan does not give.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::account::Limits;
@@ -8,7 +9,9 @@ use crate::id::{Id, kind};
 use crate::time::Time;
 
 /// How much a grant opens; each tier includes those before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Tier {
     /// Answers as text.

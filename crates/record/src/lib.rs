@@ -12,6 +12,7 @@ pub mod exchange;
 pub mod fact;
 pub mod grant;
 pub mod id;
+pub mod operator;
 pub mod time;
 
 pub use account::{
@@ -27,4 +28,5 @@ pub use exchange::{
 pub use fact::{Actor, Change, Fact};
 pub use grant::{Grant, GrantBudget, GrantTerms, Tier};
 pub use id::Id;
+pub use operator::Role;
 pub use time::Time;

@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use record::Actor;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::house::House;
 
 /// What `backup` takes.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Backup {
     /// An absolute path of a folder that is not there, or is empty.
@@ -21,7 +22,7 @@ pub struct Backup {
 }
 
 /// What `backup` did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BackedUp {
     /// The folder.
     pub to: PathBuf,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use record::time::day_text;
 use record::{Actor, Money};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
@@ -17,7 +18,7 @@ use crate::{find, shapes};
 const FOLD_LIMIT: Duration = Duration::from_secs(5);
 
 /// What rows stand for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum By {
     /// An account each.
@@ -29,7 +30,7 @@ pub enum By {
 }
 
 /// What `cost` takes.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Cost {
     /// Only this account.
@@ -45,7 +46,7 @@ pub struct Cost {
 }
 
 /// What `cost` gives.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Costs {
     /// One for each group, in order of account, model, day.
     pub rows: Vec<Row>,
@@ -56,7 +57,7 @@ pub struct Costs {
 }
 
 /// The sums of a group.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Row {
     /// The account's id, where rows are by account.
     pub account: Option<String>,

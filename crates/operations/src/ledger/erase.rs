@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use ::ledger::facts::decode;
 use record::id::kind;
 use record::{Actor, Change, Fact, Id};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -16,7 +17,7 @@ use crate::find;
 use crate::house::House;
 
 /// What `erase` takes.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Erase {
     /// The account's id, or its name where that is unique.
@@ -27,7 +28,7 @@ pub struct Erase {
 }
 
 /// What `erase` did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Erased {
     /// The account's id.
     pub account: String,

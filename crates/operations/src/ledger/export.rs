@@ -5,13 +5,14 @@ use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
 use ::ledger::Reader;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{tail, traffic};
 use crate::error::{Error, Result};
 
 /// What `export` takes: one of the two places.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Export {
     /// A new file for JSON lines, one entry a line.
@@ -25,7 +26,7 @@ pub struct Export {
 }
 
 /// What `export` did.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Exported {
     /// Lines written: entries, or exchanges and refusals.
     pub lines: u64,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ::ledger::facts::kind;
 use record::{Actor, Time};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -14,7 +15,7 @@ const DAY_US: u64 = 86_400_000_000;
 const FOLD_LIMIT: Duration = Duration::from_secs(60);
 
 /// What `prune` takes.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Prune {
     /// Payloads older than so many days go, at least 1.
@@ -22,7 +23,7 @@ pub struct Prune {
 }
 
 /// What `prune` did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Pruned {
     /// What was written before this is gone.
     pub before: String,

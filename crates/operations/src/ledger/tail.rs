@@ -3,6 +3,7 @@
 use ::ledger::Reader;
 use ::ledger::facts::{decode, kind};
 use record::Time;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -12,7 +13,7 @@ use crate::error::{Error, Result};
 const MOST: u64 = 10_000;
 
 /// What `tail` takes.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Tail {
     /// The first entry; without it, the last ones.
@@ -22,7 +23,7 @@ pub struct Tail {
 }
 
 /// What `tail` gives.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Tailed {
     /// In ledger order.
     pub entries: Vec<Entry>,
@@ -31,7 +32,7 @@ pub struct Tailed {
 }
 
 /// An entry as it is shown.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Entry {
     /// Its position.
     pub seq: u64,
