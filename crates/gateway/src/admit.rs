@@ -214,7 +214,11 @@ fn find(gateway: &Gateway, policy: &Policy, endpoint: &Endpoint) -> Result<Arc<R
             .with_param("model")
             .with_message(message)
     };
-    route.cloned().ok_or_else(missing)
+    let route = route.cloned().ok_or_else(missing)?;
+    match route.on {
+        true => Ok(route),
+        false => Err(ApiError::of(Reason::ModelUnavailable).with_param("model")),
+    }
 }
 
 /// Refuses what can't fit the model's context whatever the tokenizer says.

@@ -178,7 +178,7 @@ impl Gateway {
         let dialect = received.dialect();
         let mut allowed = models
             .routes()
-            .filter(|route| terms.allows_model(&route.model));
+            .filter(|route| route.on && terms.allows_model(&route.model));
         let body = match model {
             None => {
                 let described: Vec<_> =

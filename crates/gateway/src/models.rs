@@ -21,6 +21,8 @@ pub struct Route {
     pub context_tokens: Option<u64>,
     /// A cap on the tokens of one answer.
     pub max_output_tokens: Option<u64>,
+    /// Whether it takes requests; one that is switched off is known, but not listed.
+    pub on: bool,
 }
 
 impl Route {

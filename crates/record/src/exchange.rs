@@ -246,6 +246,8 @@ pub enum Reason {
     LedgerUnavailable,
     /// The server is stopping.
     ShuttingDown,
+    /// The operator has switched the model off.
+    ModelUnavailable,
 }
 
 /// One request that was not let through.

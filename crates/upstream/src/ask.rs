@@ -147,6 +147,19 @@ pub struct Health {
     pub last_error: Option<String>,
 }
 
+/// How one server of an upstream is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerState {
+    /// Its base URL, without a slash at the end.
+    pub url: Arc<str>,
+    /// Whether the operator lets requests go there.
+    pub on: bool,
+    /// Whether requests go there now: it is on, and not out after failures.
+    pub ready: bool,
+    /// Requests in flight.
+    pub in_flight: usize,
+}
+
 /// Someone who answers for a model.
 pub trait Upstream: Send + Sync {
     /// Its name in the settings.

@@ -40,6 +40,11 @@ impl Servers {
         self.all.iter().map(Arc::as_ref)
     }
 
+    /// Whether the operator has switched all of them off.
+    pub(crate) fn are_off(&self) -> bool {
+        self.all.iter().all(|server| !server.is_on())
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.all.len()
     }
@@ -69,6 +74,7 @@ impl Servers {
             .map(move |offset| start.wrapping_add(offset) % count)
             .filter(move |index| !tried.has(*index))
             .filter_map(|index| self.all.get(index).map(|server| (index, server)))
+            .filter(|(_, server)| server.is_on())
     }
 
     fn best(&self, tried: Tried) -> Option<usize> {

@@ -27,7 +27,9 @@ use crate::reading::{Parts, Reading};
 use crate::route::Target;
 use crate::server::{Server, Turn};
 use crate::settings::{InvalidSettings, Settings};
-use crate::{Answer, AnswerBody, Ask, BoxFuture, EndpointSet, Error, Health, Upstream, count};
+use crate::{
+    Answer, AnswerBody, Ask, BoxFuture, EndpointSet, Error, Health, ServerState, Upstream, count,
+};
 
 /// One or more HTTP servers that answer for the same models.
 ///
@@ -124,6 +126,29 @@ impl HttpUpstream {
         })
     }
 
+    /// Switches the server with this base URL on or off, and says whether there is one. A server
+    /// that is off ends the answers that run and gets no new request.
+    pub fn switch(&self, server: &str, on: bool) -> bool {
+        let wanted = server.trim_end_matches('/');
+        let mut known = false;
+        for server in self.servers.iter().filter(|one| &*one.label == wanted) {
+            server.switch(on);
+            known = true;
+        }
+        known
+    }
+
+    /// How each server is, in the order of the settings.
+    pub fn servers(&self) -> Vec<ServerState> {
+        let of = |server: &Server| ServerState {
+            url: Arc::clone(&server.label),
+            on: server.is_on(),
+            ready: server.is_open(),
+            in_flight: server.outstanding(),
+        };
+        self.servers.iter().map(of).collect()
+    }
+
     pub(crate) fn broken(&self, why: String) -> Error {
         self.shared.broken(why)
     }
@@ -164,8 +189,11 @@ impl HttpUpstream {
             tries_left -= 1;
         }
         let none_left = || {
-            self.shared
-                .unreachable("no server is left to try".to_owned())
+            let why = match self.servers.are_off() {
+                true => "every server is switched off",
+                false => "no server is left to try",
+            };
+            self.shared.unreachable(why.to_owned())
         };
         busy.ok_or_else(|| last.unwrap_or_else(none_left))
     }

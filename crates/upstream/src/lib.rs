@@ -19,7 +19,9 @@ mod secret;
 mod server;
 mod settings;
 
-pub use ask::{Answer, AnswerBody, Ask, BoxFuture, Chunks, EndpointSet, Error, Health, Upstream};
+pub use ask::{
+    Answer, AnswerBody, Ask, BoxFuture, Chunks, EndpointSet, Error, Health, ServerState, Upstream,
+};
 pub use http_upstream::HttpUpstream;
 pub use secret::Secret;
 pub use settings::{InvalidSettings, Kind, Settings};

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -39,6 +39,8 @@ pub(crate) struct Server {
     headers: HeaderMap,
     dialer: Dialer,
     outstanding: AtomicUsize,
+    /// Switched off by the operator: it ends what it has and gets nothing new.
+    off: AtomicBool,
     max_idle: usize,
     /// Newest last.
     idle: Mutex<VecDeque<Box<Http1>>>,
@@ -79,6 +81,7 @@ impl Server {
             headers,
             dialer,
             outstanding: AtomicUsize::new(0),
+            off: AtomicBool::new(false),
             max_idle: settings.max_idle,
             idle: Mutex::default(),
             shared: Mutex::default(),
@@ -96,9 +99,19 @@ impl Server {
         self.outstanding.load(Relaxed)
     }
 
+    /// Whether the operator lets requests go there.
+    pub(crate) fn is_on(&self) -> bool {
+        !self.off.load(Relaxed)
+    }
+
+    /// Lets requests go there, or no new ones.
+    pub(crate) fn switch(&self, on: bool) {
+        self.off.store(!on, Relaxed);
+    }
+
     /// Whether requests should go there; the clock is read only if it ever failed.
     pub(crate) fn is_open(&self) -> bool {
-        !self.health.is_ejected() || self.health.is_open(self.now_ms())
+        self.is_on() && (!self.health.is_ejected() || self.health.is_open(self.now_ms()))
     }
 
     /// An idle connection that still lives, newest first, so that the surplus grows old.

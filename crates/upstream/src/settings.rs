@@ -24,7 +24,7 @@ pub enum Kind {
 }
 
 /// The settings of one HTTP upstream. [`Settings::new`] fills in the defaults.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The upstream's name, for errors and records.
     pub name: String,

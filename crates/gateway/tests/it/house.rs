@@ -88,6 +88,7 @@ pub(crate) fn route(model: &str, upstream: Arc<dyn Upstream>) -> Route {
         prices: Prices::default(),
         context_tokens: None,
         max_output_tokens: None,
+        on: true,
     }
 }
 

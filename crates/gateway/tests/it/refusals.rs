@@ -488,3 +488,23 @@ async fn a_flood_of_strangers_is_counted_rather_than_written() {
         })
         .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_model_that_is_switched_off_is_known_but_takes_nothing() {
+    let (peer, house) = calm().await;
+    let upstream = http(&peer);
+    let mut off = route("m", std::sync::Arc::clone(&upstream));
+    off.on = false;
+    let models = vec![off, route("other", upstream)];
+    house.gateway.set_models(gateway::Models::new(models));
+    let answer = house.chat(ASK).await;
+    assert_refused(
+        &house,
+        &answer,
+        503,
+        "model_unavailable",
+        Reason::ModelUnavailable,
+    );
+    assert!(peer.seen().is_empty());
+    house.finish().await;
+}

@@ -58,7 +58,7 @@ pub(crate) struct Serve {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Runs the server until SIGTERM or SIGINT; SIGHUP reads plans and models again.
+    /// Runs the server until SIGTERM or SIGINT; SIGHUP reads plans, models and upstreams again.
     Serve(Serve),
     /// How the server, its ledger and its models are.
     Status,

@@ -2,8 +2,8 @@
 //! a signal, and takes it down in the opposite order. Nothing is listened on before all of it
 //! stands.
 
+mod live;
 mod logs;
-mod reload;
 mod signals;
 mod upstreams;
 
@@ -21,9 +21,9 @@ use crate::cli::SOCKET;
 use crate::failure::{Failure, Result};
 use crate::settings::{Outside, Settings, settle};
 use crate::{wiring, world};
-use reload::Reload;
+use live::Live;
 use signals::{Signal, Signals};
-use upstreams::Upstreams;
+use upstreams::{Off, Upstreams};
 
 /// Runs a server until it is told to stop.
 ///
@@ -61,22 +61,26 @@ fn runtime(workers: usize) -> Result<tokio::runtime::Runtime> {
 async fn run(outside: Outside, settings: Settings, facts: Facts) -> Result<()> {
     let mut signals = Signals::new()?;
     let table = wiring::open_table(&settings, &facts);
-    let upstreams = Arc::new(Upstreams::start(&settings).await?);
-    let models = upstreams.models(&settings);
+    let (settings, upstreams) = built(settings).await?;
+    let off = Off::default();
     let gateway = Gateway::new(gateway::Parts {
         facts: facts.clone(),
         table: Arc::clone(&table),
-        models,
+        models: upstreams.models(&settings, &off),
         clock: world::clock(),
         random: world::random(),
         options: settings.server.options.clone(),
     });
-    let serving = Arc::new(upstreams::Live::new(
-        Arc::clone(&upstreams),
+    let live = Arc::new(Live::new(
+        outside,
+        settings.clone(),
+        Arc::clone(&table),
         Arc::clone(&gateway),
+        (upstreams, off),
     ));
+    let serving = Arc::<Live>::clone(&live);
     let since = Some(world::now());
-    let house = wiring::house(&settings, facts, Arc::clone(&table), serving, since);
+    let house = wiring::house(&settings, facts, table, serving, since);
     let doors = Doors::open(&settings).await?;
     tracing::info!(
         version = wiring::VERSION,
@@ -85,11 +89,12 @@ async fn run(outside: Outside, settings: Settings, facts: Facts) -> Result<()> {
         models = settings.models.len(),
         "serving"
     );
-    let mut reload = Reload::new(outside, settings, table, Arc::clone(&gateway), upstreams);
     let (stop, stopped) = watch::channel(false);
     let mut served = doors.serve(&gateway, Arc::new(house), &stopped);
     while signals.next().await == Signal::Reload {
-        reload.reload();
+        let live = Arc::clone(&live);
+        // Off the runtime's threads: a model may be loaded. The next signal need not wait.
+        drop(tokio::task::spawn_blocking(move || reload(&live)));
     }
     tracing::info!("draining; a second signal stops at once");
     // Nobody listening any more is what is wanted.
@@ -99,6 +104,23 @@ async fn run(outside: Outside, settings: Settings, facts: Facts) -> Result<()> {
         () = signals.stop() => tracing::warn!("stopped at once: running answers are cut"),
     }
     Ok(())
+}
+
+/// The upstreams of the settings. Models are loaded on a thread of their own.
+async fn built(settings: Settings) -> Result<(Settings, Upstreams)> {
+    let build = move || {
+        let upstreams = Upstreams::build(&settings, &Upstreams::default())?;
+        Ok((settings, upstreams))
+    };
+    let built = tokio::task::spawn_blocking(build).await;
+    built.map_err(|error| Failure::system("loading the models")(std::io::Error::other(error)))?
+}
+
+fn reload(live: &Live) {
+    if let Err(failure) = live.reload() {
+        let hint = failure.hint().unwrap_or_default();
+        tracing::error!(error = %failure, hint, "the settings are wrong; the old ones stay");
+    }
 }
 
 /// Everything that is listened on.

@@ -1,12 +1,14 @@
-//! Who answers: upstreams built from the settings, and the models over them.
+//! Who answers: upstreams built from the settings, and the models over them. A set is never
+//! changed: a reload makes a new one, which takes over what is the same in both, so that
+//! connections, health and loaded models stay. Nothing here decides when.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
-use gateway::{Gateway, Models, Route};
+use gateway::{Models, Route};
 use local::LocalUpstream;
-use operations::Serving;
-use operations::model::{Health, Model, Price};
 use upstream::{HttpUpstream, Secret, Upstream};
 
 use crate::failure::{Failure, Result};
@@ -14,64 +16,158 @@ use crate::models::Shelf;
 use crate::settings::{self, Local, LocalFile, Servers, Settings};
 use crate::world;
 
-/// Every upstream, by name.
+/// Every upstream of one reading of the settings, by name.
+#[derive(Default)]
 pub(super) struct Upstreams {
-    by_name: BTreeMap<String, Arc<dyn Upstream>>,
-    in_process: BTreeMap<String, Bounds>,
+    by_name: BTreeMap<String, Made>,
 }
 
-/// What a model in process knows of itself.
-struct Bounds {
-    context_tokens: u64,
-    max_output_tokens: u64,
+/// An upstream, and what it was made of.
+#[derive(Clone)]
+enum Made {
+    Http {
+        upstream: Arc<HttpUpstream>,
+        of: Box<upstream::Settings>,
+    },
+    Local {
+        upstream: Arc<LocalUpstream>,
+        of: Box<(Local, ModelFile)>,
+    },
+}
+
+/// A model's file as it was when it was loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct ModelFile {
+    path: PathBuf,
+    bytes: u64,
+    modified: Option<SystemTime>,
+}
+
+/// What the operator has switched off.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Off {
+    /// Models, by name.
+    pub(super) models: BTreeSet<String>,
+    /// Whole upstreams, by name.
+    pub(super) upstreams: BTreeSet<String>,
+    /// Single servers: the upstream's name and the base URL.
+    pub(super) servers: BTreeSet<(String, String)>,
 }
 
 impl Upstreams {
-    /// Builds all of them. A model in process is loaded before this is done.
-    pub(super) async fn start(settings: &Settings) -> Result<Self> {
-        let mut by_name = BTreeMap::<String, Arc<dyn Upstream>>::new();
-        let mut in_process = BTreeMap::new();
+    /// Builds all of them, but takes over from `old` what is made of the same: settings, secret
+    /// and files alike. Blocks while a model in process is loaded.
+    ///
+    /// # Errors
+    /// The first that can't be built.
+    pub(super) fn build(settings: &Settings, old: &Self) -> Result<Self> {
+        let mut by_name = BTreeMap::new();
         for (name, written) in &settings.upstreams {
-            let upstream: Arc<dyn Upstream> = match written {
-                settings::Upstream::Servers(servers) => http(name, servers)?,
-                settings::Upstream::Local(local) => {
-                    let started = start_local(settings, name, local).await?;
-                    let bounds = Bounds {
-                        context_tokens: started.model().context() as u64,
-                        max_output_tokens: local.max_output_tokens as u64,
-                    };
-                    in_process.insert(name.clone(), bounds);
-                    started
-                }
+            let old = old.by_name.get(name);
+            let made = match written {
+                settings::Upstream::Servers(servers) => http(name, servers, old)?,
+                settings::Upstream::Local(local) => in_process(settings, name, local, old)?,
             };
-            by_name.insert(name.clone(), upstream);
+            by_name.insert(name.clone(), made);
         }
-        Ok(Self {
-            by_name,
-            in_process,
-        })
+        Ok(Self { by_name })
     }
 
-    /// The models that the settings have over these upstreams.
-    pub(super) fn models(&self, settings: &Settings) -> Models {
+    /// Those that `next` did not take over.
+    pub(super) fn left_by<'a>(
+        &'a self,
+        next: &'a Self,
+    ) -> impl Iterator<Item = Arc<dyn Upstream>> + 'a {
+        let stays = |name: &str, made: &Made| {
+            let next = next.by_name.get(name).map(Made::upstream);
+            next.is_some_and(|next| Arc::ptr_eq(&next, &made.upstream()))
+        };
+        let left = self.by_name.iter();
+        left.filter(move |(name, made)| !stays(name, made))
+            .map(|(_, made)| made.upstream())
+    }
+
+    /// Switches servers as the operator has it, and gives the models that the settings have over
+    /// these upstreams.
+    pub(super) fn models(&self, settings: &Settings, off: &Off) -> Models {
+        for (name, made) in &self.by_name {
+            made.switch(name, off);
+        }
         let route = |(name, model): (&String, &settings::Model)| {
-            let own = self.in_process.get(&model.upstream);
+            let made = self.by_name.get(&model.upstream)?;
+            let (context, most) = made.bounds();
             Some(Route {
                 model: name.as_str().into(),
-                upstream: Arc::clone(self.by_name.get(&model.upstream)?),
+                upstream: made.upstream(),
                 upstream_model: model.upstream_model.clone(),
                 prices: model.prices,
-                context_tokens: model.context_tokens.or(own.map(|own| own.context_tokens)),
-                max_output_tokens: model
-                    .max_output_tokens
-                    .or(own.map(|own| own.max_output_tokens)),
+                context_tokens: model.context_tokens.or(context),
+                max_output_tokens: model.max_output_tokens.or(most),
+                on: !off.models.contains(name) && !off.upstreams.contains(&model.upstream),
             })
         };
         Models::new(settings.models.iter().filter_map(route).collect())
     }
+
+    /// Requests in flight at all of them.
+    pub(super) fn in_flight(&self) -> usize {
+        let all = self.by_name.values();
+        all.map(|made| made.upstream().health().in_flight).sum()
+    }
 }
 
-fn http(name: &str, servers: &Servers) -> Result<Arc<dyn Upstream>> {
+impl Made {
+    fn upstream(&self) -> Arc<dyn Upstream> {
+        match self {
+            Self::Http { upstream, .. } => Arc::<HttpUpstream>::clone(upstream),
+            Self::Local { upstream, .. } => Arc::<LocalUpstream>::clone(upstream),
+        }
+    }
+
+    /// Context and longest answer in tokens, where the upstream itself knows them.
+    fn bounds(&self) -> (Option<u64>, Option<u64>) {
+        match self {
+            Self::Http { .. } => (None, None),
+            Self::Local { upstream, of } => (
+                Some(upstream.model().context() as u64),
+                Some(of.0.max_output_tokens as u64),
+            ),
+        }
+    }
+
+    fn switch(&self, name: &str, off: &Off) {
+        let Self::Http { upstream, .. } = self else {
+            return;
+        };
+        for server in upstream.servers() {
+            let key = (name.to_owned(), server.url.to_string());
+            upstream.switch(&server.url, !off.servers.contains(&key));
+        }
+    }
+}
+
+fn http(name: &str, servers: &Servers, old: Option<&Made>) -> Result<Made> {
+    let of = dialled(name, servers)?;
+    if let Some(made @ Made::Http { of: before, .. }) = old
+        && **before == of
+    {
+        return Ok(made.clone());
+    }
+    let built = HttpUpstream::new(&of).map_err(|source| Failure::Upstream {
+        name: name.to_owned(),
+        source,
+    })?;
+    Ok(Made::Http {
+        upstream: Arc::new(built),
+        of: Box::new(of),
+    })
+}
+
+/// The settings to dial by: the written ones with the secret and the certificates read.
+///
+/// # Errors
+/// A secret or a file that can't be read.
+fn dialled(name: &str, servers: &Servers) -> Result<upstream::Settings> {
     let mut settings = servers.settings.clone();
     if let Some(place) = &servers.secret {
         let secret = place
@@ -87,20 +183,22 @@ fn http(name: &str, servers: &Servers) -> Result<Arc<dyn Upstream>> {
             std::fs::read(path).map_err(Failure::system(format!("reading {}", path.display())))?;
         settings.roots_pem = Some(roots);
     }
-    let built = HttpUpstream::new(&settings);
-    Ok(Arc::new(built.map_err(|source| Failure::Upstream {
-        name: name.to_owned(),
-        source,
-    })?))
+    Ok(settings)
 }
 
-async fn start_local(settings: &Settings, name: &str, local: &Local) -> Result<Arc<LocalUpstream>> {
-    let file = match &local.file {
+fn in_process(settings: &Settings, name: &str, local: &Local, old: Option<&Made>) -> Result<Made> {
+    let file = ModelFile::of(match &local.file {
         LocalFile::Path(path) => path.clone(),
         LocalFile::Pulled(model) => Shelf::new(&settings.data_dir).find(model)?.file,
-    };
+    });
+    let of = Box::new((local.clone(), file));
+    if let Some(made @ Made::Local { of: before, .. }) = old
+        && *before == of
+    {
+        return Ok(made.clone());
+    }
     let options = local::Options {
-        source: local::Source::File(file),
+        source: local::Source::File(of.1.path.clone()),
         name: name.to_owned(),
         threads: local.threads,
         context: local.context_tokens,
@@ -111,48 +209,18 @@ async fn start_local(settings: &Settings, name: &str, local: &Local) -> Result<A
         clock: world::clock(),
         random: Arc::new(world::random_bits),
     };
-    let started = tokio::task::spawn_blocking(move || LocalUpstream::start(options)).await;
-    let started = started
-        .map_err(|error| Failure::system("loading the model")(std::io::Error::other(error)))?;
-    Ok(started?)
+    let upstream = LocalUpstream::start(options)?;
+    Ok(Made::Local { upstream, of })
 }
 
-/// What a running server says of itself.
-pub(super) struct Live {
-    upstreams: Arc<Upstreams>,
-    gateway: Arc<Gateway>,
-}
-
-impl Live {
-    pub(super) fn new(upstreams: Arc<Upstreams>, gateway: Arc<Gateway>) -> Self {
-        Self { upstreams, gateway }
-    }
-}
-
-impl Serving for Live {
-    fn models(&self) -> Vec<Model> {
-        let view = |route: &Arc<Route>| {
-            let health = route.upstream.health();
-            Model {
-                name: route.model.to_string(),
-                upstream: route.upstream.name().to_owned(),
-                upstream_model: route.upstream_model.clone(),
-                context_tokens: route.context_tokens,
-                max_output_tokens: route.max_output_tokens,
-                dollars_per_million_tokens: Price::from(route.prices),
-                health: Some(Health {
-                    ready: health.ready,
-                    servers: health.servers,
-                    in_flight: health.in_flight,
-                    last_error: health.last_error,
-                }),
-            }
-        };
-        self.gateway.models().routes().map(view).collect()
-    }
-
-    fn in_flight(&self) -> u64 {
-        let all = self.upstreams.by_name.values();
-        all.map(|upstream| upstream.health().in_flight as u64).sum()
+impl ModelFile {
+    /// A file that can't be looked at is left to who loads it.
+    fn of(path: PathBuf) -> Self {
+        let known = std::fs::metadata(&path).ok();
+        Self {
+            bytes: known.as_ref().map_or(0, std::fs::Metadata::len),
+            modified: known.and_then(|known| known.modified().ok()),
+            path,
+        }
     }
 }

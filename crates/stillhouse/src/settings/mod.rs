@@ -13,6 +13,6 @@ mod settled;
 mod written;
 
 pub(crate) use error::Error;
-pub(crate) use report::Origin;
+pub(crate) use report::{Origin, Report};
 pub(crate) use settle::{DEFAULT_MODEL, Outside, settle};
 pub(crate) use settled::{Local, LocalFile, LogFormat, Model, Servers, Settings, Upstream};

@@ -135,7 +135,7 @@ pub(crate) struct Servers {
 }
 
 /// A model in process.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Local {
     pub(crate) file: LocalFile,
     pub(crate) threads: usize,

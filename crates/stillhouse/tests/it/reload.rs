@@ -1,6 +1,11 @@
-//! SIGHUP: plans and prices change while the server runs; a wrong file changes nothing.
+//! Settings that change while the server runs: plans, prices, upstreams and models, without
+//! dropping a stream; a wrong file changes nothing.
 
-use crate::still::{Still, until};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use crate::still::{Still, read_request, until};
 
 #[test]
 fn plans_and_prices_are_taken_over() {
@@ -49,6 +54,158 @@ fn a_wrong_file_changes_nothing() {
         "default",
     ]);
     assert!(plan["limits"]["requests_per_minute"].is_null());
+    server.signal("-TERM");
+    assert_eq!(server.ended(), Some(0));
+}
+
+/// A model server whose streamed answers begin with `word` and end when the gate is opened.
+fn gated_model(word: &'static str) -> (u16, Sender<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (open, gate) = channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            stream_answer(stream, word, &gate);
+        }
+    });
+    (port, open)
+}
+
+fn stream_answer(mut stream: TcpStream, word: &str, gate: &Receiver<()>) {
+    if read_request(&stream).is_none() {
+        return;
+    }
+    let event = |delta: &str, rest: &str| {
+        format!(
+            "data: {{\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{delta}\"}},\"finish_reason\":{rest}}}]}}\n\n"
+        )
+    };
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+    let first = format!("{head}{}", event(word, "null"));
+    if stream.write_all(first.as_bytes()).is_err() || gate.recv().is_err() {
+        return;
+    }
+    let last = format!("{}data: [DONE]\n\n", event("end", "\"stop\""));
+    let _ = stream.write_all(last.as_bytes());
+}
+
+/// Asks for a stream and reads until this word has come.
+fn open_stream(still: &Still, secret: &str, word: &str) -> BufReader<TcpStream> {
+    let body = r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}"#;
+    let mut stream = TcpStream::connect(("127.0.0.1", still.port)).unwrap();
+    let head = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {secret}\r\n\
+         content-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    stream
+        .write_all(format!("{head}{body}").as_bytes())
+        .unwrap();
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    while !line.contains(word) {
+        line.clear();
+        assert!(reader.read_line(&mut line).unwrap() > 0, "no `{word}` came");
+    }
+    reader
+}
+
+fn upstream(name: &str, port: u16) -> String {
+    format!("[upstreams.{name}]\nkind = \"openai\"\nservers = [\"http://127.0.0.1:{port}/v1\"]\n")
+}
+
+#[test]
+fn an_upstream_is_replaced_under_an_open_stream() {
+    let still = Still::new();
+    let (first, open_first) = gated_model("first");
+    let (second, open_second) = gated_model("second");
+    let of = |name: &str, port| {
+        format!(
+            "{}[models.m]\nupstream = \"{name}\"\n",
+            upstream(name, port)
+        )
+    };
+    still.write_all_settings(&of("first", first));
+    let server = still.serve();
+    let secret = still.account();
+    let mut old = open_stream(&still, &secret, "first");
+    // The first upstream is taken away, the second added, in one go.
+    still.write_all_settings(&of("second", second));
+    server.signal("-HUP");
+    until("the second upstream serves", || {
+        still.json(&["model", "list"])["models"][0]["upstream"] == "second"
+    });
+    let mut new = open_stream(&still, &secret, "second");
+    // Both run, each at its own upstream, and the old one is still counted.
+    assert_eq!(still.json(&["status"])["in_flight"], 2);
+    open_second.send(()).unwrap();
+    open_first.send(()).unwrap();
+    for stream in [&mut old, &mut new] {
+        let mut rest = String::new();
+        stream.read_to_string(&mut rest).unwrap();
+        assert!(rest.contains("end") && rest.contains("[DONE]"), "{rest}");
+    }
+    until("both have ended", || {
+        still.json(&["status"])["in_flight"] == 0
+    });
+    // The same name with another server is another upstream too.
+    let (third, _open_third) = gated_model("third");
+    still.write_all_settings(&of("second", third));
+    server.signal("-HUP");
+    until("the reload is done", || {
+        server.read_log().matches("are taken over").count() == 2
+    });
+    drop(open_stream(&still, &secret, "third"));
+    server.signal("-TERM");
+    assert_eq!(server.ended(), Some(0));
+    assert_eq!(still.json(&["ledger", "verify"])["sound"], true);
+}
+
+#[test]
+fn a_secret_that_is_missing_changes_nothing() {
+    let still = Still::new();
+    let server = still.serve();
+    let secret = still.account();
+    let new = format!(
+        "{}secret = {{ env = \"NO_SUCH_SECRET\" }}\n[models.m]\n",
+        upstream("new", 9)
+    );
+    still.write_all_settings(&new);
+    server.signal("-HUP");
+    until("the server complains", || {
+        server.read_log().contains("the old ones stay")
+    });
+    let log = server.read_log();
+    assert!(log.contains("NO_SUCH_SECRET is not set"), "{log}");
+    assert_eq!(still.ask(&secret).0, 200);
+    assert_eq!(
+        still.json(&["model", "list"])["models"][0]["upstream"],
+        "canned"
+    );
+}
+
+#[test]
+fn a_model_in_process_comes_and_goes() {
+    let still = Still::new();
+    let server = still.serve();
+    let file = still.data.path().join("tiny.gguf");
+    let bytes = lm::testing::tiny_gguf(lm::Family::Llama, 7);
+    std::fs::write(&file, bytes).unwrap();
+    let more = format!(
+        "[upstreams.own]\nkind = \"local\"\nthreads = 1\nfile = {file:?}\n[models.own]\nupstream = \"own\"\n"
+    );
+    still.write_settings(&more, "");
+    server.signal("-HUP");
+    let models = || {
+        let listed = still.json(&["model", "list"]);
+        let names = listed["models"].as_array().unwrap().iter();
+        let names: Vec<String> = names.map(|model| model["name"].to_string()).collect();
+        names.join(" ")
+    };
+    until("the model is loaded", || models() == r#""m" "own""#);
+    still.write_settings("", "");
+    server.signal("-HUP");
+    until("the model is gone", || models() == r#""m""#);
     server.signal("-TERM");
     assert_eq!(server.ended(), Some(0));
 }

@@ -56,6 +56,12 @@ impl Still {
         std::fs::write(self.data.path().join("stillhouse.toml"), text).unwrap();
     }
 
+    /// The settings file: the listener, and then these lines.
+    pub(crate) fn write_all_settings(&self, rest: &str) {
+        let text = format!("[server]\nlisten = [\"127.0.0.1:{}\"]\n{rest}", self.port);
+        std::fs::write(self.data.path().join("stillhouse.toml"), text).unwrap();
+    }
+
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_stillhouse"));
         command

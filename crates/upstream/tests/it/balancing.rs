@@ -126,3 +126,25 @@ async fn a_clients_mistakes_cool_nothing_down() {
         assert_eq!((health.ready, health.last_error), (1, None), "{status}");
     }
 }
+
+#[tokio::test]
+async fn a_server_that_is_switched_off_gets_nothing_new() {
+    let ok = json("200 OK", "", "{}");
+    let (a, b) = (always(ok.clone()).await, always(ok).await);
+    let upstream = upstream(vec![a.base(), b.base()]);
+    assert!(upstream.switch(&a.base(), false));
+    assert!(!upstream.switch("http://nowhere.invalid/v1", false));
+    for _ in 0..4 {
+        upstream.ask(chat()).await.unwrap();
+    }
+    assert_eq!((a.asked(), b.asked()), (0, 4));
+    let servers = upstream.servers();
+    assert_eq!((servers[0].on, servers[1].on), (false, true));
+    assert_eq!(upstream.health().ready, 1);
+    assert!(upstream.switch(&b.base(), false));
+    let error = upstream.ask(chat()).await.err().unwrap().to_string();
+    assert!(error.contains("every server is switched off"), "{error}");
+    assert!(upstream.switch(&a.base(), true));
+    upstream.ask(chat()).await.unwrap();
+    assert_eq!((a.asked(), b.asked()), (1, 4));
+}

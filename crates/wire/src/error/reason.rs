@@ -17,6 +17,7 @@ pub(super) const fn status(reason: R) -> u16 {
         R::RequestsPerMinute | R::TokensPerMinute | R::Concurrency => 429,
         R::BudgetExhausted | R::QueueFull => 429,
         R::UpstreamUnavailable | R::LedgerUnavailable | R::ShuttingDown => 503,
+        R::ModelUnavailable => 503,
     }
 }
 
@@ -30,6 +31,7 @@ pub(super) const fn kind(reason: R) -> &'static str {
         R::BudgetExhausted => "insufficient_quota",
         R::QueueFull => "overloaded",
         R::UpstreamUnavailable | R::LedgerUnavailable | R::ShuttingDown => "server_error",
+        R::ModelUnavailable => "server_error",
         R::InvalidApiKey | R::CredentialExpired | R::CredentialRevoked => "invalid_request_error",
         R::UnknownEndpoint | R::MethodNotAllowed | R::InvalidRequest => "invalid_request_error",
         R::BodyTooLarge | R::BodyTimeout | R::ModelNotFound => "invalid_request_error",
@@ -61,6 +63,7 @@ pub(super) const fn code(reason: R) -> &'static str {
         R::UpstreamUnavailable => "upstream_unavailable",
         R::LedgerUnavailable => "ledger_unavailable",
         R::ShuttingDown => "shutting_down",
+        R::ModelUnavailable => "model_unavailable",
     }
 }
 
@@ -99,5 +102,8 @@ pub(super) const fn message(reason: R) -> &'static str {
         R::UpstreamUnavailable => "No server of this model can be reached. Try again later.",
         R::LedgerUnavailable => "The server can't record requests now, so it takes none.",
         R::ShuttingDown => "This server is stopping. Try again.",
+        R::ModelUnavailable => {
+            "The operator has switched this model off for now. GET /v1/models lists those that answer."
+        }
     }
 }

@@ -180,7 +180,7 @@ fn what_chat_cannot_do_is_refused() {
     }
 }
 
-const REASONS: [Reason; 22] = [
+const REASONS: [Reason; 23] = [
     Reason::InvalidApiKey,
     Reason::CredentialExpired,
     Reason::CredentialRevoked,
@@ -203,6 +203,7 @@ const REASONS: [Reason; 22] = [
     Reason::UpstreamUnavailable,
     Reason::LedgerUnavailable,
     Reason::ShuttingDown,
+    Reason::ModelUnavailable,
 ];
 
 #[test]

@@ -1,0 +1,173 @@
+//! What runs now, and how it becomes something else while it runs: settings read again (SIGHUP,
+//! `server reload`), models and servers switched. New requests see the new state at once; answers
+//! that run keep the upstream that they began with until they end. A file that is wrong changes
+//! nothing.
+
+use std::sync::{Arc, Weak};
+
+use gateway::Gateway;
+use guard::admission::Table;
+use operations::Serving;
+use operations::model::{Health, Model, Price};
+use parking_lot::{Mutex, RwLock};
+use upstream::Upstream;
+
+use super::upstreams::{Off, Upstreams};
+use crate::failure::Result;
+use crate::settings::{Outside, Report, Settings, settle};
+use crate::world;
+
+/// What runs.
+pub(super) struct Live {
+    outside: Outside,
+    table: Arc<Table>,
+    gateway: Arc<Gateway>,
+    /// One change of state at a time; held while a model is loaded.
+    turn: Mutex<()>,
+    now: RwLock<Now>,
+}
+
+/// The state that a reload replaces. Held shortly.
+struct Now {
+    settings: Settings,
+    upstreams: Arc<Upstreams>,
+    off: Off,
+    /// Upstreams that were replaced or taken away, as long as an answer runs there.
+    left: Vec<Weak<dyn Upstream>>,
+}
+
+/// What a reload did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Reloaded {
+    /// Settings that are in force now, by key.
+    pub(super) changed: Vec<String>,
+    /// Settings that differ and wait for a restart, by key.
+    pub(super) waiting: Vec<String>,
+}
+
+/// Whether a setting is taken over while the server runs.
+fn is_taken_over(key: &str) -> bool {
+    ["plans.", "models.", "upstreams."]
+        .iter()
+        .any(|section| key.starts_with(section))
+}
+
+impl Live {
+    /// What runs first: the gateway must have these upstreams' models already.
+    pub(super) fn new(
+        outside: Outside,
+        settings: Settings,
+        table: Arc<Table>,
+        gateway: Arc<Gateway>,
+        (upstreams, off): (Upstreams, Off),
+    ) -> Self {
+        Self {
+            outside,
+            table,
+            gateway,
+            turn: Mutex::new(()),
+            now: RwLock::new(Now {
+                settings,
+                upstreams: Arc::new(upstreams),
+                off,
+                left: Vec::new(),
+            }),
+        }
+    }
+
+    /// Reads the settings again and takes over what can be. Blocks while a model is loaded.
+    ///
+    /// # Errors
+    /// What is wrong; nothing was changed.
+    pub(super) fn reload(&self) -> Result<Reloaded> {
+        let _turn = self.turn.lock();
+        let new = settle(&self.outside)?;
+        let old = Arc::clone(&self.now.read().upstreams);
+        let upstreams = Arc::new(Upstreams::build(&new, &old)?);
+        let mut now = self.now.write();
+        let differing = now.settings.report.differing(&new.report);
+        let (changed, waiting) = differing.into_iter().partition(|key| is_taken_over(key));
+        // The models first: a plan may name one that is new.
+        self.gateway.set_models(upstreams.models(&new, &now.off));
+        self.table.set_plans(new.plans.clone(), world::now());
+        now.left.retain(|one| one.strong_count() > 0);
+        let left: Vec<_> = old.left_by(&upstreams).collect();
+        now.left.extend(left.iter().map(Arc::downgrade));
+        now.upstreams = upstreams;
+        now.settings.take_over(new);
+        let reloaded = Reloaded { changed, waiting };
+        tracing::info!(
+            plans = now.settings.plans.len(),
+            models = now.settings.models.len(),
+            upstreams = now.settings.upstreams.len(),
+            changed = reloaded.changed.len(),
+            left = left.len(),
+            "the settings are taken over"
+        );
+        if !reloaded.waiting.is_empty() {
+            tracing::warn!(settings = ?reloaded.waiting, "these settings wait for a restart");
+        }
+        Ok(reloaded)
+    }
+
+    /// Switches models and servers on and off from now on.
+    #[expect(dead_code, reason = "the ledger's switches are not told yet")]
+    pub(super) fn switch(&self, off: Off) {
+        let _turn = self.turn.lock();
+        let mut now = self.now.write();
+        if now.off == off {
+            return;
+        }
+        now.off = off;
+        self.gateway
+            .set_models(now.upstreams.models(&now.settings, &now.off));
+        tracing::info!(off = ?now.off, "models and servers are switched");
+    }
+}
+
+impl Settings {
+    /// Takes over what can be while the server runs. Only what is in force is compared with the
+    /// next time.
+    fn take_over(&mut self, new: Self) {
+        self.plans = new.plans;
+        self.models = new.models;
+        self.upstreams = new.upstreams;
+        let old = std::mem::take(&mut self.report).lines.into_iter();
+        let kept = old.filter(|line| !is_taken_over(&line.key));
+        let taken = new.report.lines.into_iter();
+        let taken = taken.filter(|line| is_taken_over(&line.key));
+        self.report = Report {
+            lines: kept.chain(taken).collect(),
+        };
+    }
+}
+
+impl Serving for Live {
+    fn models(&self) -> Vec<Model> {
+        let view = |route: &Arc<gateway::Route>| {
+            let health = route.upstream.health();
+            Model {
+                name: route.model.to_string(),
+                upstream: route.upstream.name().to_owned(),
+                upstream_model: route.upstream_model.clone(),
+                context_tokens: route.context_tokens,
+                max_output_tokens: route.max_output_tokens,
+                dollars_per_million_tokens: Price::from(route.prices),
+                health: Some(Health {
+                    ready: health.ready,
+                    servers: health.servers,
+                    in_flight: health.in_flight,
+                    last_error: health.last_error,
+                }),
+            }
+        };
+        self.gateway.models().routes().map(view).collect()
+    }
+
+    fn in_flight(&self) -> u64 {
+        let now = self.now.read();
+        let left = now.left.iter().filter_map(Weak::upgrade);
+        let leaving: usize = left.map(|one| one.health().in_flight).sum();
+        (now.upstreams.in_flight() + leaving) as u64
+    }
+}
