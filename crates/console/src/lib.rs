@@ -1,17 +1,30 @@
-//! The operator's port. So far it is one local socket in the data folder, on which every verb of
-//! [`operations`] is one JSON route, `POST /v1/<noun>/<verb>`, and the client for it.
+//! The operator's ports. One is a local socket in the data folder, on which every verb of
+//! [`operations`] is one JSON route, with the client for it. The other is TCP: the admin API with
+//! its description, live streams, metrics, and the pages.
 //!
-//! No verb of its own, no TCP, no pages: who may open the socket (mode 0600) is the operator.
+//! No verb of its own, and nothing of the data plane: who may do what is said by the verbs' roles.
+//! Clock and randomness are the house's.
 
+mod assets;
+mod auth;
+mod body;
 mod client;
 mod error;
+mod headers;
+mod input;
+mod page;
 mod problem;
+mod refusal;
 mod route;
+mod serve;
 mod socket;
+mod state;
 
 pub use client::Client;
 pub use error::{Error, Result};
+pub use serve::Operator;
 pub use socket::Socket;
+pub use state::{Metrics, Parts};
 
-/// The largest body of a request or an answer, in bytes.
+/// The largest body of a request or an answer on the local socket, in bytes.
 pub const MAX_BODY_BYTES: usize = 64 << 20;

@@ -1,0 +1,109 @@
+//! What every route of the operator's port shares, and how a verb is called for somebody.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use operations::{House, Verb};
+use record::Actor;
+use serde_json::Value;
+use tokio::sync::watch;
+
+use crate::auth::{Sessions, Viewer};
+use crate::refusal::Refusal;
+
+/// Writes the metrics, in Prometheus' text format.
+pub type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// What the operator's port is made of.
+pub struct Parts {
+    /// The house that the verbs work on.
+    pub house: Arc<House>,
+    /// How people reach this port, without a slash at the end; https makes cookies secure.
+    pub public_url: String,
+    /// How long a session may last; it also ends after an hour without a request.
+    pub session: Duration,
+    /// What a scraper of `/metrics` sends as its bearer token; without one there is no `/metrics`.
+    pub scrape_token: Option<String>,
+    /// The metrics.
+    pub metrics: Metrics,
+}
+
+/// What every route shares.
+pub(crate) struct Shared {
+    pub(crate) house: Arc<House>,
+    pub(crate) public_url: String,
+    pub(crate) sessions: Sessions,
+    /// The scrape token's hash.
+    pub(crate) scrape: Option<blake3::Hash>,
+    pub(crate) metrics: Metrics,
+    /// Turns true when the server stops: streams end then.
+    pub(crate) stop: watch::Receiver<bool>,
+}
+
+/// The state as the routes have it.
+pub(crate) type App = Arc<Shared>;
+
+impl Shared {
+    pub(crate) fn new(parts: Parts, stop: watch::Receiver<bool>) -> App {
+        let token = parts.scrape_token.as_deref();
+        Arc::new(Self {
+            sessions: Sessions::new(parts.session),
+            scrape: token.map(|token| blake3::hash(token.as_bytes())),
+            house: parts.house,
+            public_url: parts.public_url,
+            metrics: parts.metrics,
+            stop,
+        })
+    }
+
+    /// Whether the browser reaches this port by https.
+    pub(crate) fn is_https(&self) -> bool {
+        self.public_url.starts_with("https://")
+    }
+
+    /// Does a verb for somebody whose role allows it, on a thread that may block.
+    ///
+    /// # Errors
+    /// The role's, or the verb's.
+    pub(crate) async fn call(
+        &self,
+        viewer: &Viewer,
+        verb: &'static Verb,
+        input: Value,
+    ) -> Result<Value, Refusal> {
+        viewer.may(verb)?;
+        let by = Actor::Operator(viewer.name.clone());
+        self.block(move |house| verb.call(house, &by, input)).await
+    }
+
+    /// Does something that blocks, on a thread that may.
+    ///
+    /// # Errors
+    /// What it says, or that it broke off.
+    pub(crate) async fn block<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&House) -> operations::Result<T> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let house = Arc::clone(&self.house);
+        let done = tokio::task::spawn_blocking(move || work(&house)).await;
+        done.map_err(|_| Refusal::broke_off())?
+            .map_err(Refusal::Verb)
+    }
+
+    /// The same by the verb's name; for pages.
+    ///
+    /// # Errors
+    /// As [`Shared::call`]; a verb that is not there is the house's fault.
+    pub(crate) async fn ask(
+        &self,
+        viewer: &Viewer,
+        noun: &str,
+        verb: &str,
+        input: Value,
+    ) -> Result<Value, Refusal> {
+        let Some(verb) = operations::verb(noun, verb) else {
+            return Err(Refusal::broke_off());
+        };
+        self.call(viewer, verb, input).await
+    }
+}
