@@ -114,12 +114,19 @@ impl From<ChangeError> for Error {
                         message,
                         hint: None,
                     },
-                    Impossible::Exists { .. } | Impossible::Revoked { .. } => Self::Conflict {
+                    Impossible::Exists { .. }
+                    | Impossible::Revoked { .. }
+                    | Impossible::LastAdmin { .. } => Self::Conflict {
                         message,
                         hint: None,
                     },
+                    Impossible::Name { .. } => Self::invalid("name", message),
                 }
             }
+            ChangeError::Stale { .. } => Self::Conflict {
+                message: error.to_string(),
+                hint: Some("look at it again, then change it".into()),
+            },
             ChangeError::Ledger(error) => error.into(),
         }
     }

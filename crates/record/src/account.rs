@@ -67,7 +67,7 @@ pub struct Key {
     pub revoked: Option<Time>,
 }
 
-/// The secret of a key or a grant: shown once, then only its hash is known.
+/// The secret of a key, a grant or an operator's token: shown once, then only its hash is known.
 ///
 /// `Debug` hides it, and it has no serialised form, so that it can't reach a log by accident.
 #[derive(Clone, PartialEq, Eq)]
@@ -78,6 +78,8 @@ impl KeySecret {
     pub const KEY: &'static str = "sk-sh-";
     /// The prefix of a grant's token.
     pub const GRANT: &'static str = "gt-sh-";
+    /// The prefix of an operator's token.
+    pub const TOKEN: &'static str = "ot-sh-";
     /// How many letters of a secret are kept to recognise it by.
     pub const SHOWN: usize = 12;
 

@@ -1,7 +1,8 @@
 //! The sum of all facts: what an entry of the ledger can say.
 //!
 //! These types are the stored form, version 1. A field is never added, removed or reordered here
-//! once released: a new shape is a new version beside the old (golden files hold each).
+//! once released, and a variant is only added at the end: a new shape is a new version beside the
+//! old (golden files hold each).
 
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +12,7 @@ use crate::budget::Slice;
 use crate::exchange::{Exchange, Refusal};
 use crate::grant::{Grant, GrantTerms};
 use crate::id::{Id, kind};
+use crate::operator::{Invitation, Operator, Role, Token};
 use crate::time::Time;
 
 /// Who made a change.
@@ -79,6 +81,52 @@ pub enum Change {
     GrantRevoked {
         /// The grant.
         grant: Id<kind::Grant>,
+    },
+    /// A new operator.
+    OperatorCreated(Operator),
+    /// An operator's standing, whole.
+    OperatorChanged {
+        /// The operator.
+        operator: Id<kind::Operator>,
+        /// Their role.
+        role: Role,
+        /// Their password's hash; `None`: none is set.
+        password: Option<String>,
+        /// Their open invitation; `None`: there is none.
+        invitation: Option<Invitation>,
+    },
+    /// An operator and all their tokens are refused from now on.
+    OperatorRevoked {
+        /// The operator.
+        operator: Id<kind::Operator>,
+    },
+    /// A new token of an operator.
+    TokenCreated(Token),
+    /// A token is refused from now on.
+    TokenRevoked {
+        /// The token.
+        token: Id<kind::Token>,
+    },
+    /// A model is switched off, or on again.
+    ModelSwitched {
+        /// The model, as the settings name it.
+        model: String,
+        /// Whether it may be asked from now on.
+        on: bool,
+    },
+    /// An upstream, or one of its servers, is switched off, or on again.
+    UpstreamSwitched {
+        /// The upstream, as the settings name it.
+        upstream: String,
+        /// One of its servers; `None`: all of it.
+        server: Option<String>,
+        /// Whether it gets requests from now on.
+        on: bool,
+    },
+    /// Somebody looked at the text of an exchange. Changes nothing; `by` and `why` are the point.
+    TextViewed {
+        /// The entry of the exchange.
+        seq: u64,
     },
 }
 

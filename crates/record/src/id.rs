@@ -44,6 +44,10 @@ pub mod kind {
         Exchange = "ex";
         /// A part of a budget reserved in one entry.
         Slice = "slice";
+        /// Somebody who runs the house.
+        Operator = "op";
+        /// A credential of an operator's program.
+        Token = "tok";
     }
 }
 

@@ -1,6 +1,6 @@
 //! The vocabulary of Stillhouse: plain data that every other room speaks.
 //!
-//! Here are ids, time, money, accounts, grants, exchanges and the facts that the ledger keeps.
+//! Here are ids, time, money, accounts, grants, operators, exchanges and the facts that the ledger keeps.
 //! A value that exists is valid: rules hold on construction and again when it is read back.
 //! Nothing here does IO, reads a clock, draws random numbers or is async, and this room imports
 //! no other room.
@@ -28,5 +28,5 @@ pub use exchange::{
 pub use fact::{Actor, Change, Fact};
 pub use grant::{Grant, GrantBudget, GrantTerms, Tier};
 pub use id::Id;
-pub use operator::Role;
+pub use operator::{Invitation, Operator, Role, Token};
 pub use time::Time;

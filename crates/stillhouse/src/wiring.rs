@@ -70,7 +70,7 @@ fn put(table: &Table, touched: &Touched, now: Time) {
         Touched::Account(account) => table.put_account(Arc::clone(account), now),
         Touched::Key(key) => table.put_key(Arc::clone(key)),
         Touched::Grant(grant) => table.put_grant(Arc::clone(grant), now),
-        Touched::Organization(_) | Touched::Nothing => {}
+        _ => {}
     }
 }
 

@@ -122,7 +122,7 @@ fn table(facts: &Facts, plan: Plan, clock: &Arc<Clock>) -> Arc<Table> {
         Touched::Account(account) => followed.put_account(Arc::clone(account), at.now()),
         Touched::Key(key) => followed.put_key(Arc::clone(key)),
         Touched::Grant(grant) => followed.put_grant(Arc::clone(grant), at.now()),
-        Touched::Organization(_) | Touched::Nothing => {}
+        _ => {}
     };
     {
         let directory = facts.directory();

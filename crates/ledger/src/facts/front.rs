@@ -1,31 +1,18 @@
-//! [`Facts`]: appends facts, keeps the live folds, and tells who follows.
+//! [`Facts`]: appends facts, keeps the live folds, and answers from them. Changes are in `change`.
 
 use std::cell::RefCell;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use record::id::kind;
-use record::{Actor, Amount, Budget, Change, Fact, Id, Idempotency, Slice, Time};
+use record::{Amount, Budget, Fact, Id, Idempotency, Slice};
 
 use super::books::{Books, OpenSlice, Spent};
-use super::directory::{Directory, Impossible, Touched};
+use super::change::Follower;
+use super::directory::Directory;
 use super::live::Live;
 use super::{codec, start, totals};
-use crate::{Draft, Error, Ledger, Options, Result, Seq};
-
-/// Called with what a change touched, after it is durable and before the caller is told.
-pub type Follower = Box<dyn Fn(&Touched) + Send + Sync>;
-
-/// Why a change was not made.
-#[derive(Debug, thiserror::Error)]
-pub enum ChangeError {
-    /// It makes no sense now.
-    #[error(transparent)]
-    Impossible(#[from] Impossible),
-    /// The ledger could not take it.
-    #[error(transparent)]
-    Ledger(#[from] Error),
-}
+use crate::{Draft, Ledger, Options, Result, Seq};
 
 /// What an account's use of a model cost on a day.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,15 +30,12 @@ pub struct Cost {
 /// The ledger, as the house uses it. Cheap to clone; all clones are one.
 #[derive(Clone)]
 pub struct Facts {
-    ledger: Ledger,
-    live: Arc<Live>,
+    pub(super) ledger: Ledger,
+    pub(super) live: Arc<Live>,
     /// One change at a time, so that the order of application is the ledger's.
-    changing: Arc<Mutex<()>>,
-    follower: Arc<RwLock<Option<Follower>>>,
+    pub(super) changing: Arc<Mutex<()>>,
+    pub(super) follower: Arc<RwLock<Option<Follower>>>,
 }
-
-/// Changes to one write, in [`Facts::change_all`].
-const MANY: usize = 1000;
 
 thread_local! {
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
@@ -62,7 +46,7 @@ impl Facts {
     /// open, and writes that a server started.
     ///
     /// # Errors
-    /// As [`Ledger::open`]; [`Error::Damage`] where a payload can't be read.
+    /// As [`Ledger::open`]; [`crate::Error::Damage`] where a payload can't be read.
     pub fn open(options: Options, version: &str) -> Result<Self> {
         let ledger = Ledger::open(options, Box::new(totals::Totals))?;
         let live = start::load(&ledger)?;
@@ -125,81 +109,6 @@ impl Facts {
         with_draft(fact, |draft| self.ledger.bind(&[draft]))
     }
 
-    /// Makes a change: checks it, writes it, waits until it is on the device, applies it and
-    /// tells the follower. Blocks for a sync; call it off the request path.
-    ///
-    /// # Errors
-    /// Nothing was changed.
-    pub fn change(
-        &self,
-        by: Actor,
-        why: &str,
-        change: Change,
-    ) -> std::result::Result<Seq, ChangeError> {
-        let _turn = self.changing.lock();
-        self.live.directory.read().check(&change)?;
-        let fact = Fact::Changed {
-            by,
-            why: why.to_owned(),
-            change: Box::new(change),
-        };
-        let at = self.bind(&fact)?.wait()?;
-        let Fact::Changed { change, .. } = fact else {
-            return Ok(at.first);
-        };
-        let time = Time::from_micros(at.time_us);
-        let touched = self.live.directory.write().apply(&change, time);
-        if let Some(follower) = self.follower.read().as_ref() {
-            follower(&touched);
-            if let Change::AccountErased { account } = *change {
-                self.touch_secrets_of(account, follower);
-            }
-        }
-        Ok(at.first)
-    }
-
-    /// Makes many changes with one write and one wait for each thousand (an import).
-    ///
-    /// # Errors
-    /// Where one makes no sense nothing was changed; where the ledger fails, the thousands
-    /// before that were.
-    pub fn change_all(
-        &self,
-        by: Actor,
-        why: &str,
-        changes: Vec<Change>,
-    ) -> std::result::Result<(), ChangeError> {
-        let _turn = self.changing.lock();
-        // Each is checked against what the ones before it will have made.
-        let mut ahead = self.live.directory.read().clone();
-        for change in &changes {
-            ahead.check(change)?;
-            ahead.apply(change, Time::default());
-        }
-        let mut payloads = Vec::with_capacity(changes.len());
-        for change in &changes {
-            let (by, why, change) = (by.clone(), why.to_owned(), Box::new(change.clone()));
-            let mut payload = Vec::new();
-            codec::encode(&Fact::Changed { by, why, change }, &mut payload);
-            payloads.push(payload);
-        }
-        for (payloads, changes) in payloads.chunks(MANY).zip(changes.chunks(MANY)) {
-            let draft = |payload| Draft::new(codec::kind::CHANGED, codec::VERSION, payload);
-            let drafts: Vec<Draft<'_>> = payloads.iter().map(|p| draft(p)).collect();
-            let at = self.ledger.bind(&drafts)?.wait()?;
-            let mut directory = self.live.directory.write();
-            let touched: Vec<Touched> = changes
-                .iter()
-                .map(|change| directory.apply(change, Time::from_micros(at.time_us)))
-                .collect();
-            drop(directory);
-            if let Some(follower) = self.follower.read().as_ref() {
-                touched.iter().for_each(follower);
-            }
-        }
-        Ok(())
-    }
-
     /// Reserves a slice; it may be drawn from when the result is done. The books count it from
     /// now on, and for good: if the sync fails, whether it is reserved is unknown.
     ///
@@ -231,7 +140,7 @@ impl Facts {
     /// What the first request with this idempotency key got, where that is folded already.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`crate::Error::Store`].
     pub fn idempotent(&self, key: &[u8; 32]) -> Result<Option<(Id<kind::Exchange>, Idempotency)>> {
         let value = self.ledger.point(totals::IDEMPOTENCY, key)?;
         let read = value.as_deref().and_then(totals::read_idempotency);
@@ -241,7 +150,7 @@ impl Facts {
     /// What was used, by account, day and model, as of the last fold.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`crate::Error::Store`].
     pub fn costs(&self, account: Option<Id<kind::Account>>) -> Result<Vec<Cost>> {
         let prefix = account
             .map(|account| account.bytes().to_vec())
@@ -268,7 +177,7 @@ impl Facts {
     /// Writes snapshots of the folds where more than `entries` were appended since the last.
     ///
     /// # Errors
-    /// [`Error::Store`].
+    /// [`crate::Error::Store`].
     pub fn snapshot(&self, entries: u64) -> Result<()> {
         start::save(&self.ledger, &self.live, entries)
     }
@@ -294,16 +203,6 @@ impl Facts {
             self.settle(slice.slice.id, within, all.minus(within))?;
         }
         Ok(())
-    }
-
-    fn touch_secrets_of(&self, account: Id<kind::Account>, follower: &Follower) {
-        let directory = self.live.directory.read();
-        for key in directory.keys().filter(|key| key.account == account) {
-            follower(&Touched::Key(Arc::clone(key)));
-        }
-        for grant in directory.grants().filter(|grant| grant.account == account) {
-            follower(&Touched::Grant(Arc::clone(grant)));
-        }
     }
 }
 

@@ -6,6 +6,7 @@
 //! decides what a fact ought to be.
 
 mod books;
+mod change;
 mod codec;
 mod directory;
 mod front;
@@ -14,7 +15,8 @@ mod start;
 mod totals;
 
 pub use books::{Books, OpenSlice, Spent};
+pub use change::{ChangeError, Expected, Follower};
 pub use codec::{DecodeError, VERSION, decode, encode, kind};
-pub use directory::{Directory, Impossible, Touched};
-pub use front::{ChangeError, Cost, Facts, Follower};
+pub use directory::{Directory, Impossible, Thing, Touched};
+pub use front::{Cost, Facts};
 pub use totals::{IDEMPOTENCY, REFUSALS, SUMS};

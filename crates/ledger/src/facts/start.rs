@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize};
 
 use super::books::{Books, OpenSlice};
 use super::codec::{self, kind};
-use super::directory::Directory;
+use super::directory::{Directory, DirectoryV1};
 use super::live::Live;
-use crate::{Entry, Error, Ledger, Result};
+use crate::{Entry, Error, Ledger, Result, Seq};
 
 const NAME: &str = "facts";
-const FORMAT: u16 = 1;
+const FORMAT: u16 = 2;
 
 /// Both folds as they are stored.
 #[derive(Serialize, Deserialize)]
@@ -25,24 +25,74 @@ struct Snapshot {
     books: Books,
 }
 
+/// The first format: its directory had no operators, switches and revisions.
+#[derive(Deserialize)]
+struct SnapshotV1 {
+    directory: DirectoryV1,
+    books: Books,
+}
+
+/// Where to go on from.
+#[derive(Default)]
+struct From {
+    directory: Directory,
+    books: Books,
+    /// The last entry that the directory holds.
+    directory_at: Seq,
+    /// The last entry that the books hold.
+    books_at: Seq,
+}
+
+/// Reads a snapshot; `None` for one of another format, so that all is made anew.
+fn read(seq: Seq, bytes: &[u8]) -> Option<From> {
+    let (format, rest) = postcard::take_from_bytes::<u16>(bytes).ok()?;
+    match format {
+        FORMAT => {
+            let Snapshot {
+                directory, books, ..
+            } = postcard::from_bytes(bytes).ok()?;
+            Some(From {
+                directory,
+                books,
+                directory_at: seq,
+                books_at: seq,
+            })
+        }
+        1 => {
+            let SnapshotV1 { directory, books } = postcard::from_bytes(rest).ok()?;
+            Some(From {
+                directory: directory.into(),
+                books,
+                // What was erased is in the snapshot only; the changes that are left, applied
+                // over it once more, tell the revisions.
+                directory_at: 0,
+                books_at: seq,
+            })
+        }
+        _ => None,
+    }
+}
+
 /// The folds as of the ledger's tip.
 pub(super) fn load(ledger: &Ledger) -> Result<Live> {
-    let stored = ledger.snapshot(NAME)?.and_then(|(seq, bytes)| {
-        // A snapshot of another format is made anew from the entries.
-        let read = postcard::from_bytes::<Snapshot>(&bytes).ok()?;
-        (read.format == FORMAT).then_some((seq, read))
-    });
-    let (at, mut directory, mut books) = match stored {
-        Some((seq, read)) => (seq, read.directory, read.books),
-        None => (0, Directory::default(), Books::default()),
-    };
-    for entry in ledger.read(at.saturating_add(u64::from(at > 0))..) {
+    let stored = ledger.snapshot(NAME)?;
+    let from = stored.and_then(|(seq, bytes)| read(seq, &bytes));
+    let From {
+        mut directory,
+        mut books,
+        directory_at,
+        books_at,
+    } = from.unwrap_or_default();
+    for entry in ledger.read(directory_at + 1..) {
         let entry = entry?;
+        let seq = entry.header.seq;
         match fact_of(&entry, |k| matches!(k, kind::CHANGED..=kind::SLICE_SETTLED))? {
             Some(Fact::Changed { change, .. }) => {
-                directory.apply(&change, Time::from_micros(entry.header.time_us));
+                let time = Time::from_micros(entry.header.time_us);
+                directory.apply(&change, time, seq);
             }
-            Some(Fact::SliceReserved(slice)) => books.reserve(&slice, entry.header.seq),
+            _ if seq <= books_at => {}
+            Some(Fact::SliceReserved(slice)) => books.reserve(&slice, seq),
             Some(Fact::SliceSettled {
                 slice,
                 spent,
@@ -56,7 +106,8 @@ pub(super) fn load(ledger: &Ledger) -> Result<Live> {
     Ok(Live {
         directory: RwLock::new(directory),
         books: Mutex::new(books),
-        snapshot_at: Mutex::new(at),
+        // One of an older format is due to be stored anew.
+        snapshot_at: Mutex::new(directory_at.min(books_at)),
     })
 }
 

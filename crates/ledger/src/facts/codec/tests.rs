@@ -1,6 +1,7 @@
 use record::{
-    Account, AccountState, Actor, Change, Edit, Endpoint, Id, Limits, Money, Origin, Outcome,
-    Reason, Share, SpendLimit, SpendPeriod, Time, Usage, UsageSource,
+    Account, AccountState, Actor, Change, Edit, Endpoint, Grant, GrantBudget, GrantTerms, Id,
+    Invitation, Key, Limits, Money, Operator, Organization, Origin, Outcome, Reason, Role, Share,
+    SpendLimit, SpendPeriod, Tier, Time, Token, Usage, UsageSource,
 };
 
 use super::*;
@@ -76,8 +77,118 @@ fn refusal() -> Fact {
     }))
 }
 
-/// One fact of every kind, with every field set.
+/// Every change but the first, in the order of their numbers, which is for ever.
+fn changes() -> Vec<Change> {
+    let terms = GrantTerms {
+        teachers: vec!["large".into()],
+        purpose: "a student".into(),
+        tier: Tier::Topk,
+        budget: GrantBudget::new(Some(Money::from_nanos(7)), Some(8)).unwrap(),
+        limits: Limits::default(),
+        expires: Time::from_micros(9),
+    };
+    let invitation = Some(Invitation {
+        hash: [14; 32],
+        expires: Time::from_micros(15),
+    });
+    let limits = Change::AccountLimits {
+        account: id(1),
+        limits: Limits {
+            tokens_per_minute: Some(70),
+            concurrency: Some(3),
+            ..Limits::default()
+        },
+        spend: None,
+    };
+    vec![
+        Change::OrganizationCreated(Organization {
+            id: id(2),
+            name: "Analytical Engines".into(),
+        }),
+        Change::AccountPlan {
+            account: id(1),
+            plan: "team".into(),
+        },
+        Change::AccountState {
+            account: id(1),
+            state: AccountState::Closed,
+        },
+        limits,
+        Change::AccountErased { account: id(1) },
+        Change::KeyCreated(Key {
+            id: id(5),
+            account: id(1),
+            name: "laptop".into(),
+            prefix: "sk-sh-abcdef".into(),
+            hash: [6; 32],
+            expires: Some(Time::from_micros(10)),
+            spend: None,
+            revoked: None,
+        }),
+        Change::KeyRevoked { key: id(5) },
+        Change::GrantIssued(Grant {
+            id: id(11),
+            account: id(1),
+            terms: terms.clone(),
+            prefix: "gt-sh-abcdef".into(),
+            hash: [12; 32],
+            revoked: None,
+        }),
+        Change::GrantChanged {
+            grant: id(11),
+            terms,
+        },
+        Change::GrantRevoked { grant: id(11) },
+        Change::OperatorCreated(Operator {
+            id: id(13),
+            name: "alice".into(),
+            role: Role::Reviewer,
+            password: None,
+            invitation: invitation.clone(),
+            revoked: None,
+        }),
+        Change::OperatorChanged {
+            operator: id(13),
+            role: Role::Admin,
+            password: Some("$argon2id$v=19$m=19456,t=2,p=1$AAAA$BBBB".into()),
+            invitation,
+        },
+        Change::OperatorRevoked { operator: id(13) },
+        Change::TokenCreated(Token {
+            id: id(16),
+            operator: id(13),
+            name: "backup job".into(),
+            prefix: "ot-sh-abcdef".into(),
+            hash: [17; 32],
+            expires: Some(Time::from_micros(18)),
+            revoked: None,
+        }),
+        Change::TokenRevoked { token: id(16) },
+        Change::ModelSwitched {
+            model: "small".into(),
+            on: false,
+        },
+        Change::UpstreamSwitched {
+            upstream: "vllm-1".into(),
+            server: Some("http://127.0.0.1:8000".into()),
+            on: true,
+        },
+        Change::TextViewed { seq: 4321 },
+    ]
+}
+
+/// One fact of every kind and every change, with every field set.
 fn facts() -> Vec<Fact> {
+    let mut facts = kinds();
+    facts.extend(changes().into_iter().map(|change| Fact::Changed {
+        by: Actor::Operator("alice".into()),
+        why: String::new(),
+        change: Box::new(change),
+    }));
+    facts
+}
+
+fn kinds() -> Vec<Fact> {
     let budget = record::Budget {
         owner: record::BudgetOwner::Account(id(1)),
         start_day: 20_410,
