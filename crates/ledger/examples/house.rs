@@ -156,11 +156,16 @@ fn traffic(facts: &Facts, number: u64) -> Result<(), Failure> {
     if number.is_multiple_of(5) {
         facts.observe(&Fact::Refusal(Box::new(Refusal {
             id: id(200 + (number / 5) as u8),
-            account: (number % 2 == 0).then_some(account),
+            account: number.is_multiple_of(2).then_some(account),
             key: None,
             grant: None,
             path: "/v1/chat/completions".into(),
-            model: if number % 2 == 0 { "large" } else { "" }.into(),
+            model: if number.is_multiple_of(2) {
+                "large"
+            } else {
+                ""
+            }
+            .into(),
             arrived,
             status: 429,
             reason: Reason::RequestsPerMinute,
@@ -189,7 +194,12 @@ fn exchange(
         key: None,
         grant: None,
         endpoint: Endpoint::Chat,
-        model: if number % 4 == 0 { "large" } else { "small" }.into(),
+        model: if number.is_multiple_of(4) {
+            "large"
+        } else {
+            "small"
+        }
+        .into(),
         upstream: "vllm-1".into(),
         arrived,
         first_byte_us: 1000,
