@@ -7,6 +7,7 @@ use std::io;
 use std::path::Path;
 
 use crate::core::Core;
+use crate::private::make_folder;
 use crate::{Error, Result, keys};
 
 pub(crate) const STORE_FILE: &str = "ledger.sqlite";
@@ -16,7 +17,7 @@ pub(crate) const JOURNAL_DIR: &str = "journal";
 
 pub(crate) fn backup(core: &Core, to: &Path, with_keys: bool) -> Result<()> {
     let what = || format!("copying to {to:?}");
-    fs::create_dir_all(to).map_err(Error::io(what()))?;
+    make_folder(to).map_err(Error::io(what()))?;
     if fs::read_dir(to)
         .map_err(Error::io(what()))?
         .next()
@@ -30,7 +31,7 @@ pub(crate) fn backup(core: &Core, to: &Path, with_keys: bool) -> Result<()> {
     core.store.backup(&to.join(STORE_FILE))?;
     core.vault.backup(&to.join(VAULT_FILE))?;
     let journal = to.join(JOURNAL_DIR);
-    fs::create_dir_all(&journal).map_err(Error::io(what()))?;
+    make_folder(&journal).map_err(Error::io(what()))?;
     for name in core
         .disk
         .list(&core.journal_dir)

@@ -71,6 +71,15 @@ impl HeadsFile {
     }
 }
 
+/// The newest head of the file at a path; `None` where there is no file. Changes nothing.
+pub(crate) fn newest_of(disk: &dyn Disk, path: &Path) -> Result<Option<Option<Head>>> {
+    match disk.open(path, Mode::Read) {
+        Ok(file) => newest(&*file, path).map(|(_, head)| Some(head)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::io(format!("opening the heads file {path:?}"))(error)),
+    }
+}
+
 /// The newest head, and where its line ends. A line that breaks off, or that has holes (its
 /// sectors reached the device in another order), is what a power cut leaves of the last line;
 /// any other line that is no head was changed.

@@ -21,6 +21,7 @@ use crate::journal::run_sync;
 use crate::lease::Lease;
 use crate::options::Options;
 use crate::pending::Pending;
+use crate::private::make_folder;
 use crate::reader::Reader;
 use crate::retain::{self, Prune};
 use crate::source::Entries;
@@ -53,8 +54,7 @@ impl Ledger {
     /// durable is damaged, missing or rewritten, [`Error::Key`], [`Error::Format`], [`Error::Io`].
     pub fn open(options: Options, folder: Box<dyn Folder>) -> Result<Self> {
         let folder_path = options.folder.clone();
-        std::fs::create_dir_all(&folder_path)
-            .map_err(Error::io(format!("making {folder_path:?}")))?;
+        make_folder(&folder_path).map_err(Error::io(format!("making {folder_path:?}")))?;
         let lease = Lease::take(&folder_path)?;
         let store = Arc::new(SqliteStore::open(&folder_path.join(STORE_FILE))?);
         Self::start(
@@ -74,7 +74,7 @@ impl Ledger {
     /// As [`Ledger::open`].
     pub fn open_with(options: Options, parts: Parts, folder: Box<dyn Folder>) -> Result<Self> {
         let path = &options.folder;
-        std::fs::create_dir_all(path).map_err(Error::io(format!("making {path:?}")))?;
+        make_folder(path).map_err(Error::io(format!("making {path:?}")))?;
         let lease = Lease::take(path)?;
         Self::start(options, parts, lease, folder)
     }

@@ -27,6 +27,7 @@ mod lease;
 mod ledger;
 mod options;
 mod pending;
+mod private;
 mod reader;
 mod retain;
 mod source;
@@ -43,11 +44,12 @@ pub use health::{Health, State};
 pub use ledger::{Ledger, Parts};
 pub use options::{Clock, Options, Random, VaultLimits};
 pub use pending::Pending;
+pub use private::make_folder;
 pub use reader::Reader;
 pub use retain::Prune;
 pub use source::Entries;
 pub use vault::{Lock, Vault, VaultReport};
-pub use verify::{Finding, Progress, Report, verify};
+pub use verify::{Finding, Progress, Report, Tail, check_tail, verify};
 
 /// For fuzz targets only.
 #[doc(hidden)]

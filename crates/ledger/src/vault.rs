@@ -11,6 +11,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use crate::chain::Hash;
 use crate::options::{Random, VaultLimits};
+use crate::private::make_file;
 use crate::{Error, Result};
 
 const DOMAIN_LOCK: &[u8; 24] = b"stillhouse.lock.v1\0\0\0\0\0\0";
@@ -70,6 +71,7 @@ impl Vault {
         random: Random,
         limits: VaultLimits,
     ) -> Result<Self> {
+        make_file(path).map_err(Error::io(format!("making {path:?}")))?;
         let connection = Connection::open(path).map_err(failed("opening"))?;
         let prepare = || {
             connection.pragma_update(None, "page_size", 16 << 10)?;
@@ -263,6 +265,7 @@ impl Vault {
     }
 
     pub(crate) fn backup(&self, to: &Path) -> Result<()> {
+        make_file(to).map_err(Error::io(format!("making {to:?}")))?;
         let to = to.to_string_lossy().into_owned();
         let copied = self.connection.lock().execute("vacuum into ?1", [to]);
         copied.map(|_| ()).map_err(failed("copying"))

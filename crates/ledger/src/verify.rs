@@ -2,7 +2,10 @@
 //! first bad entry and goes on behind it. Reads in blocks, changes nothing, repairs nothing.
 
 mod files;
+mod tail;
 mod walk;
+
+pub use tail::{Tail, check_tail};
 
 use crate::chain::{ChainId, Seq};
 use crate::reader::Reader;

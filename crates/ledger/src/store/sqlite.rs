@@ -9,6 +9,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, params};
 use super::rows::{decode_tip, meta, prefix_end, put_group, row_block, set_meta};
 use super::{Block, Group, Store};
 use crate::chain::{Seq, Tip};
+use crate::private::make_file;
 use crate::{Error, Result};
 
 const FORMAT: u64 = 1;
@@ -58,6 +59,7 @@ impl SqliteStore {
     /// # Errors
     /// [`Error::Store`]; [`Error::Format`] where a newer version wrote it.
     pub fn open(path: &Path) -> Result<Self> {
+        make_file(path).map_err(Error::io(format!("making {path:?}")))?;
         let writer = Connection::open(path).map_err(failed("opening"))?;
         let set = |name: &str, value: &dyn rusqlite::ToSql| writer.pragma_update(None, name, value);
         let prepare = || {
@@ -340,6 +342,7 @@ impl Store for SqliteStore {
     }
 
     fn backup(&self, to: &Path) -> Result<()> {
+        make_file(to).map_err(Error::io(format!("making {to:?}")))?;
         let to = to.to_string_lossy().into_owned();
         self.read("copying", |connection| {
             connection.execute("vacuum into ?1", [to]).map(|_| ())

@@ -1,8 +1,9 @@
 //! Appending, reading back, folding, closing and opening again.
 
+use std::path::Path;
 use std::time::Duration;
 
-use ledger::{Draft, Error, Ledger, NoFolder, State};
+use ledger::{Draft, Error, Ledger, NoFolder, Reader, State, check_tail};
 
 use crate::kit::{self, KIND, open, payload};
 
@@ -143,4 +144,77 @@ fn a_pending_is_a_future() {
         }
     };
     assert!(ledger.synced() >= appended.last);
+}
+
+#[test]
+fn what_is_made_is_the_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().expect("a folder");
+    let folder = dir.path().join("data/ledger");
+    let ledger = open(&folder);
+    let _vault = ledger.vault();
+    let copy = dir.path().join("copy");
+    ledger.backup(&copy, true).expect("copies");
+    ledger.close().expect("closes");
+    let mut looked_at = 0;
+    let mut folders = vec![dir.path().join("data"), copy];
+    while let Some(folder) = folders.pop() {
+        let mode = |path: &Path| {
+            std::fs::metadata(path)
+                .expect("is there")
+                .permissions()
+                .mode()
+        };
+        assert_eq!(mode(&folder) & 0o777, 0o700, "{folder:?}");
+        for item in std::fs::read_dir(&folder).expect("reads") {
+            let path = item.expect("reads").path();
+            looked_at += 1;
+            match path.is_dir() {
+                true => folders.push(path),
+                false if path.ends_with("signing.pub") => {}
+                false => assert_eq!(mode(&path) & 0o077, 0, "{path:?}"),
+            }
+        }
+    }
+    assert!(looked_at > 10, "{looked_at}");
+}
+
+#[test]
+fn a_quick_look_finds_what_is_wrong_at_the_end() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let ledger = open(dir.path());
+    for number in 1..=50 {
+        let bytes = payload(number, 10);
+        ledger
+            .observe(&[Draft::new(KIND, 1, &bytes)])
+            .expect("appends");
+    }
+    ledger.close().expect("closes");
+    let tip = ledger.tip().seq;
+    drop(ledger);
+    let look = || check_tail(&Reader::open(dir.path(), None).expect("opens"), 10).expect("reads");
+    let tail = look();
+    assert_eq!(
+        (tail.tip, tail.attested, tail.findings),
+        (tip, tip, vec![])
+    );
+    assert!(tail.from >= tip - 12 && tail.has_heads);
+    let heads = dir.path().join("heads.log");
+    let good = std::fs::read_to_string(&heads).expect("reads");
+    // A head of another chain's key, a line that is none, and no file at all.
+    let mut forged = good.clone();
+    let at = forged.trim_end().len() - 1;
+    let other = if forged.as_bytes()[at] == b'0' {
+        "1"
+    } else {
+        "0"
+    };
+    forged.replace_range(at..=at, other);
+    std::fs::write(&heads, forged).expect("writes");
+    assert!(look().findings[0].what.contains("not signed"));
+    std::fs::write(&heads, "no head\n").expect("writes");
+    assert!(look().findings[0].what.contains("no signed head"));
+    std::fs::remove_file(&heads).expect("removes");
+    let tail = look();
+    assert!(!tail.has_heads && tail.attested == 0 && tail.findings.is_empty());
 }

@@ -34,7 +34,7 @@ impl Shelf {
 
     /// The folder, made where it is missing.
     pub(super) fn folder(&self) -> Result<&Path> {
-        std::fs::create_dir_all(&self.folder)
+        ledger::make_folder(&self.folder)
             .map_err(Failure::system(format!("making {}", self.folder.display())))?;
         Ok(&self.folder)
     }
