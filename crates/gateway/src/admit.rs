@@ -12,6 +12,7 @@ use wire::{ApiError, Policy, Splice, splice};
 
 use crate::budget;
 use crate::models::Route;
+use crate::observer::ModelNumber;
 use crate::received::Received;
 use crate::record::InFlight;
 use crate::reply;
@@ -87,6 +88,7 @@ pub(crate) async fn admit(
 struct Prepared {
     policy: Policy,
     route: Arc<Route>,
+    model: ModelNumber,
     way: Way,
     ask_endpoint: Endpoint,
     ask_body: Bytes,
@@ -104,6 +106,7 @@ impl Prepared {
             received,
             endpoint,
             route: self.route,
+            model: self.model,
             permit: self.permit,
             tickets: self.tickets,
             server: None,
@@ -113,6 +116,8 @@ impl Prepared {
             request_bytes: self.policy.body().len() as u64,
             response_bytes: 0,
             first_byte_us: None,
+            asked_us: 0,
+            answered_us: 0,
             left: None,
             recorded: false,
         };
@@ -142,7 +147,7 @@ async fn prepare(
     }
     let policy = Policy::read(endpoint, &body).map_err(|error| Refused::new(error, ""))?;
     let refused = |error: ApiError| Refused::new(error, &policy.model);
-    let route = find(gateway, &policy, endpoint).map_err(refused)?;
+    let (route, model) = find(gateway, &policy, endpoint).map_err(refused)?;
     check_size(&policy, &route).map_err(refused)?;
     let cap = route.max_output_tokens.or(route.context_tokens);
     let cap = cap.unwrap_or(gateway.options.default_max_output);
@@ -190,17 +195,22 @@ async fn prepare(
         permit,
         tickets,
         route,
+        model,
         policy,
     })
 }
 
-/// The model's route, if it serves this endpoint.
-fn find(gateway: &Gateway, policy: &Policy, endpoint: &Endpoint) -> Result<Arc<Route>, ApiError> {
+/// The model's route and number, if it serves this endpoint.
+fn find(
+    gateway: &Gateway,
+    policy: &Policy,
+    endpoint: &Endpoint,
+) -> Result<(Arc<Route>, ModelNumber), ApiError> {
     let models = gateway.models.load();
     let route = match (policy.model.is_empty(), endpoint) {
         // A listed path may name no model; then it is the only one's, if there is only one.
         (true, Endpoint::Listed(_)) => {
-            let mut routes = models.routes();
+            let mut routes = models.all();
             routes.next().filter(|_| routes.next().is_none())
         }
         _ => models.get(&policy.model),
@@ -215,7 +225,7 @@ fn find(gateway: &Gateway, policy: &Policy, endpoint: &Endpoint) -> Result<Arc<R
             .with_message(message)
     };
     let route = route.cloned().ok_or_else(missing)?;
-    match route.on {
+    match route.0.on {
         true => Ok(route),
         false => Err(ApiError::of(Reason::ModelUnavailable).with_param("model")),
     }

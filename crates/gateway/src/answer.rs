@@ -15,9 +15,11 @@ use crate::admit::{Admitted, Way};
 use crate::course::Course;
 use crate::failure;
 use crate::keep::Keeping;
-use crate::record::{InFlight, Kept, refusal};
+use crate::received::Received;
+use crate::record::{InFlight, Kept, Turned, refusal};
 use crate::reply::{self, Reply, ReplyBody};
 use crate::stream::StreamBody;
+use crate::trace::TRACEPARENT;
 
 /// Headers of a request that the upstream gets too.
 const HANDED_ON: [&str; 5] = [
@@ -43,9 +45,10 @@ pub(crate) async fn ask(admitted: Admitted, keeping: Keeping, cut: Arc<Notify>) 
         query: in_flight.received.query.as_deref().map(Arc::from),
         body: ask_body,
         streamed: in_flight.streamed,
-        headers: handed_on(&in_flight.received.headers),
+        headers: handed_on(&in_flight.received),
     };
     let upstream = Arc::clone(&in_flight.route.upstream);
+    in_flight.asked_us = in_flight.received.elapsed_us();
     if in_flight.endpoint == Endpoint::CountTokens && matches!(way, Way::Translated(_)) {
         return count_tokens(in_flight, upstream.count_tokens(ask).await);
     }
@@ -84,11 +87,20 @@ pub(crate) async fn ask(admitted: Admitted, keeping: Keeping, cut: Arc<Notify>) 
     }
 }
 
-fn handed_on(headers: &HeaderMap) -> HeaderMap {
+fn handed_on(received: &Received) -> HeaderMap {
+    let headers = &received.headers;
     let mut out = HeaderMap::new();
     for name in HANDED_ON {
         if let Some(value) = headers.get(name) {
             out.insert(HeaderName::from_static(name), value.clone());
+        }
+    }
+    if let Some(traced) = &received.trace {
+        let (trace, _) = traced.as_ref();
+        out.insert(TRACEPARENT, trace.traceparent());
+        if trace.parent.is_none() {
+            // It belongs to a trace that is not taken up.
+            out.remove("tracestate");
         }
     }
     out
@@ -127,6 +139,7 @@ impl Answered {
                 }
             }
         };
+        in_flight.look(&body);
         in_flight.response_bytes = body.len() as u64;
         let recorded = if keeping.is_nothing() {
             in_flight.record(Outcome::Completed, usage, Kept::default())
@@ -316,15 +329,13 @@ fn turned_away(mut in_flight: InFlight, error: &ApiError, retry_after_us: Option
     let credential = Arc::clone(in_flight.permit.credential());
     let reason = error.reason.unwrap_or(Reason::UpstreamUnavailable);
     let (gateway, received) = (&in_flight.gateway, &in_flight.received);
-    let model = &in_flight.route.model;
-    refusal(
-        gateway,
-        received,
-        Some(&credential),
-        model,
-        error.status,
+    let turned = Turned {
+        model: &in_flight.route.model,
+        number: Some(in_flight.model),
+        status: error.status,
         reason,
-    );
+    };
+    refusal(gateway, received, Some(&credential), &turned);
     in_flight.permit.used(record::Amount::ZERO);
     reply::error(&in_flight.received, error, retry_after_us)
 }

@@ -16,10 +16,11 @@ use crate::detached::answer;
 use crate::identify::identify;
 use crate::keep::{self, Keeping, Start};
 use crate::received::{self, Peer, Received, Target};
-use crate::record::refusal;
+use crate::record::{Turned, refusal};
 use crate::replay;
 use crate::reply::{self, Reply, Served};
 use crate::state::Gateway;
+use crate::trace::{Answered, TRACEPARENT};
 
 impl Gateway {
     /// Answers one request.
@@ -55,11 +56,14 @@ impl Gateway {
 
     async fn exchange(
         self: &Arc<Self>,
-        received: Received,
+        mut received: Received,
         endpoint: Endpoint,
         body: Incoming,
         cut: Arc<Notify>,
     ) -> Reply {
+        let parent = received.headers.get(TRACEPARENT);
+        let trace = self.observer.trace(parent);
+        received.trace = trace.map(|trace| Box::new((trace, Answered::default())));
         let credential = match identify(self, &received) {
             Ok(credential) => credential,
             Err((credential, reason)) => {
@@ -77,6 +81,7 @@ impl Gateway {
             Ok(body) => body,
             Err(error) => return self.turn_away(&received, Some(&credential), &error),
         };
+        received.read_us = received.elapsed_us();
         let turn = match keep::start(self, &received, &body).await {
             Ok(Start::Plain) => None,
             Ok(Start::First(turn)) => Some(turn),
@@ -137,14 +142,14 @@ impl Gateway {
     ) -> Reply {
         let error = &refused.error;
         let reason = error.reason.unwrap_or(Reason::InvalidRequest);
-        refusal(
-            self,
-            received,
-            credential,
-            &refused.model,
-            error.status,
+        let models = self.models.load();
+        let turned = Turned {
+            model: &refused.model,
+            number: models.get(&refused.model).map(|(_, number)| *number),
+            status: error.status,
             reason,
-        );
+        };
+        refusal(self, received, credential, &turned);
         let mut reply = reply::error(received, error, refused.retry_after_us);
         if let Some(rates) = &refused.rates {
             reply::rates(rates, reply.headers_mut());
@@ -177,7 +182,8 @@ impl Gateway {
         let models = self.models.load();
         let dialect = received.dialect();
         let mut allowed = models
-            .routes()
+            .all()
+            .map(|(route, _)| route)
             .filter(|route| route.on && terms.allows_model(&route.model));
         let body = match model {
             None => {

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use record::{Prices, Time};
 use upstream::Upstream;
 
+use crate::observer::{ModelNumber, Observer};
+
 /// One model as clients name it.
 #[derive(Clone)]
 pub struct Route {
@@ -63,5 +65,37 @@ impl Models {
     /// Every model, by name.
     pub fn routes(&self) -> impl Iterator<Item = &Arc<Route>> {
         self.routes.values()
+    }
+}
+
+/// The models, each with the number that the observer knows it by.
+pub(crate) struct Numbered {
+    pub(crate) models: Arc<Models>,
+    by_name: BTreeMap<Arc<str>, (Arc<Route>, ModelNumber)>,
+}
+
+impl Models {
+    /// Asks the observer for the models' numbers.
+    pub(crate) fn numbered(self, observer: &dyn Observer) -> Numbered {
+        let number = |(name, route): (&Arc<str>, &Arc<Route>)| {
+            let numbered = (Arc::clone(route), observer.model(name));
+            (Arc::clone(name), numbered)
+        };
+        Numbered {
+            by_name: self.routes.iter().map(number).collect(),
+            models: Arc::new(self),
+        }
+    }
+}
+
+impl Numbered {
+    /// The model of this name, and its number.
+    pub(crate) fn get(&self, model: &str) -> Option<&(Arc<Route>, ModelNumber)> {
+        self.by_name.get(model)
+    }
+
+    /// Every model, by name.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &(Arc<Route>, ModelNumber)> {
+        self.by_name.values()
     }
 }

@@ -19,6 +19,7 @@ use wire::ApiError;
 use crate::network;
 use crate::print::Print;
 use crate::state::Gateway;
+use crate::trace::{Answered, Trace};
 
 /// What a path is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +42,10 @@ pub(crate) struct Received {
     pub(crate) id: Id<kind::Exchange>,
     pub(crate) arrived: Time,
     pub(crate) started: Instant,
+    /// Microseconds until the body was here.
+    pub(crate) read_us: u64,
+    /// Its place in a trace, where it is traced.
+    pub(crate) trace: Option<Box<(Trace, Answered)>>,
     pub(crate) method: Method,
     pub(crate) target: Target,
     /// The path without a grant's prefix.
@@ -80,6 +85,8 @@ impl Received {
             id: gateway.new_id(),
             arrived: gateway.now(),
             started: Instant::now(),
+            read_us: 0,
+            trace: None,
             method: parts.method,
             target,
             path,
@@ -100,6 +107,11 @@ impl Received {
             _ if self.headers.contains_key("anthropic-version") => wire::Dialect::Anthropic,
             _ => wire::Dialect::OpenAi,
         }
+    }
+
+    /// Microseconds since the head was read.
+    pub(crate) fn elapsed_us(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
     /// A header's text, or nothing.

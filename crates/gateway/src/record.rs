@@ -14,7 +14,8 @@ use record::{
 
 use crate::budget::Tickets;
 use crate::models::Route;
-use crate::received::Received;
+use crate::observer::{Ended, ModelNumber, Timings, TurnedAway};
+use crate::received::{Received, Target};
 use crate::state::{Gateway, Stage};
 
 /// Bytes of text that make about one token, for estimates alone (English, GPT-like vocabularies).
@@ -36,6 +37,7 @@ pub(crate) struct InFlight {
     pub(crate) received: Received,
     pub(crate) endpoint: Endpoint,
     pub(crate) route: Arc<Route>,
+    pub(crate) model: ModelNumber,
     pub(crate) permit: Permit,
     pub(crate) tickets: Tickets,
     pub(crate) server: Option<Arc<str>>,
@@ -45,6 +47,9 @@ pub(crate) struct InFlight {
     pub(crate) request_bytes: u64,
     pub(crate) response_bytes: u64,
     pub(crate) first_byte_us: Option<u32>,
+    /// Microseconds until the upstream was asked, and until its answer began; 0 if never.
+    pub(crate) asked_us: u64,
+    pub(crate) answered_us: u64,
     /// Whether the client has left, where the request does not hang on its connection.
     pub(crate) left: Option<Arc<AtomicBool>>,
     pub(crate) recorded: bool,
@@ -54,8 +59,15 @@ impl InFlight {
     /// The first bytes of the answer are here.
     pub(crate) fn first_byte(&mut self) {
         if self.first_byte_us.is_none() {
-            let us = self.received.started.elapsed().as_micros();
-            self.first_byte_us = Some(u32::try_from(us).unwrap_or(u32::MAX));
+            self.answered_us = self.received.elapsed_us();
+            self.first_byte_us = Some(u32::try_from(self.answered_us).unwrap_or(u32::MAX));
+        }
+    }
+
+    /// Looks at a part of the answer, for a request that is traced.
+    pub(crate) fn look(&mut self, bytes: &[u8]) {
+        if let Some(traced) = &mut self.received.trace {
+            traced.1.look(bytes);
         }
     }
 
@@ -90,8 +102,7 @@ impl InFlight {
         for ticket in self.tickets.drain(..) {
             shares.extend(ticket.settle(cost, now));
         }
-        let duration = self.received.started.elapsed().as_micros();
-        let duration_us = u64::try_from(duration).unwrap_or(u64::MAX);
+        let duration_us = self.received.elapsed_us();
         let has_left = self
             .left
             .as_ref()
@@ -129,15 +140,57 @@ impl InFlight {
             bodies: kept.bodies,
             idempotency: kept.idempotency,
         };
-        let observed = self
-            .gateway
-            .facts
-            .observe(&Fact::Exchange(Box::new(exchange)));
-        if let Err(error) = &observed {
+        let fact = Fact::Exchange(Box::new(exchange));
+        let recorded = self.gateway.facts.observe(&fact);
+        if let Err(error) = &recorded {
             tracing::error!(%error, request = %self.received.id, "an exchange could not be recorded");
         }
-        observed.map(drop)
+        if let Fact::Exchange(exchange) = &fact {
+            self.tell(exchange, recorded.is_ok());
+        }
+        recorded.map(drop)
     }
+
+    /// Tells the observer and, at debug level, the log.
+    fn tell(&self, exchange: &Exchange, recorded: bool) {
+        let timings = Timings {
+            read_us: self.received.read_us,
+            asked_us: self.asked_us,
+            answered_us: self.answered_us,
+            ended_us: self.received.elapsed_us(),
+        };
+        log(exchange, timings.added_us(exchange.streamed));
+        let upstream_model = self.route.upstream_model.as_deref();
+        let trace = self.received.trace.as_deref();
+        self.gateway.observer.ended(&Ended {
+            model: Some(self.model),
+            exchange,
+            upstream: self.route.upstream.name(),
+            upstream_model: upstream_model.unwrap_or(&self.route.model),
+            timings,
+            recorded,
+            trace: trace.map(|(trace, answered)| (trace, answered)),
+        });
+    }
+}
+
+/// One line an exchange, without text of either side and without what names a person.
+pub(crate) fn log(exchange: &Exchange, added_us: u64) {
+    tracing::debug!(
+        request = %exchange.id,
+        endpoint = exchange.endpoint.path(),
+        model = exchange.model,
+        upstream = exchange.upstream,
+        status = exchange.status,
+        outcome = ?exchange.outcome,
+        streamed = exchange.streamed,
+        duration_us = exchange.duration_us,
+        added_us,
+        input_tokens = exchange.usage.map(|usage| usage.input),
+        output_tokens = exchange.usage.map(|usage| usage.output),
+        dollars = %exchange.cost.money,
+        "exchange"
+    );
 }
 
 impl Drop for InFlight {
@@ -165,15 +218,45 @@ pub(crate) fn flood(gateway: &Gateway) {
     }
 }
 
+/// Why a request is turned away.
+pub(crate) struct Turned<'a> {
+    /// The model that it named, as it wrote it.
+    pub(crate) model: &'a str,
+    /// That model's number, where it is served.
+    pub(crate) number: Option<ModelNumber>,
+    pub(crate) status: u16,
+    pub(crate) reason: Reason,
+}
+
 /// Records a refusal. A ledger that can't take it is in the log; the client is refused anyway.
 pub(crate) fn refusal(
     gateway: &Gateway,
     received: &Received,
     credential: Option<&Credential>,
-    model: &str,
-    status: u16,
-    reason: Reason,
+    turned: &Turned<'_>,
 ) {
+    let (status, reason) = (turned.status, turned.reason);
+    tracing::debug!(
+        request = %received.id,
+        path = cut(without_secret(&received.path), 128),
+        status,
+        ?reason,
+        "refused"
+    );
+    let endpoint = match &received.target {
+        Target::Exchange(endpoint) => Some(endpoint),
+        Target::Models(_) => Some(&Endpoint::Models),
+        _ => None,
+    };
+    gateway.observer.turned_away(&TurnedAway {
+        endpoint,
+        model: turned.number,
+        status,
+        reason,
+        arrived: received.arrived,
+        duration_us: received.elapsed_us(),
+        trace: received.trace.as_ref().map(|traced| &traced.0),
+    });
     if credential.is_none() && !gateway.flood.is_written(received.arrived) {
         return;
     }
@@ -183,7 +266,7 @@ pub(crate) fn refusal(
         key: credential.and_then(Credential::key),
         grant: credential.and_then(Credential::grant),
         path: cut(without_secret(&received.path), 128),
-        model: cut(model, 128),
+        model: cut(turned.model, 128),
         arrived: received.arrived,
         status,
         reason,

@@ -7,7 +7,9 @@ use record::{Amount, Endpoint, Exchange, Fact, Outcome};
 use wire::Policy;
 
 use crate::keep::Known;
+use crate::observer::{Ended, Timings};
 use crate::received::Received;
+use crate::record::log;
 use crate::reply::{self, Reply};
 use crate::state::Gateway;
 
@@ -24,7 +26,7 @@ pub(crate) fn record(
     known: &Known,
 ) -> ledger::Result<()> {
     let model = Policy::read(endpoint, request).map(|policy| policy.model);
-    let duration = received.started.elapsed().as_micros();
+    let duration = received.elapsed_us();
     let exchange = Exchange {
         id: received.id,
         account: credential.holder().account(),
@@ -35,7 +37,7 @@ pub(crate) fn record(
         upstream: UPSTREAM.to_owned(),
         arrived: received.arrived,
         first_byte_us: u32::try_from(duration).unwrap_or(u32::MAX),
-        duration_us: u64::try_from(duration).unwrap_or(u64::MAX),
+        duration_us: duration,
         status: known.status,
         outcome: Outcome::Completed,
         streamed: known.content_type.starts_with("text/event-stream"),
@@ -49,8 +51,32 @@ pub(crate) fn record(
         bodies: None,
         idempotency: None,
     };
-    let observed = gateway.facts.observe(&Fact::Exchange(Box::new(exchange)));
-    observed.map(drop)
+    let fact = Fact::Exchange(Box::new(exchange));
+    let recorded = gateway.facts.observe(&fact);
+    if let Fact::Exchange(exchange) = &fact {
+        tell(gateway, received, exchange, recorded.is_ok());
+    }
+    recorded.map(drop)
+}
+
+fn tell(gateway: &Gateway, received: &Received, exchange: &Exchange, recorded: bool) {
+    let timings = Timings {
+        read_us: received.read_us,
+        ended_us: received.elapsed_us(),
+        ..Timings::default()
+    };
+    log(exchange, timings.added_us(exchange.streamed));
+    let models = gateway.models.load();
+    let trace = received.trace.as_deref();
+    gateway.observer.ended(&Ended {
+        model: models.get(&exchange.model).map(|(_, number)| *number),
+        exchange,
+        upstream: UPSTREAM,
+        upstream_model: &exchange.model,
+        timings,
+        recorded,
+        trace: trace.map(|(trace, answered)| (trace, answered)),
+    });
 }
 
 /// The answer that an `Idempotency-Key` had before.

@@ -14,7 +14,8 @@ use tokio::sync::{Notify, watch};
 
 use crate::flood::Flood;
 use crate::live::Live;
-use crate::models::Models;
+use crate::models::{Models, Numbered};
+use crate::observer::Observer;
 use crate::options::{Clock, Options, Random};
 use crate::running::RunningKeys;
 
@@ -32,6 +33,8 @@ pub struct Parts {
     pub random: Random,
     /// The operator's settings.
     pub options: Options,
+    /// Who is told of each request.
+    pub observer: Arc<dyn Observer>,
 }
 
 /// How the door is, for the operator.
@@ -39,6 +42,8 @@ pub struct Parts {
 pub struct Status {
     /// Connections.
     pub connections: usize,
+    /// Requests that were let through and have not ended.
+    pub in_flight: usize,
     /// Streams that run.
     pub streams: usize,
     /// Whether new requests are taken.
@@ -60,7 +65,8 @@ pub(crate) enum Stage {
 pub struct Gateway {
     pub(crate) facts: Facts,
     pub(crate) table: Arc<Table>,
-    pub(crate) models: ArcSwap<Models>,
+    pub(crate) models: ArcSwap<Numbered>,
+    pub(crate) observer: Arc<dyn Observer>,
     clock: Clock,
     random: Random,
     pub(crate) options: Options,
@@ -89,7 +95,8 @@ impl Gateway {
             started,
             facts: parts.facts,
             table: parts.table,
-            models: ArcSwap::from_pointee(parts.models),
+            models: ArcSwap::from_pointee(parts.models.numbered(&*parts.observer)),
+            observer: parts.observer,
             clock: parts.clock,
             random: parts.random,
             options: parts.options,
@@ -107,18 +114,20 @@ impl Gateway {
 
     /// Other models from now on; answers that run are not touched.
     pub fn set_models(&self, models: Models) {
-        self.models.store(Arc::new(models));
+        let numbered = models.numbered(&*self.observer);
+        self.models.store(Arc::new(numbered));
     }
 
     /// The models now.
     pub fn models(&self) -> Arc<Models> {
-        self.models.load_full()
+        Arc::clone(&self.models.load().models)
     }
 
     /// How it is.
     pub fn status(&self) -> Status {
         Status {
             connections: self.connections.load(Ordering::Relaxed),
+            in_flight: self.answering.load(Ordering::Relaxed),
             streams: self.live.len(),
             open: self.refuses().is_none(),
         }

@@ -219,6 +219,7 @@ impl Passage {
         if out.is_empty() {
             return None;
         }
+        self.in_flight.look(&out);
         self.in_flight.response_bytes += out.len() as u64;
         if self.keeping.is_some() {
             if self.copy.len() + out.len() > self.in_flight.gateway.options.keep_max_bytes {

@@ -62,6 +62,7 @@ pub(crate) struct Setup {
     pub(crate) plan: Plan,
     pub(crate) routes: Vec<Route>,
     pub(crate) ledger: fn(&mut ledger::Options),
+    pub(crate) observer: Arc<dyn gateway::Observer>,
     pub(crate) folder: TempDir,
 }
 
@@ -153,6 +154,7 @@ impl Setup {
             },
             routes,
             ledger: |_| {},
+            observer: Arc::new(gateway::Unobserved),
             folder: tempfile::tempdir().unwrap(),
         }
     }
@@ -178,6 +180,7 @@ impl Setup {
             clock: Arc::new(move || now.now()),
             random: Arc::new(random),
             options: self.options,
+            observer: self.observer,
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

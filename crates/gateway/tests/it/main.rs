@@ -17,6 +17,7 @@ mod house;
 mod leaving;
 mod limits;
 mod money;
+mod observed;
 mod once;
 mod pass;
 mod paths;

@@ -70,6 +70,7 @@ async fn run(outside: Outside, settings: Settings, facts: Facts) -> Result<()> {
         clock: world::clock(),
         random: world::random(),
         options: settings.server.options.clone(),
+        observer: Arc::new(gateway::Unobserved),
     });
     let live = Arc::new(Live::new(
         outside,
