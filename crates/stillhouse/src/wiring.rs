@@ -36,7 +36,7 @@ pub(crate) fn open_ledger(settings: &Settings) -> Result<Facts> {
     Ok(Facts::open(options, VERSION)?)
 }
 
-/// The table of credentials, filled from the directory, and following it from now on.
+/// The table of credentials, filled from the directory.
 pub(crate) fn open_table(settings: &Settings, facts: &Facts) -> Arc<Table> {
     let books = facts.clone();
     // What is reserved counts too: an older purse of the same budget may have slices open.
@@ -58,11 +58,21 @@ pub(crate) fn open_table(settings: &Settings, facts: &Facts) -> Arc<Table> {
             table.put_grant(Arc::clone(grant), now);
         }
     }
-    let followed = Arc::clone(&table);
-    facts.follow(Box::new(move |touched| {
-        put(&followed, touched, world::now())
-    }));
     table
+}
+
+/// From now on the table follows the directory; of what is not the table's business, `other` is
+/// told. Call it before anything can change.
+pub(crate) fn follow(
+    facts: &Facts,
+    table: &Arc<Table>,
+    other: impl Fn(&Touched) + Send + Sync + 'static,
+) {
+    let table = Arc::clone(table);
+    facts.follow(Box::new(move |touched| {
+        put(&table, touched, world::now());
+        other(touched);
+    }));
 }
 
 fn put(table: &Table, touched: &Touched, now: Time) {

@@ -194,10 +194,7 @@ fn a_quick_look_finds_what_is_wrong_at_the_end() {
     drop(ledger);
     let look = || check_tail(&Reader::open(dir.path(), None).expect("opens"), 10).expect("reads");
     let tail = look();
-    assert_eq!(
-        (tail.tip, tail.attested, tail.findings),
-        (tip, tip, vec![])
-    );
+    assert_eq!((tail.tip, tail.attested, tail.findings), (tip, tip, vec![]));
     assert!(tail.from >= tip - 12 && tail.has_heads);
     let heads = dir.path().join("heads.log");
     let good = std::fs::read_to_string(&heads).expect("reads");

@@ -27,6 +27,7 @@ pub(super) fn call(settings: &Settings, verb: &Verb, input: Value) -> Result<Val
             None => {
                 let facts = wiring::open_ledger(settings)?;
                 let table = wiring::open_table(settings, &facts);
+                wiring::follow(&facts, &table, |_| {});
                 let serving = Arc::new(wiring::Written(wiring::written_models(settings)));
                 let house = wiring::house(settings, facts.clone(), table, serving, None);
                 let called = call(&house, &world::operator(), input);

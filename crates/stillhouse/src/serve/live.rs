@@ -22,7 +22,7 @@ pub(super) struct Live {
     outside: Outside,
     table: Arc<Table>,
     gateway: Arc<Gateway>,
-    /// One change of state at a time; held while a model is loaded.
+    /// One reload at a time; held while a model is loaded.
     turn: Mutex<()>,
     now: RwLock<Now>,
 }
@@ -110,10 +110,8 @@ impl Live {
         Ok(reloaded)
     }
 
-    /// Switches models and servers on and off from now on.
-    #[expect(dead_code, reason = "the ledger's switches are not told yet")]
+    /// Switches models and servers on and off from now on. Does not wait for a reload.
     pub(super) fn switch(&self, off: Off) {
-        let _turn = self.turn.lock();
         let mut now = self.now.write();
         if now.off == off {
             return;

@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use console::Socket;
 use gateway::Gateway;
-use ledger::facts::Facts;
+use guard::admission::Table;
+use ledger::facts::{Facts, Touched};
 use operations::House;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -62,7 +63,7 @@ async fn run(outside: Outside, settings: Settings, facts: Facts) -> Result<()> {
     let mut signals = Signals::new()?;
     let table = wiring::open_table(&settings, &facts);
     let (settings, upstreams) = built(settings).await?;
-    let off = Off::default();
+    let off = Off::of(&facts.directory());
     let gateway = Gateway::new(gateway::Parts {
         facts: facts.clone(),
         table: Arc::clone(&table),
@@ -80,6 +81,7 @@ async fn run(outside: Outside, settings: Settings, facts: Facts) -> Result<()> {
         (upstreams, off),
     ));
     let serving = Arc::<Live>::clone(&live);
+    follow(&facts, &table, &live);
     let since = Some(world::now());
     let house = wiring::house(&settings, facts, table, serving, since);
     let doors = Doors::open(&settings).await?;
@@ -115,6 +117,19 @@ async fn built(settings: Settings) -> Result<(Settings, Upstreams)> {
     };
     let built = tokio::task::spawn_blocking(build).await;
     built.map_err(|error| Failure::system("loading the models")(std::io::Error::other(error)))?
+}
+
+/// Who serves follows what the ledger says of keys, limits and switches.
+fn follow(facts: &Facts, table: &Arc<Table>, live: &Arc<Live>) {
+    // Weak: the ledger would hold what holds the ledger.
+    let live = Arc::downgrade(live);
+    let books = facts.clone();
+    wiring::follow(facts, table, move |touched| {
+        let switched = matches!(touched, Touched::Model { .. } | Touched::Upstream { .. });
+        if let (true, Some(live)) = (switched, live.upgrade()) {
+            live.switch(Off::of(&books.directory()));
+        }
+    });
 }
 
 fn reload(live: &Live) {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use gateway::{Models, Route};
+use ledger::facts::Directory;
 use local::LocalUpstream;
 use upstream::{HttpUpstream, Secret, Upstream};
 
@@ -52,6 +53,26 @@ pub(super) struct Off {
     pub(super) upstreams: BTreeSet<String>,
     /// Single servers: the upstream's name and the base URL.
     pub(super) servers: BTreeSet<(String, String)>,
+}
+
+impl Off {
+    /// What the ledger's directory says.
+    pub(super) fn of(directory: &Directory) -> Self {
+        let mut off = Self {
+            models: directory.models_off().map(str::to_owned).collect(),
+            ..Self::default()
+        };
+        for (upstream, server) in directory.upstreams_off() {
+            match server {
+                None => drop(off.upstreams.insert(upstream.to_owned())),
+                Some(server) => {
+                    let server = server.trim_end_matches('/').to_owned();
+                    off.servers.insert((upstream.to_owned(), server));
+                }
+            }
+        }
+        off
+    }
 }
 
 impl Upstreams {
