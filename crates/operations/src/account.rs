@@ -1,11 +1,9 @@
 //! Accounts: `create`, `list`, `show`, `set`.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+mod list;
+mod view;
 
-use ::ledger::facts::{Directory, Spent};
-use record::id::kind;
-use record::{Account as Kept, AccountState, Actor, Budget, BudgetOwner, Change, Id, Limits, Time};
+use record::{Account as Kept, AccountState, Actor, Change, Limits};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -14,36 +12,10 @@ use crate::house::House;
 use crate::shapes::{LimitsChange, Spend};
 use crate::{find, shapes};
 
-/// An account as it is shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Account {
-    /// Its id.
-    pub id: String,
-    /// Its name.
-    pub name: String,
-    /// Its organisation's id.
-    pub organization: String,
-    /// Its organisation's name.
-    pub organization_name: String,
-    /// Its plan's name.
-    pub plan: String,
-    /// Whether it may be used.
-    pub state: AccountState,
-    /// When it was made.
-    pub created: String,
-    /// Limits of its own.
-    pub limits: Limits,
-    /// The spend limit that holds: its own, or the plan's.
-    pub spend: Option<Spend>,
-    /// What is spent of it in this period; `None` without a spend limit.
-    pub spent_dollars: Option<String>,
-    /// What is reserved of it beside.
-    pub reserved_dollars: Option<String>,
-    /// Keys that were not revoked.
-    pub keys: usize,
-    /// Grants that were not revoked.
-    pub grants: usize,
-}
+pub use list::{List, Listed, list};
+pub use view::Account;
+use view::Tally;
+pub(crate) use view::spent;
 
 /// What `create` takes.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -69,21 +41,6 @@ pub struct Create {
 
 fn default_plan() -> String {
     "default".into()
-}
-
-/// What `list` takes.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct List {
-    /// Only those of this organisation.
-    pub organization: Option<String>,
-}
-
-/// What `list` gives.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Listed {
-    /// Oldest first.
-    pub accounts: Vec<Account>,
 }
 
 /// What `show` takes.
@@ -138,32 +95,6 @@ pub fn create(house: &House, by: &Actor, input: Create) -> Result<Account> {
     };
     house.change(by, &input.why, Change::AccountCreated(new.clone()))?;
     Ok(one(house, &new))
-}
-
-/// Every account, or those of an organisation.
-///
-/// # Errors
-/// An organisation that is not there.
-pub fn list(house: &House, _: &Actor, input: List) -> Result<Listed> {
-    let accounts: Vec<Arc<Kept>> = {
-        let directory = house.facts.directory();
-        let of = input
-            .organization
-            .map(|text| find::organization(&directory, &text))
-            .transpose()?;
-        let wanted = |account: &&Arc<Kept>| {
-            of.as_ref()
-                .is_none_or(|organization| account.organization == organization.id)
-        };
-        directory.accounts().filter(wanted).cloned().collect()
-    };
-    let tally = Tally::of(&house.facts.directory());
-    Ok(Listed {
-        accounts: accounts
-            .iter()
-            .map(|account| view(house, account, &tally))
-            .collect(),
-    })
 }
 
 /// One account.
@@ -250,70 +181,8 @@ fn known_plan(house: &House, plan: &str) -> Result<()> {
     ))
 }
 
+/// One account, as it is shown.
 fn one(house: &House, kept: &Kept) -> Account {
-    let tally = Tally::of(&house.facts.directory());
-    view(house, kept, &tally)
-}
-
-fn view(house: &House, kept: &Kept, tally: &Tally) -> Account {
-    let plan = house.table.plan(&kept.plan);
-    let limit = kept.spend.or(plan.and_then(|plan| plan.spend));
-    let spent = limit.map(|limit| {
-        let start_day = limit.period.start_day(house.now());
-        spent(house, BudgetOwner::Account(kept.id), start_day)
-    });
-    let directory = house.facts.directory();
-    let organization = directory.organization(kept.organization);
-    Account {
-        id: kept.id.to_string(),
-        name: kept.name.clone(),
-        organization: kept.organization.to_string(),
-        organization_name: organization
-            .map(|known| known.name.clone())
-            .unwrap_or_default(),
-        plan: kept.plan.clone(),
-        state: kept.state,
-        created: shapes::made(kept.id).rfc3339(),
-        limits: kept.limits.clone(),
-        spend: limit.map(Spend::from),
-        spent_dollars: spent.map(|spent| spent.gone.money.to_string()),
-        reserved_dollars: spent.map(|spent| spent.reserved.money.to_string()),
-        keys: tally.keys.get(&kept.id).copied().unwrap_or_default(),
-        grants: tally.grants.get(&kept.id).copied().unwrap_or_default(),
-    }
-}
-
-/// Keys and grants that were not revoked, by account: counted once for a whole list.
-struct Tally {
-    keys: HashMap<Id<kind::Account>, usize>,
-    grants: HashMap<Id<kind::Account>, usize>,
-}
-
-impl Tally {
-    fn of(directory: &Directory) -> Self {
-        let mut tally = Self {
-            keys: HashMap::new(),
-            grants: HashMap::new(),
-        };
-        for key in directory.keys().filter(|key| key.revoked.is_none()) {
-            *tally.keys.entry(key.account).or_default() += 1;
-        }
-        for grant in directory.grants().filter(|grant| grant.revoked.is_none()) {
-            *tally.grants.entry(grant.account).or_default() += 1;
-        }
-        tally
-    }
-}
-
-pub(crate) fn spent(house: &House, owner: BudgetOwner, start_day: u32) -> Spent {
-    house.facts.spent(&Budget { owner, start_day })
-}
-
-/// The state of what may end or be revoked, as it is shown.
-pub(crate) fn state(revoked: Option<Time>, expires: Option<Time>, now: Time) -> String {
-    match (revoked, expires) {
-        (Some(_), _) => "revoked".into(),
-        (None, Some(end)) if end <= now => "expired".into(),
-        _ => "live".into(),
-    }
+    let tally = Tally::of(&house.facts.directory(), |account| account == kept.id);
+    view::view(house, kept, &tally)
 }

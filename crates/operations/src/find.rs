@@ -46,6 +46,38 @@ pub(crate) fn grant(directory: &Directory, text: &str) -> Result<Arc<Grant>> {
     only("grant", text, shown, |known| known.id)
 }
 
+/// Whose keys or grants are asked for.
+pub(crate) struct Owner<'a> {
+    directory: &'a Directory,
+    account: Option<Id<kind::Account>>,
+    organization: Option<Id<kind::Organization>>,
+}
+
+impl<'a> Owner<'a> {
+    pub(crate) fn new(
+        directory: &'a Directory,
+        account: &Option<String>,
+        of: &Option<String>,
+    ) -> Result<Self> {
+        let account = account.as_ref().map(|text| self::account(directory, text));
+        let organization = of.as_ref().map(|text| organization(directory, text));
+        Ok(Self {
+            directory,
+            account: account.transpose()?.map(|found| found.id),
+            organization: organization.transpose()?.map(|found| found.id),
+        })
+    }
+
+    /// Whether what this account owns is asked for.
+    pub(crate) fn is(&self, owner: Id<kind::Account>) -> bool {
+        self.account.is_none_or(|account| account == owner)
+            && self.organization.is_none_or(|organization| {
+                let account = self.directory.account(owner);
+                account.is_some_and(|account| account.organization == organization)
+            })
+    }
+}
+
 /// The id, where the text is meant as one.
 fn id<K: Kind>(field: &str, text: &str) -> Result<Option<Id<K>>> {
     let Some(rest) = text.strip_prefix(K::PREFIX) else {

@@ -1,7 +1,7 @@
 //! Grants: `issue`, `list`, `show`, `narrow`, `revoke`. A grant's token is given once, when it is
 //! issued. A grant is only ever made narrower: who needs more is given a new one.
 
-use std::sync::Arc;
+mod list;
 
 use record::{
     Actor, BudgetOwner, Change, Grant as Kept, GrantBudget, GrantTerms, KeySecret, Limits, Money,
@@ -10,12 +10,14 @@ use record::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::account::{spent, state};
+use crate::account::spent;
 use crate::error::{Error, Result};
 use crate::house::House;
 use crate::key::account_name;
-use crate::shapes::LimitsChange;
+use crate::shapes::{Life, LimitsChange};
 use crate::{find, shapes};
+
+pub use list::{List, Listed, list};
 
 /// A grant as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -28,8 +30,8 @@ pub struct Grant {
     pub account: String,
     /// Its account's name.
     pub account_name: String,
-    /// `live`, `expired` or `revoked`.
-    pub state: String,
+    /// Whether it may be used.
+    pub state: Life,
     /// The models that may be asked.
     pub teachers: Vec<String>,
     /// What it is for.
@@ -91,21 +93,6 @@ pub struct Issue {
     /// Why, for the ledger.
     #[serde(default)]
     pub why: String,
-}
-
-/// What `list` takes.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct List {
-    /// Only those of this account.
-    pub account: Option<String>,
-}
-
-/// What `list` gives.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Listed {
-    /// Oldest first.
-    pub grants: Vec<Grant>,
 }
 
 /// What `show` takes.
@@ -191,28 +178,6 @@ pub fn issue(house: &House, by: &Actor, input: Issue) -> Result<Issued> {
         token: token.reveal().to_owned(),
         base_url: format!("{}/g/{}/v1", house.public_url, token.reveal()),
         grant: view(house, &new),
-    })
-}
-
-/// Every grant, or those of an account.
-///
-/// # Errors
-/// An account that is not there.
-pub fn list(house: &House, _: &Actor, input: List) -> Result<Listed> {
-    let grants: Vec<Arc<Kept>> = {
-        let directory = house.facts.directory();
-        let of = input
-            .account
-            .map(|text| find::account(&directory, &text))
-            .transpose()?;
-        let wanted = |grant: &&Arc<Kept>| {
-            of.as_ref()
-                .is_none_or(|account| grant.account == account.id)
-        };
-        directory.grants().filter(wanted).cloned().collect()
-    };
-    Ok(Listed {
-        grants: grants.iter().map(|grant| view(house, grant)).collect(),
     })
 }
 
@@ -368,7 +333,7 @@ fn view(house: &House, kept: &Kept) -> Grant {
         prefix: kept.prefix.clone(),
         account: kept.account.to_string(),
         account_name: account_name(&house.facts.directory(), kept.account),
-        state: state(kept.revoked, Some(terms.expires), house.now()),
+        state: Life::of(kept.revoked, Some(terms.expires), house.now()),
         teachers: terms.teachers.clone(),
         purpose: terms.purpose.clone(),
         tier: terms.tier,

@@ -7,11 +7,15 @@ use record::{Actor, BudgetOwner, Change, Key as Kept, KeySecret, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::account::{spent, state};
+use crate::account::spent;
 use crate::error::Result;
+use crate::find::{self, Owner};
 use crate::house::House;
-use crate::shapes::Spend;
-use crate::{find, shapes};
+use crate::page::{Asked, Key as Order, Search};
+use crate::shapes;
+use crate::shapes::{Life, Spend};
+
+const SORTS: [&str; 5] = ["created", "name", "account", "state", "expires"];
 
 /// A key as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -26,8 +30,8 @@ pub struct Key {
     pub account: String,
     /// Its account's name.
     pub account_name: String,
-    /// `live`, `expired` or `revoked`.
-    pub state: String,
+    /// Whether it may be used.
+    pub state: Life,
     /// When it was made.
     pub created: String,
     /// From when on it is refused.
@@ -74,15 +78,32 @@ pub struct Create {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct List {
-    /// Only those of this account.
+    /// Text in the name or in the first letters of the secret, or the whole id.
+    pub search: Option<String>,
+    /// Only those of this account: its id, or its name where that is unique.
     pub account: Option<String>,
+    /// Only those of this organisation: its id, or its name where that is unique.
+    pub organization: Option<String>,
+    /// Only those in this state.
+    pub state: Option<Life>,
+    /// The most rows on a page: 1 to 1000, 100 where nothing is said.
+    pub limit: Option<u32>,
+    /// Where to go on: the `next` of the page before, with the same order and filters.
+    pub after: Option<String>,
+    /// The field to order by, with `-` before it for the other way around.
+    #[schemars(extend("x-sorts" = SORTS))]
+    pub sort: Option<String>,
 }
 
 /// What `list` gives.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Listed {
-    /// Oldest first.
+    /// In the order asked for; oldest first where nothing is said.
     pub keys: Vec<Key>,
+    /// The cursor of the next page, where there is one.
+    pub next: Option<String>,
+    /// How many there are that pass the filters.
+    pub total: u64,
 }
 
 /// What `revoke` takes.
@@ -125,22 +146,47 @@ pub fn create(house: &House, by: &Actor, input: Create) -> Result<Created> {
     })
 }
 
-/// Every key, or those of an account.
+/// Keys, a page at a time.
 ///
 /// # Errors
-/// An account that is not there.
+/// An account or organisation that is not there; an order, a cursor or a size that can't be.
 pub fn list(house: &House, _: &Actor, input: List) -> Result<Listed> {
-    let keys: Vec<Arc<Kept>> = {
+    let asked = Asked::new(
+        input.limit,
+        input.after.as_deref(),
+        input.sort.as_deref(),
+        &SORTS,
+    )?;
+    let search = Search::new(input.search.as_deref());
+    let id = input.search.as_deref().and_then(|text| text.parse().ok());
+    let now = house.now();
+    let life = |key: &Kept| Life::of(key.revoked, key.expires, now);
+    let cut = {
         let directory = house.facts.directory();
-        let of = input
-            .account
-            .map(|text| find::account(&directory, &text))
-            .transpose()?;
-        let wanted = |key: &&Arc<Kept>| of.as_ref().is_none_or(|account| key.account == account.id);
-        directory.keys().filter(wanted).cloned().collect()
+        let owner = Owner::new(&directory, &input.account, &input.organization)?;
+        let wanted = |key: &&Arc<Kept>| {
+            owner.is(key.account)
+                && input.state.is_none_or(|wanted| life(key) == wanted)
+                && (id == Some(key.id) || search.finds(&[&key.name, &key.prefix]))
+        };
+        let rows = directory.keys().filter(wanted);
+        let cut = asked.cut(rows, |key| {
+            let order = match asked.sort {
+                "name" => Order::name(&key.name),
+                "account" => Order::name(directory.account(key.account).map_or("", |of| &of.name)),
+                "state" => Order::Number(life(key) as u64),
+                "expires" => Order::Number(key.expires.map_or(u64::MAX, Time::micros)),
+                _ => Order::Number(0),
+            };
+            (order, key.id)
+        });
+        cut.map(Arc::clone)
     };
+    let cut = cut.map(|key| view(house, &key));
     Ok(Listed {
-        keys: keys.iter().map(|key| view(house, key)).collect(),
+        keys: cut.rows,
+        next: cut.next,
+        total: cut.total,
     })
 }
 
@@ -170,7 +216,7 @@ fn view(house: &House, kept: &Kept) -> Key {
         prefix: kept.prefix.clone(),
         account: kept.account.to_string(),
         account_name: account_name(&house.facts.directory(), kept.account),
-        state: state(kept.revoked, kept.expires, now),
+        state: Life::of(kept.revoked, kept.expires, now),
         created: shapes::made(kept.id).rfc3339(),
         expires: kept.expires.map(Time::rfc3339),
         revoked: kept.revoked.map(Time::rfc3339),

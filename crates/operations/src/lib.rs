@@ -13,6 +13,7 @@ pub mod key;
 pub mod ledger;
 pub mod model;
 pub mod organization;
+mod page;
 pub mod plan;
 pub mod server;
 pub mod shapes;

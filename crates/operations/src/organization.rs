@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::house::House;
-use crate::verbs::Nothing;
+use crate::page::{Asked, Key, Search};
 use crate::{find, shapes};
+
+const SORTS: [&str; 3] = ["created", "name", "accounts"];
 
 /// An organisation as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -45,11 +47,30 @@ pub struct Show {
     pub organization: String,
 }
 
+/// What `list` takes.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct List {
+    /// Text in the name, or the whole id.
+    pub search: Option<String>,
+    /// The most rows on a page: 1 to 1000, 100 where nothing is said.
+    pub limit: Option<u32>,
+    /// Where to go on: the `next` of the page before, with the same order and filters.
+    pub after: Option<String>,
+    /// The field to order by, with `-` before it for the other way around.
+    #[schemars(extend("x-sorts" = SORTS))]
+    pub sort: Option<String>,
+}
+
 /// What `list` gives.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct List {
-    /// Oldest first.
+pub struct Listed {
+    /// In the order asked for; oldest first where nothing is said.
     pub organizations: Vec<Organization>,
+    /// The cursor of the next page, where there is one.
+    pub next: Option<String>,
+    /// How many there are that pass the filters.
+    pub total: u64,
 }
 
 /// Makes an organisation.
@@ -65,15 +86,39 @@ pub fn create(house: &House, by: &Actor, input: Create) -> Result<Organization> 
     Ok(view(&new, &HashMap::new()))
 }
 
-/// Every organisation.
+/// Organisations, a page at a time.
 ///
 /// # Errors
-/// None so far.
-pub fn list(house: &House, _: &Actor, _: Nothing) -> Result<List> {
-    let all: Vec<Arc<Kept>> = house.facts.directory().organizations().cloned().collect();
+/// An order, a cursor or a size that can't be.
+pub fn list(house: &House, _: &Actor, input: List) -> Result<Listed> {
+    let asked = Asked::new(
+        input.limit,
+        input.after.as_deref(),
+        input.sort.as_deref(),
+        &SORTS,
+    )?;
+    let search = Search::new(input.search.as_deref());
+    let id = input.search.as_deref().and_then(|text| text.parse().ok());
     let tally = tally(house);
-    Ok(List {
-        organizations: all.iter().map(|one| view(one, &tally)).collect(),
+    let cut = {
+        let directory = house.facts.directory();
+        let found = |one: &&Arc<Kept>| id == Some(one.id) || search.finds(&[&one.name]);
+        let rows = directory.organizations().filter(found);
+        let cut = asked.cut(rows, |one| {
+            let key = match asked.sort {
+                "name" => Key::name(&one.name),
+                "accounts" => Key::Number(tally.get(&one.id).copied().unwrap_or_default() as u64),
+                _ => Key::Number(0),
+            };
+            (key, one.id)
+        });
+        cut.map(Arc::clone)
+    };
+    let cut = cut.map(|one| view(&one, &tally));
+    Ok(Listed {
+        organizations: cut.rows,
+        next: cut.next,
+        total: cut.total,
     })
 }
 

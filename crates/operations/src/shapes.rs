@@ -74,6 +74,39 @@ impl LimitsChange {
     }
 }
 
+/// Whether something that ends or can be revoked may be used.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Life {
+    /// It may be used.
+    Live,
+    /// Its time is over.
+    Expired,
+    /// It was revoked.
+    Revoked,
+}
+
+impl Life {
+    pub(crate) fn of(revoked: Option<Time>, expires: Option<Time>, now: Time) -> Self {
+        match (revoked, expires) {
+            (Some(_), _) => Self::Revoked,
+            (None, Some(end)) if end <= now => Self::Expired,
+            _ => Self::Live,
+        }
+    }
+
+    /// Its name, as inputs and outputs have it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
 /// Dollars as a caller wrote them.
 pub(crate) fn dollars(field: &str, text: &str) -> Result<Money> {
     text.parse().map_err(|error| Error::invalid(field, error))

@@ -4,16 +4,27 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use record::id::kind;
 use record::time::day_text;
-use record::{Actor, Money};
+use record::{Actor, Id, Money};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::house::House;
-use crate::key::account_name;
+use crate::page::{Asked, Key};
 use crate::{find, shapes};
 
+const SORTS: [&str; 8] = [
+    "group",
+    "account",
+    "model",
+    "day",
+    "requests",
+    "input_tokens",
+    "output_tokens",
+    "dollars",
+];
 /// Long enough for the fold to catch up on a slow disk; what is missing then is said.
 const FOLD_LIMIT: Duration = Duration::from_secs(5);
 
@@ -41,17 +52,28 @@ pub struct Cost {
     pub from: Option<String>,
     /// Up to this day, and with it.
     pub until: Option<String>,
-    /// How rows are made; by all three where nothing is said.
+    /// What a row stands for; account, model and day together where nothing is said.
     pub by: Vec<By>,
+    /// The most rows on a page: 1 to 1000, 100 where nothing is said.
+    pub limit: Option<u32>,
+    /// Where to go on: the `next` of the page before, with the same order and filters.
+    pub after: Option<String>,
+    /// The field to order by, with `-` before it for the other way around.
+    #[schemars(extend("x-sorts" = SORTS))]
+    pub sort: Option<String>,
 }
 
 /// What `cost` gives.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Costs {
-    /// One for each group, in order of account, model, day.
+    /// One for each group, in the order asked for; by account, model, day where nothing is said.
     pub rows: Vec<Row>,
-    /// All of them together.
-    pub total: Row,
+    /// The cursor of the next page, where there is one.
+    pub next: Option<String>,
+    /// How many rows there are.
+    pub total: u64,
+    /// All rows together, those on other pages too.
+    pub sum: Row,
     /// Whether the newest entries are still missing in the sums.
     pub behind: bool,
 }
@@ -88,8 +110,56 @@ pub struct Row {
 /// What was used and what it cost.
 ///
 /// # Errors
-/// An account that is not there, a day that is none; the ledger's.
+/// An account that is not there, a day that is none; an order, a cursor or a size that can't be;
+/// the ledger's.
 pub fn cost(house: &House, _: &Actor, input: Cost) -> Result<Costs> {
+    let asked = Asked::new(
+        input.limit,
+        input.after.as_deref(),
+        input.sort.as_deref(),
+        &SORTS,
+    )?;
+    let behind = !house.facts.ledger().flush(FOLD_LIMIT);
+    let groups = groups(house, &input)?;
+    let mut all = [0; 8];
+    groups.values().for_each(|sums| add(&mut all, sums));
+    let directory = house.facts.directory();
+    let name = |account| directory.account(account).map_or("", |known| &known.name);
+    let cut = asked.cut(groups.iter(), |((account, model, day), sums)| {
+        let sum = |place: usize| Key::Number(u64::try_from(sums[place]).unwrap_or_default());
+        let key = match asked.sort {
+            "account" => Key::name(account.map_or("", name)),
+            "model" => Key::name(model.as_deref().unwrap_or_default()),
+            "day" => Key::Number(day.map_or(0, u64::from)),
+            "requests" => sum(0),
+            "input_tokens" => sum(1),
+            "output_tokens" => sum(3),
+            "dollars" => sum(5),
+            _ => Key::Number(0),
+        };
+        (key, (*account, model.clone(), *day))
+    });
+    let cut = cut.map(|((account, model, day), sums)| Row {
+        account: account.map(|id| id.to_string()),
+        account_name: account.map(|id| name(id).to_owned()),
+        model: model.clone(),
+        day: day.map(day_text),
+        ..row(sums)
+    });
+    Ok(Costs {
+        rows: cut.rows,
+        next: cut.next,
+        total: cut.total,
+        sum: row(&all),
+        behind,
+    })
+}
+
+/// Account, model and day, as far as rows stand for them.
+type Group = (Option<Id<kind::Account>>, Option<String>, Option<u32>);
+type Groups = BTreeMap<Group, [i64; 8]>;
+
+fn groups(house: &House, input: &Cost) -> Result<Groups> {
     let account = {
         let directory = house.facts.directory();
         input
@@ -105,8 +175,7 @@ pub fn cost(house: &House, _: &Actor, input: Cost) -> Result<Costs> {
     };
     let (from, until) = (day("from", &input.from)?, day("until", &input.until)?);
     let by = |wanted: By| input.by.is_empty() || input.by.contains(&wanted);
-    let behind = !house.facts.ledger().flush(FOLD_LIMIT);
-    let mut groups = BTreeMap::<_, [i64; 8]>::new();
+    let mut groups = Groups::new();
     for cost in house.facts.costs(account.map(|account| account.id))? {
         let kept = input
             .model
@@ -124,23 +193,7 @@ pub fn cost(house: &House, _: &Actor, input: Cost) -> Result<Costs> {
         );
         add(groups.entry(key).or_default(), &cost.sums);
     }
-    let mut total = [0; 8];
-    let mut rows = Vec::new();
-    for ((account, model, day), sums) in groups {
-        add(&mut total, &sums);
-        rows.push(Row {
-            account: account.map(|id| id.to_string()),
-            account_name: account.map(|id| account_name(&house.facts.directory(), id)),
-            model,
-            day: day.map(day_text),
-            ..row(&sums)
-        });
-    }
-    Ok(Costs {
-        rows,
-        total: row(&total),
-        behind,
-    })
+    Ok(groups)
 }
 
 fn add(sums: &mut [i64; 8], more: &[i64; 8]) {

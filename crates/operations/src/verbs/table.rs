@@ -30,13 +30,13 @@ const ADMIN: Access = Access {
 
 /// Every verb, by noun.
 pub static VERBS: LazyLock<Vec<Verb>> = LazyLock::new(|| {
-    [directory(), grants(), ledger(), house()]
+    [accounts(), organizations(), grants(), ledger(), house()]
         .into_iter()
         .flatten()
         .collect()
 });
 
-fn directory() -> Vec<Verb> {
+fn accounts() -> Vec<Verb> {
     vec![
         on_house(
             "account create",
@@ -87,6 +87,11 @@ fn directory() -> Vec<Verb> {
             "DELETE /keys/{key}",
             key::revoke,
         ),
+    ]
+}
+
+fn organizations() -> Vec<Verb> {
+    vec![
         on_house(
             "organization create",
             "Makes an organisation.",

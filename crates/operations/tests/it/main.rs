@@ -2,161 +2,19 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
-use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+mod fixture;
+mod lists;
 
-use guard::admission::Table;
-use ledger::facts::Facts;
-use operations::ledger::{By, Cost, Erase, Export, Prune};
-use operations::model::{Model, Price};
+use std::sync::atomic::Ordering;
+
+use operations::ledger::{By, Cost, Erase, Prune};
 use operations::shapes::LimitsChange;
-use operations::{Error, House, Serving, account, grant, key, organization};
-use record::{
-    Actor, Amount, CapabilitySet, Endpoint, Exchange, Fact, Id, Limits, Money, Origin, Outcome,
-    Plan, Prices, Tier, Time, Usage, UsageSource,
-};
+use operations::{Error, grant, key};
+use record::Tier;
 
-const DAY_US: u64 = 86_400_000_000;
+use fixture::{DAY_US, Fixture, operator};
 
-struct One;
-
-impl Serving for One {
-    fn models(&self) -> Vec<Model> {
-        ["m", "n"].map(model).to_vec()
-    }
-    fn in_flight(&self) -> u64 {
-        0
-    }
-}
-
-fn model(name: &str) -> Model {
-    Model {
-        name: name.into(),
-        upstream: "u".into(),
-        upstream_model: None,
-        context_tokens: None,
-        max_output_tokens: None,
-        dollars_per_million_tokens: Price::from(Prices::default()),
-        health: None,
-    }
-}
-
-/// A house whose clock is moved by hand.
-struct Fixture {
-    house: House,
-    clock: Arc<AtomicU64>,
-    _folder: tempfile::TempDir,
-}
-
-impl Fixture {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let clock = Arc::new(AtomicU64::new(20_000 * DAY_US));
-        let house = open(folder.path(), &clock);
-        Self {
-            house,
-            clock,
-            _folder: folder,
-        }
-    }
-
-    fn account(&self, name: &str) -> account::Account {
-        let by = operator();
-        let create = organization::Create {
-            name: format!("{name}'s"),
-            why: String::new(),
-        };
-        let of = organization::create(&self.house, &by, create).unwrap();
-        let create = account::Create {
-            organization: of.id,
-            name: name.into(),
-            plan: "default".into(),
-            limits: LimitsChange::default(),
-            spend: None,
-            why: "the first Jane Doe".into(),
-        };
-        account::create(&self.house, &by, create).unwrap()
-    }
-
-    fn exchange(&self, account: &account::Account, model: &str, nanos: u64) {
-        let now = Time::from_micros(self.clock.load(Ordering::Relaxed));
-        let fact = Fact::Exchange(Box::new(Exchange {
-            id: Id::new(now, [1; 10]),
-            account: account.id.parse().unwrap(),
-            key: None,
-            grant: None,
-            endpoint: Endpoint::Chat,
-            model: model.into(),
-            upstream: "u".into(),
-            arrived: now,
-            first_byte_us: 1,
-            duration_us: 2,
-            status: 200,
-            outcome: Outcome::Completed,
-            streamed: false,
-            request_bytes: 1,
-            response_bytes: 1,
-            usage: Some(Usage {
-                input: 3,
-                cached_input: 0,
-                output: 4,
-                reasoning: 0,
-                source: UsageSource::Upstream,
-            }),
-            cost: Amount {
-                money: Money::from_nanos(nanos),
-                tokens: 7,
-            },
-            shares: vec![],
-            edits: vec![],
-            origin: Origin {
-                address: "192.0.2.77".into(),
-                ..Origin::default()
-            },
-            bodies: None,
-            idempotency: None,
-        }));
-        self.house.facts.observe(&fact).unwrap();
-    }
-
-    fn exported(&self) -> String {
-        let mut out = Vec::new();
-        let reader = self.house.facts.ledger().reader();
-        operations::ledger::export_to(&reader, &Export::default(), &mut out).unwrap();
-        String::from_utf8(out).unwrap()
-    }
-}
-
-fn open(folder: &Path, clock: &Arc<AtomicU64>) -> House {
-    let random: operations::Random = Arc::new(|bytes: &mut [u8]| getrandom::fill(bytes).unwrap());
-    let micros = Arc::clone(clock);
-    let now = move || micros.load(Ordering::Relaxed);
-    let options = ledger::Options::new(folder, Arc::new(now.clone()), Arc::clone(&random));
-    let plan = Plan {
-        name: "default".into(),
-        limits: Limits::default(),
-        spend: None,
-        capabilities: CapabilitySet::default(),
-        models: None,
-    };
-    House {
-        facts: Facts::open(options, "test").unwrap(),
-        table: Arc::new(Table::new(vec![plan], Box::new(|_| Amount::ZERO))),
-        serving: Arc::new(One),
-        clock: Arc::new(move || Time::from_micros(now())),
-        random,
-        version: "test".into(),
-        public_url: "http://x".into(),
-        since: None,
-    }
-}
-
-fn operator() -> Actor {
-    Actor::Operator("uid:1".into())
-}
-
-fn issue(account: &str) -> grant::Issue {
+pub(crate) fn issue(account: &str) -> grant::Issue {
     grant::Issue {
         account: account.into(),
         teachers: vec!["m".into(), "n".into()],
@@ -173,7 +31,7 @@ fn issue(account: &str) -> grant::Issue {
     }
 }
 
-fn narrow(grant: &str) -> grant::Narrow {
+pub(crate) fn narrow(grant: &str) -> grant::Narrow {
     grant::Narrow {
         grant: grant.into(),
         teachers: None,
@@ -326,7 +184,7 @@ fn an_erased_account_leaves_its_costs_and_no_name() {
     // Again, by id, as after a crash: nothing is left to erase.
     assert_eq!(erase(&gone.id).unwrap().entries, 0);
     let costs = operations::ledger::cost(house, &by, Cost::default()).unwrap();
-    assert_eq!(costs.total.dollars, "0.000000012");
+    assert_eq!(costs.sum.dollars, "0.000000012");
     let reader = house.facts.ledger().reader();
     house.facts.ledger().sign_head().unwrap();
     assert!(
@@ -367,7 +225,7 @@ fn pruning_drops_old_payloads_and_keeps_the_sums() {
         .map(|row| (row.model.as_deref().unwrap(), row.requests))
         .collect();
     assert_eq!(rows, [("m", 1), ("n", 1)]);
-    assert_eq!(costs.total.dollars, "0.000000012");
+    assert_eq!(costs.sum.dollars, "0.000000012");
     let by_day = Cost {
         by: vec![By::Day],
         ..Cost::default()

@@ -86,7 +86,15 @@ impl AccountVerb {
                 };
                 Call::new(NOUN, "create", &create, one)
             }
-            Self::List { organization } => Call::new(NOUN, "list", &List { organization }, list),
+            Self::List { organization } => Call::new(
+                NOUN,
+                "list",
+                &List {
+                    organization,
+                    ..List::default()
+                },
+                list,
+            ),
             Self::Show { account } => Call::new(NOUN, "show", &Show { account }, one),
             Self::Set(flags) => {
                 let state = match (flags.close, flags.open) {

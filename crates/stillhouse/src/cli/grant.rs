@@ -139,7 +139,15 @@ impl GrantVerb {
                 };
                 Call::new(NOUN, "issue", &issue, issued)
             }
-            Self::List { account } => Call::new(NOUN, "list", &List { account }, list),
+            Self::List { account } => Call::new(
+                NOUN,
+                "list",
+                &List {
+                    account,
+                    ..List::default()
+                },
+                list,
+            ),
             Self::Show { grant } => Call::new(NOUN, "show", &Show { grant }, one),
             Self::Narrow(flags) => {
                 let narrow = Narrow {
@@ -192,7 +200,7 @@ fn one(grant: Grant) -> Page {
             "account",
             Some(format!("{} ({})", grant.account_name, grant.account)),
         ),
-        ("state", Some(grant.state)),
+        ("state", Some(grant.state.name().into())),
         ("purpose", Some(grant.purpose)),
         ("tier", Some(tier(grant.tier).into())),
         ("teachers", Some(grant.teachers.join(", "))),
@@ -212,7 +220,7 @@ fn list(list: Listed) -> Page {
             one.prefix,
             one.account_name,
             tier(one.tier).into(),
-            one.state,
+            one.state.name().into(),
             short(&one.expires),
             one.purpose,
         ]

@@ -59,7 +59,15 @@ impl KeyVerb {
                 };
                 Call::new(NOUN, "create", &create, created)
             }
-            Self::List { account } => Call::new(NOUN, "list", &List { account }, list),
+            Self::List { account } => Call::new(
+                NOUN,
+                "list",
+                &List {
+                    account,
+                    ..List::default()
+                },
+                list,
+            ),
             Self::Revoke { key, why } => Call::new(NOUN, "revoke", &Revoke { key, why }, one),
         }
     }
@@ -83,7 +91,7 @@ fn one(key: Key) -> Page {
             "account",
             Some(format!("{} ({})", key.account_name, key.account)),
         ),
-        ("state", Some(key.state)),
+        ("state", Some(key.state.name().into())),
         ("created", Some(short(&key.created))),
         ("expires", key.expires.as_deref().map(short)),
         ("revoked", key.revoked.as_deref().map(short)),
@@ -103,7 +111,7 @@ fn list(list: Listed) -> Page {
             one.prefix,
             one.name,
             one.account_name,
-            one.state,
+            one.state.name().into(),
             expires,
         ]
     };

@@ -155,6 +155,7 @@ impl LedgerVerb {
                     from: flags.from,
                     until: flags.until,
                     by: flags.by.into_iter().map(By::from).collect(),
+                    ..Cost::default()
                 };
                 Call::new(NOUN, "cost", &cost, costs)
             }
@@ -345,7 +346,7 @@ fn costs(costs: Costs) -> Page {
     };
     let total = Row {
         account_name: Some("all".into()),
-        ..costs.total
+        ..costs.sum
     };
     let headings = [
         "ACCOUNT",

@@ -15,6 +15,7 @@ mod models;
 mod organization;
 mod outside;
 mod page;
+mod pages;
 mod plan;
 mod status;
 
@@ -79,7 +80,7 @@ impl Arguments {
                 }
             }
         };
-        let output = door::call(&settings, call.verb, call.input)?;
+        let output = pages::whole(&settings, call.verb, call.input)?;
         print(&match global.json {
             true => pretty(&output),
             false => (call.show)(output)?.to_string(),

@@ -1,8 +1,7 @@
 //! `stillhouse organization …`
 
 use clap::Subcommand;
-use operations::Nothing;
-use operations::organization::{Create, List, Organization, Show};
+use operations::organization::{Create, List, Listed, Organization, Show};
 
 use super::call::Call;
 use super::page::{Page, short};
@@ -31,7 +30,7 @@ impl OrganizationVerb {
         const NOUN: &str = "organization";
         match self {
             Self::Create { name, why } => Call::new(NOUN, "create", &Create { name, why }, one),
-            Self::List => Call::new(NOUN, "list", &Nothing {}, list),
+            Self::List => Call::new(NOUN, "list", &List::default(), list),
             Self::Show { organization } => Call::new(NOUN, "show", &Show { organization }, one),
         }
     }
@@ -46,7 +45,7 @@ fn one(organization: Organization) -> Page {
     ])
 }
 
-fn list(list: List) -> Page {
+fn list(list: Listed) -> Page {
     let rows = list.organizations.into_iter();
     let rows = rows.map(|one| {
         vec![

@@ -110,9 +110,9 @@ fn costs_add_up() {
     let costs = still.json(&["ledger", "cost", "--account", "web", "--by", "model"]);
     assert_eq!(costs["rows"].as_array().unwrap().len(), 1);
     assert_eq!(costs["rows"][0]["input_tokens"], 14);
-    assert_eq!(costs["total"]["dollars"], "0.014");
+    assert_eq!(costs["sum"]["dollars"], "0.014");
     assert_eq!(
-        still.json(&["ledger", "cost", "--until", "2020-01-01"])["total"]["requests"],
+        still.json(&["ledger", "cost", "--until", "2020-01-01"])["sum"]["requests"],
         0
     );
     assert!(still.good(&["ledger", "cost"]).contains("0.014"));

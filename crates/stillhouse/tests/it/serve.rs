@@ -52,7 +52,7 @@ fn a_killed_server_leaves_what_it_acknowledged() {
         "a stale socket stays behind"
     );
     // Without a server the verbs go on by the lease, and a new server replaces the socket.
-    assert_eq!(still.json(&["ledger", "cost"])["total"]["requests"], 1);
+    assert_eq!(still.json(&["ledger", "cost"])["sum"]["requests"], 1);
     let server = still.serve();
     assert_eq!(still.ask(&secret).0, 200);
     server.signal("-TERM");

@@ -187,7 +187,7 @@ fn ledger(still: &Still) {
     let exported = still.json(&["ledger", "export", "--to", file]);
     assert!(exported["lines"].as_u64().unwrap() >= lines.lines().count() as u64);
     assert_eq!(still.say(&["ledger", "export", "--to", file]).code, 1);
-    assert_eq!(still.json(&["ledger", "cost"])["total"]["requests"], 0);
+    assert_eq!(still.json(&["ledger", "cost"])["sum"]["requests"], 0);
     let copy = still.data.path().join("copy");
     let copied = still.json(&["ledger", "backup", copy.to_str().unwrap()]);
     assert!(copied["entries"].as_u64().unwrap() > 0);

@@ -1,0 +1,100 @@
+//! An account as it is shown: what is kept of it, what holds for it, and what it has used.
+
+use std::collections::HashMap;
+
+use ::ledger::facts::{Directory, Spent};
+use record::id::kind;
+use record::{Account as Kept, AccountState, Budget, BudgetOwner, Id, Limits};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::house::House;
+use crate::shapes::{self, Spend};
+
+/// An account as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Account {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its organisation's id.
+    pub organization: String,
+    /// Its organisation's name.
+    pub organization_name: String,
+    /// Its plan's name.
+    pub plan: String,
+    /// Whether it may be used.
+    pub state: AccountState,
+    /// When it was made.
+    pub created: String,
+    /// Limits of its own.
+    pub limits: Limits,
+    /// The spend limit that holds: its own, or the plan's.
+    pub spend: Option<Spend>,
+    /// What is spent of it in this period; `None` without a spend limit.
+    pub spent_dollars: Option<String>,
+    /// What is reserved of it beside.
+    pub reserved_dollars: Option<String>,
+    /// Keys that were not revoked.
+    pub keys: usize,
+    /// Grants that were not revoked.
+    pub grants: usize,
+}
+
+/// Made for what is shown alone: never for all that there is.
+pub(super) fn view(house: &House, kept: &Kept, tally: &Tally) -> Account {
+    let plan = house.table.plan(&kept.plan);
+    let limit = kept.spend.or(plan.and_then(|plan| plan.spend));
+    let spent = limit.map(|limit| {
+        let start_day = limit.period.start_day(house.now());
+        spent(house, BudgetOwner::Account(kept.id), start_day)
+    });
+    let directory = house.facts.directory();
+    let organization = directory.organization(kept.organization);
+    Account {
+        id: kept.id.to_string(),
+        name: kept.name.clone(),
+        organization: kept.organization.to_string(),
+        organization_name: organization
+            .map(|known| known.name.clone())
+            .unwrap_or_default(),
+        plan: kept.plan.clone(),
+        state: kept.state,
+        created: shapes::made(kept.id).rfc3339(),
+        limits: kept.limits.clone(),
+        spend: limit.map(Spend::from),
+        spent_dollars: spent.map(|spent| spent.gone.money.to_string()),
+        reserved_dollars: spent.map(|spent| spent.reserved.money.to_string()),
+        keys: tally.keys.get(&kept.id).copied().unwrap_or_default(),
+        grants: tally.grants.get(&kept.id).copied().unwrap_or_default(),
+    }
+}
+
+/// Keys and grants that were not revoked, by account: counted once for a whole page.
+pub(super) struct Tally {
+    keys: HashMap<Id<kind::Account>, usize>,
+    grants: HashMap<Id<kind::Account>, usize>,
+}
+
+impl Tally {
+    pub(super) fn of(directory: &Directory, wanted: impl Fn(Id<kind::Account>) -> bool) -> Self {
+        let mut tally = Self {
+            keys: HashMap::new(),
+            grants: HashMap::new(),
+        };
+        let keys = directory.keys().filter(|key| key.revoked.is_none());
+        for key in keys.filter(|key| wanted(key.account)) {
+            *tally.keys.entry(key.account).or_default() += 1;
+        }
+        let grants = directory.grants().filter(|grant| grant.revoked.is_none());
+        for grant in grants.filter(|grant| wanted(grant.account)) {
+            *tally.grants.entry(grant.account).or_default() += 1;
+        }
+        tally
+    }
+}
+
+pub(crate) fn spent(house: &House, owner: BudgetOwner, start_day: u32) -> Spent {
+    house.facts.spent(&Budget { owner, start_day })
+}
