@@ -5,6 +5,7 @@
 //! No verb of its own, and nothing of the data plane: who may do what is said by the verbs' roles.
 //! Clock and randomness are the house's.
 
+mod api;
 mod assets;
 mod auth;
 mod body;
@@ -12,6 +13,7 @@ mod client;
 mod error;
 mod headers;
 mod input;
+mod live;
 mod page;
 mod problem;
 mod refusal;

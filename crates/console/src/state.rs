@@ -6,10 +6,14 @@ use std::time::Duration;
 use operations::{House, Verb};
 use record::Actor;
 use serde_json::Value;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
-use crate::auth::{Sessions, Viewer};
+use crate::auth::{Sessions, Throttle, Viewer};
+use crate::live::Verification;
 use crate::refusal::Refusal;
+
+/// The most live streams at a time.
+const MOST_STREAMS: usize = 64;
 
 /// Writes the metrics, in Prometheus' text format.
 pub type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
@@ -33,6 +37,11 @@ pub(crate) struct Shared {
     pub(crate) house: Arc<House>,
     pub(crate) public_url: String,
     pub(crate) sessions: Sessions,
+    pub(crate) throttle: Throttle,
+    /// The check of the ledger that was started last.
+    pub(crate) verification: Arc<Verification>,
+    /// Room for live streams.
+    pub(crate) streams: Arc<Semaphore>,
     /// The scrape token's hash.
     pub(crate) scrape: Option<blake3::Hash>,
     pub(crate) metrics: Metrics,
@@ -48,6 +57,9 @@ impl Shared {
         let token = parts.scrape_token.as_deref();
         Arc::new(Self {
             sessions: Sessions::new(parts.session),
+            throttle: Throttle::default(),
+            verification: Arc::default(),
+            streams: Arc::new(Semaphore::new(MOST_STREAMS)),
             scrape: token.map(|token| blake3::hash(token.as_bytes())),
             house: parts.house,
             public_url: parts.public_url,

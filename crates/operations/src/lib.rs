@@ -12,6 +12,7 @@ mod house;
 pub mod key;
 pub mod ledger;
 pub mod model;
+pub mod operator;
 pub mod organization;
 mod page;
 pub mod plan;

@@ -104,3 +104,9 @@ pub fn status(house: &House, _: &Actor, _: Nothing) -> Result<Status> {
         known,
     })
 }
+
+/// Whether the house can do its work: the ledger takes entries.
+pub fn is_well(house: &House) -> bool {
+    let state = house.facts.ledger().health().state;
+    matches!(state, State::Good | State::Spooling)
+}

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use operations::House;
 use parking_lot::Mutex;
-use record::Time;
+use record::id::kind;
+use record::{Id, Time};
 
 /// How long a session may be unused.
 const IDLE: Duration = Duration::from_secs(3600);
@@ -16,8 +17,8 @@ const MOST: usize = 10_000;
 /// Whose session it is, and what proves that a form is from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Session {
-    /// The operator's id.
-    pub(crate) operator: String,
+    /// Whose it is.
+    pub(crate) operator: Id<kind::Operator>,
     /// The token that each form carries, hexadecimal.
     pub(crate) csrf: String,
     made: Time,
@@ -39,7 +40,7 @@ impl Sessions {
     }
 
     /// Begins one, and gives its id.
-    pub(crate) fn begin(&self, house: &House, operator: String) -> String {
+    pub(crate) fn begin(&self, house: &House, operator: Id<kind::Operator>) -> String {
         let (now, id) = ((house.clock)(), random(house));
         let session = Session {
             operator,
@@ -59,29 +60,27 @@ impl Sessions {
         id
     }
 
-    /// The session of this id, which was used now.
+    /// The session of this id, if it is not over.
     pub(crate) fn find(&self, house: &House, id: &str) -> Option<Session> {
+        let by_hash = self.by_hash.lock();
+        let found = by_hash.get(&hash(id))?;
+        (!self.is_over(found, (house.clock)())).then(|| found.clone())
+    }
+
+    /// The session of this id, if it is not over, is used now.
+    pub(crate) fn touch(&self, house: &House, id: &str) {
         let now = (house.clock)();
         let mut by_hash = self.by_hash.lock();
-        let found = by_hash.get_mut(&hash(id))?;
-        if self.is_over(found, now) {
-            by_hash.remove(&hash(id));
-            return None;
+        if let Some(found) = by_hash.get_mut(&hash(id))
+            && !self.is_over(found, now)
+        {
+            found.seen = now;
         }
-        found.seen = now;
-        Some(found.clone())
     }
 
     /// Ends the session of this id.
     pub(crate) fn end(&self, id: &str) {
         self.by_hash.lock().remove(&hash(id));
-    }
-
-    /// Ends every session of an operator.
-    pub(crate) fn end_all_of(&self, operator: &str) {
-        self.by_hash
-            .lock()
-            .retain(|_, session| session.operator != operator);
     }
 
     fn is_over(&self, session: &Session, now: Time) -> bool {

@@ -1,5 +1,6 @@
 //! The operator's TCP port: connections, their bounds, and a stop that lets answers end.
 
+mod health;
 mod router;
 
 use std::sync::Arc;

@@ -5,12 +5,14 @@ use axum::extract::{OriginalUri, Request, State};
 use axum::http::{HeaderValue, Method, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::get;
+use axum::routing::{any, get};
 
 use crate::auth::{Viewer, known_host};
 use crate::refusal::Refusal;
 use crate::state::App;
-use crate::{assets, headers, page};
+use crate::{api, assets, headers, page};
+
+use super::health;
 
 /// All routes over their state.
 pub(crate) fn router(app: &App) -> Router {
@@ -18,8 +20,14 @@ pub(crate) fn router(app: &App) -> Router {
         .method_not_allowed_fallback(other_method)
         .fallback(nothing)
         .layer(middleware::from_fn_with_state(app.clone(), around_pages));
+    let api = api::routes()
+        .method_not_allowed_fallback(other_method)
+        .route("/api/{*path}", any(nothing));
     Router::new()
         .merge(pages)
+        .merge(api)
+        .route("/health", get(health::health))
+        .route("/metrics", get(health::metrics))
         .route("/assets/{file}", get(assets::get))
         .layer(middleware::from_fn(headers::put))
         .with_state(app.clone())
