@@ -25,7 +25,7 @@ pub struct Options {
     pub heads_file: Option<PathBuf>,
     /// How often a head is signed while entries are appended. Default: 10 s.
     pub head_every: Duration,
-    /// Size of one journal segment in bytes. Default: 64 MiB.
+    /// Size of one journal segment in bytes. Default: 16 MiB.
     pub segment_bytes: u64,
     /// Most bytes in the journal that the store does not hold yet; then appends are refused
     /// with [`Error::Full`](crate::Error::Full). Default: 1 GiB.
@@ -71,7 +71,7 @@ impl Options {
             random,
             heads_file: None,
             head_every: Duration::from_secs(10),
-            segment_bytes: 64 << 20,
+            segment_bytes: 16 << 20,
             max_unfolded_bytes: 1 << 30,
             refuse_when_store_down: false,
             sync_within: Duration::from_millis(10),

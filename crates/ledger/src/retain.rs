@@ -220,7 +220,7 @@ fn apply(core: &Core, seq: Seq, marker: &Marker) -> Result<()> {
         Ok(())
     })?;
     core.journal.turn()?;
-    core.journal.folded(core.fold.folded(), 0)?;
+    core.journal.discard(core.fold.folded())?;
     scrub(core)?;
     if marker.kind() == KIND_ERASE {
         core.store.set_meta(ERASED, &seq.to_le_bytes())?;

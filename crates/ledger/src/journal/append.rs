@@ -58,7 +58,8 @@ pub(crate) struct Journal {
 pub(super) struct Writer {
     pub(super) tip: Tip,
     pub(super) active: Option<Active>,
-    pub(super) spare: Option<Active>,
+    /// Made ahead, ascending.
+    pub(super) spares: VecDeque<Active>,
     pub(super) next_index: u64,
     pub(super) retired: VecDeque<Found>,
     pub(super) unsynced: Vec<Arc<dyn DiskFile>>,
@@ -71,6 +72,8 @@ pub(super) struct Active {
     pub(super) file: Arc<dyn DiskFile>,
     pub(super) at: u64,
     pub(super) marked: Option<u64>,
+    /// Its file held other entries before.
+    pub(super) reused: bool,
 }
 
 /// Who appends.
@@ -113,12 +116,13 @@ impl Journal {
                 file,
                 at: last.end,
                 marked: None,
+                reused: last.reused,
             });
         }
         let writer = Writer {
             tip: found.tip,
             active,
-            spare: None,
+            spares: VecDeque::new(),
             next_index: found.next_index,
             retired: found.segments.into(),
             unsynced: Vec::new(),
@@ -348,7 +352,14 @@ impl Journal {
                 time_us: header.time_us,
             };
         }
-        if let Err(error) = active.file.write_at(&buffer[start..], active.at) {
+        let end = buffer.len();
+        if active.reused {
+            // What stands behind must not be read on into.
+            buffer.extend_from_slice(&segment::END_MARK);
+        }
+        let written = active.file.write_at(&buffer[start..], active.at);
+        buffer.truncate(end);
+        if let Err(error) = written {
             buffer.truncate(start);
             return Err(self.take_back(active, error));
         }

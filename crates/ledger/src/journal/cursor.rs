@@ -5,11 +5,13 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use super::frame::Frame;
 use super::recover::Mark;
 use super::segment::{self, SegmentReader, Start, Step};
-use crate::chain::Seq;
+use crate::chain::{Hash, Seq};
 use crate::disk::Disk;
 use crate::{Error, Result};
 
@@ -22,10 +24,22 @@ pub(crate) struct Cursor {
 
 /// What a cursor found for the entry asked for.
 pub(crate) enum Next<'a> {
-    Frame(Frame<'a>),
+    /// Whole and unchanged, with the entry's hash.
+    Frame(Frame<'a>, Hash),
     /// Not (yet) in the journal: behind its end, or already removed.
     Absent,
 }
+
+/// What stands at a place.
+enum Look {
+    Hash(Hash),
+    Absent,
+    Broken(&'static str),
+}
+
+/// A frame that a server is just writing is whole soon.
+const PATIENCE: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(2);
 
 impl Cursor {
     pub(crate) fn new(disk: Arc<dyn Disk>, dir: PathBuf) -> Self {
@@ -40,7 +54,7 @@ impl Cursor {
     pub(crate) fn seek(&mut self, seq: Seq, known: Option<Mark>) -> Result<()> {
         self.reader = None;
         if let Some(mark) = known {
-            let opened = SegmentReader::open(&*self.disk, &self.dir, mark.index, mark.at);
+            let opened = SegmentReader::open_at(&*self.disk, &self.dir, mark);
             self.reader = found(opened).map_err(Error::io("opening a journal segment"))?;
             if self.reader.is_some() {
                 return Ok(());
@@ -68,7 +82,7 @@ impl Cursor {
         };
         Ok(match reader.header().map_err(Error::io(what()))? {
             Start::Header(header) => Some((reader, header.first_seq)),
-            Start::Unused | Start::Bad => None,
+            Start::Unused | Start::Free | Start::Bad => None,
         })
     }
 
@@ -77,37 +91,63 @@ impl Cursor {
     /// # Errors
     /// [`Error::Damage`] where the journal breaks before it.
     pub(crate) fn frame(&mut self, seq: Seq) -> Result<Next<'_>> {
-        loop {
+        let mut patience = PATIENCE;
+        let hash = loop {
+            let found = match self.look(seq)? {
+                Look::Hash(hash) => break hash,
+                Look::Absent => return Ok(Next::Absent),
+                Look::Broken(what) => what,
+            };
             let Some(reader) = &mut self.reader else {
                 return Ok(Next::Absent);
             };
-            let place = (reader.index, reader.position());
-            let path = segment::path(&self.dir, place.0);
-            let reading = || Error::io(format!("reading {path:?}"));
-            let (found, size) = match reader.peek().map_err(reading())? {
-                Step::Frame(frame) => (Some(frame.header.seq), frame.size()),
-                Step::End => (None, 0),
-                Step::Broken(what) => {
-                    return Err(Error::damage(seq, format!("{path:?} at {}", place.1), what));
-                }
+            let path = segment::path(&self.dir, reader.index);
+            let reading = Error::io(format!("reading {path:?}"));
+            if reader.was_reused().map_err(reading)? {
+                // These entries are folded, and others take their place.
+                return Ok(Next::Absent);
+            }
+            if patience == 0 {
+                let place = format!("{path:?} at {}", reader.position());
+                return Err(Error::damage(seq, place, found));
+            }
+            patience -= 1;
+            thread::sleep(PAUSE);
+            reader.go(reader.position());
+        };
+        match &mut self.reader {
+            Some(reader) => match reader.peek().map_err(Error::io("reading the journal"))? {
+                Step::Frame(frame) => Ok(Next::Frame(frame, hash)),
+                _ => Ok(Next::Absent),
+            },
+            None => Ok(Next::Absent),
+        }
+    }
+
+    /// Goes to an entry, and looks whether it is whole.
+    fn look(&mut self, seq: Seq) -> Result<Look> {
+        loop {
+            let Some(reader) = &mut self.reader else {
+                return Ok(Look::Absent);
             };
-            match found {
-                Some(found) if found < seq => reader.skip(size),
-                Some(found) if found > seq => return Ok(Next::Absent),
-                Some(_) => break,
-                None => {
-                    if !self.next_segment(place.0)? {
-                        return Ok(Next::Absent);
+            let index = reader.index;
+            let path = || format!("reading {:?}", segment::path(&self.dir, index));
+            match reader.peek().map_err(Error::io(path()))? {
+                Step::Frame(frame) if frame.header.seq < seq => {
+                    let size = frame.size();
+                    reader.skip(size);
+                }
+                Step::Frame(frame) if frame.header.seq > seq => return Ok(Look::Absent),
+                Step::Frame(frame) => {
+                    return Ok(frame.verify().map_or_else(Look::Broken, Look::Hash));
+                }
+                Step::Broken(what) => return Ok(Look::Broken(what)),
+                Step::End => {
+                    if !self.next_segment(index)? {
+                        return Ok(Look::Absent);
                     }
                 }
             }
-        }
-        let Some(reader) = &mut self.reader else {
-            return Ok(Next::Absent);
-        };
-        match reader.peek().map_err(Error::io("reading the journal"))? {
-            Step::Frame(frame) => Ok(Next::Frame(frame)),
-            _ => Ok(Next::Absent),
         }
     }
 
@@ -127,13 +167,9 @@ impl Cursor {
 
     /// Copies the verified frame of an entry that must be there.
     pub(crate) fn copy_frame(&mut self, seq: Seq, out: &mut Vec<u8>) -> Result<Seq> {
-        let damage = |what: &str| Error::damage(seq, "the journal", what);
         let size = match self.frame(seq)? {
-            Next::Absent => return Err(damage("it is not there")),
-            Next::Frame(frame) => {
-                frame.verify().map_err(damage)?;
-                frame.size()
-            }
+            Next::Absent => return Err(Error::damage(seq, "the journal", "it is not there")),
+            Next::Frame(frame, _) => frame.size(),
         };
         if let Some(reader) = &mut self.reader {
             reader.copy(size, out);

@@ -1,7 +1,9 @@
 //! One entry as it stands in the journal: length, lag, check, header, salt, payload.
 //! Random bytes read as a frame give an answer, never a panic.
 
-use crate::chain::{HEADER_BYTES, Hash, Header, MAX_PAYLOAD, SALT_BYTES, Salt, commitment};
+use crate::chain::{
+    ChainId, HEADER_BYTES, Hash, Header, MAX_PAYLOAD, SALT_BYTES, Salt, commitment,
+};
 
 const PREAMBLE: usize = 16;
 /// Bytes of a frame that are not payload.
@@ -110,6 +112,17 @@ pub(crate) fn parse(bytes: &[u8]) -> Parsed<'_> {
         payload,
         lag,
         check,
+    })
+}
+
+/// The whole, unchanged frames of a chain anywhere in these bytes, aligned or not.
+pub(crate) fn search<'a>(bytes: &'a [u8], chain: &'a ChainId) -> impl Iterator<Item = Frame<'a>> {
+    // In a frame the chain's name stands behind the preamble and 24 bytes of header.
+    const NAME_AT: usize = PREAMBLE + 24;
+    let starts = memchr::memmem::find_iter(bytes, chain).filter_map(|at| at.checked_sub(NAME_AT));
+    starts.filter_map(|start| match parse(&bytes[start..]) {
+        Parsed::Frame(frame) if frame.verify().is_ok() => Some(frame),
+        _ => None,
     })
 }
 

@@ -8,7 +8,7 @@
 use std::mem;
 use std::path::Path;
 
-use super::frame::{self, Parsed};
+use super::frame;
 use super::segment::{self, SEGMENT_HEADER, SegmentHeader, SegmentReader, Start, Step};
 use crate::chain::{ChainId, Link, Seq, Tip};
 use crate::disk::{Disk, Mode};
@@ -37,6 +37,8 @@ pub(crate) struct Found {
     pub(crate) last_seq: Seq,
     /// Where its next frame would go.
     pub(crate) end: u64,
+    /// Its file held other entries before.
+    pub(crate) reused: bool,
 }
 
 /// The journal as found, after the cut of a torn tail.
@@ -153,7 +155,7 @@ impl Walk<'_> {
                 Start::Header(header) if header.first_seq <= self.known.folded.seq + 1 => {
                     from = place;
                 }
-                Start::Unused => unused.push(*index),
+                Start::Unused | Start::Free => unused.push(*index),
                 _ => {}
             }
         }
@@ -195,6 +197,7 @@ impl Walk<'_> {
                 index,
                 last_seq: self.link.tip().seq,
                 end: SEGMENT_HEADER as u64,
+                reused: header.reused,
             });
             if let Some(what) = self.frames(&mut reader)? {
                 return Ok(Some(Break {
@@ -280,19 +283,17 @@ impl Walk<'_> {
         }
     }
 
-    /// Behind the last frame there must be nothing but zeros.
+    /// Behind the last frame there must be nothing that was meant to follow it.
     fn end(&mut self, reader: &mut SegmentReader) -> Result<Option<String>> {
         let at = reader.position();
         if let Some(found) = self.out.segments.last_mut() {
             found.end = at;
         }
-        let mut zero = true;
-        let index = reader.index;
-        reader
-            .rest(|bytes| zero = zero && bytes.iter().all(|byte| *byte == 0))
-            .map_err(self.reading(index))?;
-        reader.go(at);
-        Ok((!zero).then(|| "something stands behind a hole".into()))
+        let last = self.link.tip().seq;
+        let behind = reader
+            .stands_behind(last)
+            .map_err(self.reading(reader.index))?;
+        Ok(behind.then(|| "something stands behind a hole".into()))
     }
 
     /// Cuts a torn tail, unless something says that it had been durable.
@@ -343,27 +344,12 @@ impl Walk<'_> {
             reader
                 .rest(|piece| bytes.extend_from_slice(piece))
                 .map_err(self.reading(*index))?;
-            durable = durable.max(claims(&bytes, &self.known.chain));
+            // What remains of folded entries claims no more than is known anyway.
+            durable = frame::search(&bytes, &self.known.chain)
+                .map(|frame| frame.claims_durable())
+                .fold(durable, Seq::max);
         }
         self.durable = durable;
         Ok(())
     }
-}
-
-/// The furthest durable position that any whole frame in these bytes speaks of.
-fn claims(bytes: &[u8], chain: &ChainId) -> Seq {
-    // In a frame the chain's name stands behind 16 bytes of preamble and 24 of header.
-    const NAME_AT: usize = 40;
-    let mut durable = 0;
-    for at in memchr::memmem::find_iter(bytes, chain) {
-        let Some(start) = at.checked_sub(NAME_AT) else {
-            continue;
-        };
-        if let Parsed::Frame(frame) = frame::parse(&bytes[start..])
-            && frame.verify().is_ok()
-        {
-            durable = durable.max(frame.claims_durable());
-        }
-    }
-    durable
 }

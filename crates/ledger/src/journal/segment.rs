@@ -1,16 +1,37 @@
 //! A journal segment: its name, its 72-byte header, and reading frames from it.
 //! Reading never changes a file and never trusts a length.
+//!
+//! A segment that was folded is used again under a new name, since a sync of blocks that are in
+//! place is the quickest. Behind its end stand remains of entries that are folded; they are told
+//! by their positions, which lie before the segment's first.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::frame::{self, Frame, Parsed};
+use super::recover::Mark;
 use crate::chain::{ChainId, DOMAIN_SEGMENT, Hash, Seq};
 use crate::disk::{Disk, DiskFile, Mode};
 
 pub(crate) const SEGMENT_HEADER: usize = 72;
-const MAGIC: &[u8; 8] = b"SHJRNL01";
+/// A segment whose file was new: behind its end there are zeros only.
+const FRESH: &[u8; 8] = b"SHJRNL01";
+/// One whose file held other entries before.
+const REUSED: &[u8; 8] = b"SHJRNL02";
+/// Made ahead from a folded one: nothing in it counts.
+const FREE: &[u8; SEGMENT_HEADER] = &{
+    let mut bytes = [0; SEGMENT_HEADER];
+    let name = *b"SHJRNL00 free";
+    let mut at = 0;
+    while at < name.len() {
+        bytes[at] = name[at];
+        at += 1;
+    }
+    bytes
+};
+/// What ends the entries of a reused segment: a preamble of zeros, written over by the next.
+pub(crate) const END_MARK: [u8; 16] = [0; 16];
 const READ_BYTES: usize = 256 << 10;
 
 /// The name of a segment.
@@ -29,9 +50,15 @@ pub(crate) fn list(disk: &dyn Disk, dir: &Path) -> io::Result<Vec<u64>> {
     Ok(found)
 }
 
+/// The header of a segment that waits to be used again.
+pub(crate) fn free_header() -> &'static [u8; SEGMENT_HEADER] {
+    FREE
+}
+
 /// What a segment says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SegmentHeader {
+    pub(crate) reused: bool,
     pub(crate) chain: ChainId,
     pub(crate) first_seq: Seq,
     pub(crate) prev: Hash,
@@ -40,7 +67,7 @@ pub(crate) struct SegmentHeader {
 impl SegmentHeader {
     pub(crate) fn encode(&self) -> [u8; SEGMENT_HEADER] {
         let mut out = [0u8; SEGMENT_HEADER];
-        out[..8].copy_from_slice(MAGIC);
+        out[..8].copy_from_slice(if self.reused { REUSED } else { FRESH });
         out[8..24].copy_from_slice(&self.chain);
         out[24..32].copy_from_slice(&self.first_seq.to_le_bytes());
         out[32..64].copy_from_slice(&self.prev);
@@ -59,10 +86,16 @@ impl SegmentHeader {
     }
 
     fn decode(bytes: &[u8; SEGMENT_HEADER]) -> Option<Self> {
-        if &bytes[..8] != MAGIC || Self::check(bytes) != bytes[64..] {
+        let reused = match &bytes[..8] {
+            magic if magic == FRESH => false,
+            magic if magic == REUSED => true,
+            _ => return None,
+        };
+        if Self::check(bytes) != bytes[64..] {
             return None;
         }
         let mut header = Self {
+            reused,
             chain: [0; 16],
             first_seq: 0,
             prev: [0; 32],
@@ -80,15 +113,17 @@ impl SegmentHeader {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Start {
     Header(SegmentHeader),
-    /// Made ahead and never used, or not yet.
+    /// Made ahead from a new file, and never used, or not yet.
     Unused,
+    /// The same from a file that held other entries before.
+    Free,
     Bad,
 }
 
 /// What comes next in a segment.
 pub(crate) enum Step<'a> {
     Frame(Frame<'a>),
-    /// No more frames: the end of the file, or bytes never written.
+    /// No more frames: the end of the file, bytes never written, or remains of folded entries.
     End,
     Broken(&'static str),
 }
@@ -102,6 +137,10 @@ pub(crate) struct SegmentReader {
     end: usize,
     /// Position in the file of `buffer[start]`.
     at: u64,
+    /// What the header says; known where reading began with it.
+    header: Option<SegmentHeader>,
+    /// No entry of this segment lies before this position.
+    least: Seq,
 }
 
 impl SegmentReader {
@@ -115,7 +154,16 @@ impl SegmentReader {
             start: 0,
             end: 0,
             at,
+            header: None,
+            least: 0,
         })
+    }
+
+    /// Opens a segment at a place where this entry is known to start.
+    pub(crate) fn open_at(disk: &dyn Disk, dir: &Path, mark: Mark) -> io::Result<Self> {
+        let mut reader = Self::open(disk, dir, mark.index, mark.at)?;
+        reader.least = mark.seq;
+        Ok(reader)
     }
 
     /// The size of the file.
@@ -140,8 +188,13 @@ impl SegmentReader {
         if bytes.iter().all(|byte| *byte == 0) {
             return Ok(Start::Unused);
         }
+        if bytes == FREE {
+            return Ok(Start::Free);
+        }
         match SegmentHeader::decode(bytes) {
             Some(header) => {
+                self.header = Some(header);
+                self.least = header.first_seq;
                 self.skip(SEGMENT_HEADER);
                 Ok(Start::Header(header))
             }
@@ -159,25 +212,55 @@ impl SegmentReader {
                 _ => break,
             }
         }
-        if !matches!(
-            frame::parse(&self.buffer[self.start..self.end]),
-            Parsed::Frame(_)
-        ) {
+        let least = self.least;
+        let counts = |parsed: &Parsed<'_>| matches!(parsed, Parsed::Frame(frame) if frame.header.seq >= least);
+        if !counts(&frame::parse(&self.buffer[self.start..self.end])) {
             // What is not there yet may be there next time: look at the file again.
             let again = self.end;
             self.end = self.start;
             return Ok(match frame::parse(&self.buffer[self.start..again]) {
-                Parsed::End => Step::End,
+                Parsed::End | Parsed::Frame(_) => Step::End,
                 Parsed::Bad(what) => Step::Broken(what),
-                _ => Step::Broken("a frame that breaks off"),
+                Parsed::Short(_) => Step::Broken("a frame that breaks off"),
             });
         }
         Ok(match frame::parse(&self.buffer[self.start..self.end]) {
             Parsed::Frame(frame) => Step::Frame(frame),
-            Parsed::End => Step::End,
-            Parsed::Short(_) => Step::Broken("a frame that breaks off"),
-            Parsed::Bad(what) => Step::Broken(what),
+            _ => Step::End,
         })
+    }
+
+    /// Whether the file was used again for other entries since its header was read.
+    pub(crate) fn was_reused(&self) -> io::Result<bool> {
+        let mut bytes = [0; SEGMENT_HEADER];
+        let whole = self.file.read_at(&mut bytes, 0)? == bytes.len();
+        Ok(match self.header {
+            Some(header) => !whole || SegmentHeader::decode(&bytes) != Some(header),
+            // Opened in its middle: its first entry is not behind the one known to be here.
+            None => SegmentHeader::decode(&bytes).is_none_or(|now| now.first_seq > self.least),
+        })
+    }
+
+    /// Whether something stands behind the end, where `last` was the last entry, that should
+    /// not: in a fresh file anything, in a reused one any whole entry behind `last`. Comes back
+    /// to where it was.
+    pub(crate) fn stands_behind(&mut self, last: Seq) -> io::Result<bool> {
+        let at = self.at;
+        let found = match self.header {
+            Some(header) if header.reused => {
+                // At most one segment, short next to memory.
+                let mut bytes = Vec::new();
+                self.rest(|piece| bytes.extend_from_slice(piece))?;
+                frame::search(&bytes, &header.chain).any(|frame| frame.header.seq > last)
+            }
+            _ => {
+                let mut zero = true;
+                self.rest(|bytes| zero = zero && bytes.iter().all(|byte| *byte == 0))?;
+                !zero
+            }
+        };
+        self.go(at);
+        Ok(found)
     }
 
     /// Goes on by so many bytes, all of which were seen.

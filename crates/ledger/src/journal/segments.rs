@@ -1,5 +1,6 @@
-//! The life of the journal's segments: made (ahead where possible), used up, removed when the
-//! store has what is in them. A segment's name is on the device before anything is written to it.
+//! The life of the journal's segments: made (ahead where possible), used up, and when the store
+//! has what is in them used again, or removed. A segment's name is on the device before anything
+//! is written to it.
 
 use std::io;
 use std::sync::atomic::Ordering;
@@ -13,12 +14,24 @@ use crate::chain::Seq;
 use crate::disk::Mode;
 use crate::{Error, Result};
 
+/// Folded segments that are kept to be used again.
+const SPARES: usize = 4;
+
+impl Writer {
+    /// A number that no segment had.
+    fn take_index(&mut self) -> u64 {
+        self.next_index += 1;
+        self.next_index - 1
+    }
+}
+
 impl Journal {
     /// Sees that the active segment has room, or starts the next one.
     pub(super) fn make_room(&self, writer: &mut Writer, size: u64) -> Result<()> {
         if let Some(active) = &writer.active {
             let empty = active.at <= SEGMENT_HEADER as u64;
-            if empty || active.at + size <= self.options.segment_bytes {
+            let end = active.at + size + segment::END_MARK.len() as u64;
+            if empty || end <= self.options.segment_bytes {
                 return Ok(());
             }
         }
@@ -26,21 +39,25 @@ impl Journal {
     }
 
     fn rotate(&self, writer: &mut Writer) -> Result<()> {
-        let mut next = match writer.spare.take() {
+        let mut next = match writer.spares.pop_front() {
             Some(spare) => spare,
             None => {
-                let index = writer.next_index;
                 // Even where this fails: a name is tried once.
-                writer.next_index += 1;
+                let index = writer.take_index();
                 self.create(index)?
             }
         };
         let header = SegmentHeader {
+            reused: next.reused,
             chain: self.chain,
             first_seq: writer.tip.seq + 1,
             prev: writer.tip.hash,
         };
-        if let Err(error) = next.file.write_at(&header.encode(), 0) {
+        let mut start = header.encode().to_vec();
+        if next.reused {
+            start.extend_from_slice(&segment::END_MARK);
+        }
+        if let Err(error) = next.file.write_at(&start, 0) {
             // An unused segment is removed by the next start.
             let removed = self
                 .options
@@ -58,6 +75,7 @@ impl Journal {
                 index: old.index,
                 last_seq: writer.tip.seq,
                 end: old.at,
+                reused: old.reused,
             });
             writer.unsynced.push(old.file);
         }
@@ -80,6 +98,7 @@ impl Journal {
                 file,
                 at: 0,
                 marked: None,
+                reused: false,
             }),
             Err(source) => {
                 // Best effort; the next start removes it as unused.
@@ -101,11 +120,10 @@ impl Journal {
                 .active
                 .as_ref()
                 .is_some_and(|active| active.at > self.options.segment_bytes / 16);
-            if writer.spare.is_some() || !in_use || self.is_closed() {
+            if !writer.spares.is_empty() || !in_use || self.is_closed() {
                 return Ok(());
             }
-            writer.next_index += 1;
-            writer.next_index - 1
+            writer.take_index()
         };
         let spare = self.create(index)?;
         if let Err(error) = self.fill(&spare) {
@@ -116,18 +134,25 @@ impl Journal {
             );
             return Err(Error::io("filling a journal segment ahead")(error));
         }
+        self.keep_spare(spare)
+    }
+
+    /// Keeps a segment for later, unless it comes too late: segments are used in the order of
+    /// their numbers.
+    fn keep_spare(&self, spare: Active) -> Result<()> {
         let mut writer = self.writer.lock();
-        // Were a segment made in the meantime, then under a higher number: this one is too late.
-        if writer.next_index == index + 1 {
-            writer.spare = Some(spare);
-        } else {
-            drop(
-                self.options
-                    .disk
-                    .remove(&segment::path(&self.options.dir, index)),
-            );
+        let after = writer.active.as_ref().map_or(0, |active| active.index);
+        let last = writer.spares.back().map_or(after, |spare| spare.index);
+        if spare.index > last && !self.is_closed() {
+            writer.spares.push_back(spare);
+            return Ok(());
         }
-        Ok(())
+        drop(writer);
+        let path = segment::path(&self.options.dir, spare.index);
+        self.options
+            .disk
+            .remove(&path)
+            .map_err(Error::io(format!("removing {path:?}")))
     }
 
     /// Writes a whole segment once, and brings it to the device.
@@ -145,47 +170,110 @@ impl Journal {
     }
 
     /// Tells that the store holds everything up to `seq`, so many bytes more than before.
-    /// Segments that hold nothing else are removed.
+    /// Segments that hold nothing else are used again, or removed.
     pub(crate) fn folded(&self, seq: Seq, bytes: u64) -> Result<()> {
         self.unfolded.fetch_sub(bytes, Ordering::Relaxed);
         // While a backup copies, segments stay; they go with a later group.
         let Some(_removing) = self.removals.try_lock() else {
             return Ok(());
         };
-        let mut done = Vec::new();
-        {
-            let mut writer = self.writer.lock();
-            while writer
-                .retired
-                .front()
-                .is_some_and(|found| found.last_seq <= seq)
-            {
-                done.extend(writer.retired.pop_front());
-            }
-            if let Some(last) = done.last() {
-                while writer
-                    .marks
-                    .front()
-                    .is_some_and(|mark| mark.index <= last.index)
-                {
-                    writer.marks.pop_front();
-                }
-            }
+        let done = self.take_done(seq);
+        if done.is_empty() {
+            return Ok(());
         }
+        let mut free = Vec::new();
         for found in &done {
-            let path = segment::path(&self.options.dir, found.index);
-            self.options
-                .disk
-                .remove(&path)
-                .map_err(Error::io(format!("removing {path:?}")))?;
+            let index = {
+                let mut writer = self.writer.lock();
+                let wanted = writer.spares.len() + free.len() < SPARES && !self.is_closed();
+                wanted.then(|| writer.take_index())
+            };
+            match index {
+                Some(index) => free.extend(self.free(found.index, index)?),
+                None => self.remove(found.index)?,
+            }
         }
-        if !done.is_empty() {
-            self.options
-                .disk
-                .sync_dir(&self.options.dir)
-                .map_err(Error::io("syncing removals"))?;
+        self.sync_names()?;
+        for spare in free {
+            self.keep_spare(spare)?;
         }
         Ok(())
+    }
+
+    /// The same, and no byte of those segments stays, nor of spare ones: what they held was
+    /// erased or pruned.
+    pub(crate) fn discard(&self, seq: Seq) -> Result<()> {
+        let _removing = self.removals.lock();
+        let mut gone: Vec<u64> = self.take_done(seq).iter().map(|done| done.index).collect();
+        let spares = std::mem::take(&mut self.writer.lock().spares);
+        gone.extend(spares.iter().map(|spare| spare.index));
+        for index in gone {
+            self.remove(index)?;
+        }
+        self.sync_names()
+    }
+
+    /// Retired segments with nothing behind `seq`.
+    fn take_done(&self, seq: Seq) -> Vec<Found> {
+        let mut done = Vec::new();
+        let mut writer = self.writer.lock();
+        while writer
+            .retired
+            .front()
+            .is_some_and(|found| found.last_seq <= seq)
+        {
+            done.extend(writer.retired.pop_front());
+        }
+        if let Some(last) = done.last() {
+            while writer
+                .marks
+                .front()
+                .is_some_and(|mark| mark.index <= last.index)
+            {
+                writer.marks.pop_front();
+            }
+        }
+        done
+    }
+
+    /// Makes a folded segment ready to be used again under another number; `None` where its file
+    /// does not have the right size. Nothing in it counts any more, before it has its new name.
+    fn free(&self, index: u64, to: u64) -> Result<Option<Active>> {
+        let disk = &self.options.disk;
+        let path = segment::path(&self.options.dir, index);
+        let mend = || {
+            let file = disk.open(&path, Mode::Write)?;
+            if file.size()? != self.options.segment_bytes {
+                disk.remove(&path)?;
+                return Ok(None);
+            }
+            file.write_at(segment::free_header(), 0)?;
+            file.sync()?;
+            disk.rename(&path, &segment::path(&self.options.dir, to))?;
+            Ok(Some(Active {
+                index: to,
+                file,
+                at: 0,
+                marked: None,
+                reused: true,
+            }))
+        };
+        mend().map_err(Error::io(format!("using {path:?} again")))
+    }
+
+    fn remove(&self, index: u64) -> Result<()> {
+        let path = segment::path(&self.options.dir, index);
+        self.options
+            .disk
+            .remove(&path)
+            .map_err(Error::io(format!("removing {path:?}")))
+    }
+
+    fn sync_names(&self) -> Result<()> {
+        self.options
+            .disk
+            .sync_dir(&self.options.dir)
+            .map_err(Error::io("syncing names of journal segments"))
     }
 
     /// As long as this is held, no segment is removed.

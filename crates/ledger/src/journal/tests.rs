@@ -29,6 +29,7 @@ fn encoded(seq: u64, payload: &[u8], lag: u32) -> Vec<u8> {
 fn version_1_is_what_it_was() {
     golden("frame-1", &encoded(7, b"payload", 2));
     let header = SegmentHeader {
+        reused: false,
         chain: [1; 16],
         first_seq: 7,
         prev: [2; 32],

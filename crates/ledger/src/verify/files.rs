@@ -123,9 +123,12 @@ fn walk_journal(
         };
         let header = match segment.header().map_err(Error::io(place.clone()))? {
             Start::Unused => {
-                only_zeros(&mut segment, walk, &place)?;
+                if segment.stands_behind(0).map_err(Error::io(place.clone()))? {
+                    walk.bad(walk.next, &place, "something stands behind an empty header");
+                }
                 continue;
             }
+            Start::Free => continue,
             Start::Bad => {
                 walk.bad(
                     next_of(link.as_ref(), walk),
@@ -177,7 +180,8 @@ fn frames(
     folded: Option<Tip>,
 ) -> Result<bool> {
     let index = segment.index;
-    let mut patience = if walk.beside_server { PATIENCE } else { 0 };
+    let most = if walk.beside_server { PATIENCE } else { 0 };
+    let mut patience = most;
     loop {
         let place = format!("journal segment {index} at {}", segment.position());
         let next = link.tip().seq + 1;
@@ -201,23 +205,31 @@ fn frames(
                         }
                         let size = frame.size();
                         segment.skip(size);
+                        patience = most;
                         continue;
                     }
                     Err(what) => what,
                 }
             }
             Step::Broken(what) => what.to_owned(),
-            Step::End => match zeros_behind(segment)? {
-                true => return Ok(true),
-                false => "something stands behind the last entry".into(),
+            Step::End => match segment
+                .stands_behind(next - 1)
+                .map_err(Error::io(place.clone()))?
+            {
+                false => return Ok(true),
+                true => "something stands behind the last entry".into(),
             },
         };
+        if segment.was_reused().map_err(Error::io(place.clone()))? {
+            return Ok(false);
+        }
         if patience == 0 {
             walk.bad(next, &place, what);
             return Ok(true);
         }
         patience -= 1;
         thread::sleep(Duration::from_millis(2));
+        segment.go(segment.position());
     }
 }
 
@@ -228,23 +240,4 @@ fn beside_store(walk: &mut Walk, seq: Seq, hash: Hash, folded: Option<Tip>, plac
     } else if seq + 1 == walk.next && walk.last_hash().is_some_and(|known| known != hash) {
         walk.bad(seq, place, "journal and store hold different entries");
     }
-}
-
-/// Looks at the rest of a segment and comes back.
-fn zeros_behind(segment: &mut SegmentReader) -> Result<bool> {
-    let mut zero = true;
-    let at = segment.position();
-    segment
-        .rest(|bytes| zero = zero && bytes.iter().all(|byte| *byte == 0))
-        .map_err(Error::io("reading a journal segment"))?;
-    segment.go(at);
-    Ok(zero)
-}
-
-fn only_zeros(segment: &mut SegmentReader, walk: &mut Walk, place: &str) -> Result<()> {
-    segment.go(0);
-    if !zeros_behind(segment)? {
-        walk.bad(walk.next, place, "something stands behind an empty header");
-    }
-    Ok(())
 }

@@ -135,7 +135,7 @@ impl Settler<'_> {
         let heads = written.heads_file.as_ref().map(show);
         self.maybe("ledger.heads_file", heads);
         let head_every = self.millis("ledger.head_every_ms", written.head_every_ms, 10_000)?;
-        let segment_bytes = self.value("ledger.segment_bytes", written.segment_bytes, 64 * MIB);
+        let segment_bytes = self.value("ledger.segment_bytes", written.segment_bytes, 16 * MIB);
         let spool_bytes = self.value("ledger.spool_bytes", written.spool_bytes, GIB);
         if spool_bytes < segment_bytes || segment_bytes < MIB {
             return Err(self.wrong(
