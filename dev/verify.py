@@ -64,9 +64,10 @@ def journaled(folder):
     """Every entry of the journal: header, and salt with payload."""
     for path in sorted(folder.glob("*.log")):
         data = path.read_bytes()
-        if not any(data):
+        if not any(data) or data[:72] == b"SHJRNL00 free".ljust(72, b"\0"):
             continue
-        if data[:8] != b"SHJRNL01" or digest("stillhouse.segment.v1", data[:64])[:8] != data[64:72]:
+        reused = data[:8] == b"SHJRNL02"
+        if not (reused or data[:8] == b"SHJRNL01") or digest("stillhouse.segment.v1", data[:64])[:8] != data[64:72]:
             raise SystemExit(f"{path}: its header was changed")
         at = 72
         while at + 16 <= len(data) and any(data[at : at + 16]):
@@ -78,7 +79,8 @@ def journaled(folder):
                 raise SystemExit(f"{path} at {at}: no whole frame")
             yield header, body
             at += 16 + size
-        if any(data[at:]):
+        # In a segment that was used before, remains of folded entries stand there.
+        if not reused and any(data[at:]):
             raise SystemExit(f"{path} at {at}: something stands behind the last entry")
 
 

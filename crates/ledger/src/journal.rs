@@ -18,6 +18,6 @@ pub(crate) use append::{Journal, JournalOptions};
 pub(crate) use cursor::{Cursor, Next};
 pub(crate) use frame::{Parsed, parse};
 pub(crate) use recover::Known;
-pub(crate) use segment::{SegmentReader, Start, Step, list as list_segments};
+pub(crate) use segment::{SegmentHeader, SegmentReader, Start, Step, list as list_segments};
 pub(crate) use sync::{SyncLine, run_sync};
 pub(crate) use take::Batch;

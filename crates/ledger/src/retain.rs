@@ -219,7 +219,6 @@ fn apply(core: &Core, seq: Seq, marker: &Marker) -> Result<()> {
         }
         Ok(())
     })?;
-    core.journal.turn()?;
     core.journal.discard(core.fold.folded())?;
     scrub(core)?;
     if marker.kind() == KIND_ERASE {

@@ -2,6 +2,7 @@
 //! first bad entry and goes on behind it. Reads in blocks, changes nothing, repairs nothing.
 
 mod files;
+mod journal;
 mod tail;
 mod walk;
 

@@ -61,6 +61,9 @@ pub(super) struct Writer {
     /// Made ahead, ascending.
     pub(super) spares: VecDeque<Active>,
     pub(super) next_index: u64,
+    /// Segments before this one are removed when they are folded, and not used again: an erasure
+    /// may have taken away what they hold.
+    pub(super) reusable_from: u64,
     pub(super) retired: VecDeque<Found>,
     pub(super) unsynced: Vec<Arc<dyn DiskFile>>,
     pub(super) marks: VecDeque<Mark>,
@@ -124,6 +127,7 @@ impl Journal {
             active,
             spares: VecDeque::new(),
             next_index: found.next_index,
+            reusable_from: found.next_index,
             retired: found.segments.into(),
             unsynced: Vec::new(),
             marks: found.marks.into(),

@@ -213,8 +213,11 @@ impl SegmentReader {
             }
         }
         let least = self.least;
-        let counts = |parsed: &Parsed<'_>| matches!(parsed, Parsed::Frame(frame) if frame.header.seq >= least);
-        if !counts(&frame::parse(&self.buffer[self.start..self.end])) {
+        // Only what is whole is a remain: an entry with a changed position is none.
+        let remains = |frame: &Frame<'_>| frame.header.seq < least && frame.verify().is_ok();
+        let counts =
+            |parsed: Parsed<'_>| matches!(parsed, Parsed::Frame(frame) if !remains(&frame));
+        if !counts(frame::parse(&self.buffer[self.start..self.end])) {
             // What is not there yet may be there next time: look at the file again.
             let again = self.end;
             self.end = self.start;

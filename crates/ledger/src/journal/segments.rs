@@ -3,6 +3,7 @@
 //! is written to it.
 
 use std::io;
+use std::mem;
 use std::sync::atomic::Ordering;
 
 use parking_lot::MutexGuard;
@@ -185,7 +186,9 @@ impl Journal {
         for found in &done {
             let index = {
                 let mut writer = self.writer.lock();
-                let wanted = writer.spares.len() + free.len() < SPARES && !self.is_closed();
+                let wanted = writer.spares.len() + free.len() < SPARES
+                    && found.index >= writer.reusable_from
+                    && !self.is_closed();
                 wanted.then(|| writer.take_index())
             };
             match index {
@@ -200,15 +203,23 @@ impl Journal {
         Ok(())
     }
 
-    /// The same, and no byte of those segments stays, nor of spare ones: what they held was
-    /// erased or pruned.
+    /// Goes on in a new file, and sees that no byte of the present segments stays: what they held
+    /// was erased or pruned. Those with nothing behind `seq` are removed now, the others once
+    /// they are folded.
     pub(crate) fn discard(&self, seq: Seq) -> Result<()> {
         let _removing = self.removals.lock();
-        let mut gone: Vec<u64> = self.take_done(seq).iter().map(|done| done.index).collect();
-        let spares = std::mem::take(&mut self.writer.lock().spares);
-        gone.extend(spares.iter().map(|spare| spare.index));
-        for index in gone {
+        let spares = {
+            let mut writer = self.writer.lock();
+            let spares = mem::take(&mut writer.spares);
+            self.rotate(&mut writer)?;
+            writer.reusable_from = writer.active.as_ref().map_or(0, |active| active.index);
+            spares
+        };
+        for index in self.take_done(seq).iter().map(|done| done.index) {
             self.remove(index)?;
+        }
+        for spare in spares {
+            self.remove(spare.index)?;
         }
         self.sync_names()
     }
@@ -279,12 +290,5 @@ impl Journal {
     /// As long as this is held, no segment is removed.
     pub(crate) fn keep_segments(&self) -> MutexGuard<'_, ()> {
         self.removals.lock()
-    }
-
-    /// Starts a new segment, so that the present one can go once it is folded (an erasure must
-    /// not leave its payloads in the journal).
-    pub(crate) fn turn(&self) -> Result<()> {
-        let mut writer = self.writer.lock();
-        self.rotate(&mut writer)
     }
 }

@@ -35,6 +35,11 @@ fn version_1_is_what_it_was() {
         prev: [2; 32],
     };
     golden("segment-1", &header.encode());
+    let reused = SegmentHeader {
+        reused: true,
+        ..header
+    };
+    golden("segment-2", &reused.encode());
 }
 
 #[test]

@@ -279,3 +279,29 @@ fn damage_that_is_no_torn_tail_is_refused() {
         assert_eq!(before.len(), after.len());
     }
 }
+
+/// With a journal that turns many times, files are made at the beginning only.
+#[test]
+fn folded_segments_are_used_again() {
+    let bench = Bench::new();
+    let mut options = bench.options();
+    options.segment_bytes = 4 << 10;
+    let ledger = bench.open(options.clone()).expect("opens");
+    for number in 0..200 {
+        observe(&ledger, number).expect("appends");
+        assert!(ledger.flush(LONG));
+    }
+    let made = bench.disk.made();
+    assert!(made < 10, "{made} files for a journal of 16 segments");
+    for number in 200..230 {
+        observe(&ledger, number).expect("appends");
+    }
+    let tip = ledger.tip().seq;
+    drop(ledger);
+    // Remains of older entries are neither entries nor damage.
+    let ledger = bench.open(options).expect("opens");
+    assert!(ledger.tip().seq >= tip);
+    assert_eq!(ledger.health().cut_bytes, 0);
+    let report = verify(&ledger.reader(), &mut |_| {}).expect("can be read");
+    assert_eq!(report.findings, []);
+}

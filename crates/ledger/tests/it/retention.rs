@@ -3,13 +3,14 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ledger::{
     Draft, Error, Ledger, Lock, NoFolder, Parts, Prune, Reader, Report, VaultLimits, verify,
 };
 
-use crate::kit::{self, KIND, payload};
+use crate::kit::{self, Count, KIND, payload};
 use crate::memory::MemoryStore;
 use crate::sim::{Ignore, SimDisk};
 
@@ -135,6 +136,28 @@ fn what_is_erased_stands_in_no_file_any_more() {
         matches!(ledger.erase(&[marker]), Err(Error::Argument(_))),
         "markers stay"
     );
+}
+
+#[test]
+fn what_is_erased_stands_in_no_segment_that_is_used_again() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut options = kit::options(dir.path());
+    options.segment_bytes = 4 << 10;
+    let ledger = Ledger::open(options, Box::new(Count)).expect("opens");
+    for number in 0..40 {
+        // Folded one by one, so that segments come back as spare ones.
+        ledger
+            .observe(&[
+                Draft::new(KIND, 1, SECRET),
+                Draft::new(KIND, 1, &payload(number, 600)),
+            ])
+            .expect("appends");
+        assert!(ledger.flush(LONG));
+    }
+    assert!(stands_in(&dir.path().join("journal"), SECRET));
+    let secrets: Vec<u64> = (0..40).map(|number| number * 2 + 1).collect();
+    ledger.erase(&secrets).expect("erases");
+    assert!(!stands_in(dir.path(), SECRET), "the secret is still there");
 }
 
 #[test]
@@ -303,4 +326,40 @@ fn a_reader_follows_beside_the_server() {
         }
         assert_eq!(next, number + 2);
     }
+}
+
+#[test]
+fn readers_beside_are_not_misled_by_segments_that_are_used_again() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut options = kit::options(dir.path());
+    options.segment_bytes = 4 << 10;
+    options.fold_every = Duration::from_millis(1);
+    let ledger = Ledger::open(options, Box::new(Count)).expect("opens");
+    let writing = AtomicBool::new(true);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in 0..3_000 {
+                let bytes = payload(number, 40 + (number * 37 % 900) as usize);
+                ledger
+                    .observe(&[Draft::new(KIND, 1, &bytes)])
+                    .expect("appends");
+                if number % 16 == 0 {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            }
+            writing.store(false, Ordering::SeqCst);
+        });
+        let reader = Reader::open(dir.path(), None).expect("opens");
+        while writing.load(Ordering::SeqCst) {
+            let tip = ledger.tip().seq;
+            let first = tip.saturating_sub(40).max(1);
+            for (entry, seq) in reader.read(first..=tip).zip(first..) {
+                assert_eq!(entry.expect("reads").header.seq, seq);
+            }
+            let report = verify(&reader, &mut |_| {}).expect("can be read");
+            assert_eq!(report.findings, []);
+            assert!(report.tip >= tip);
+        }
+    });
+    assert_eq!(ledger.tip().seq, ledger.read(1..).count() as u64);
 }

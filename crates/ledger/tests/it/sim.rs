@@ -151,6 +151,11 @@ impl SimDisk {
         self.world().syncs
     }
 
+    /// Files made so far.
+    pub(crate) fn made(&self) -> u64 {
+        self.world().next_node
+    }
+
     /// The files in a folder with their bytes.
     pub(crate) fn files(&self, dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
         let world = self.world();

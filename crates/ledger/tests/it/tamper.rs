@@ -144,6 +144,52 @@ fn a_flip_of_any_byte_of_the_journal_is_found() {
     }
 }
 
+/// In a segment that is used again remains of older entries stand behind the end; a flip there
+/// changes nothing that anybody reads.
+#[test]
+fn a_flip_of_any_byte_of_a_segment_that_is_used_again_is_found() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut options = kit::options(dir.path());
+    options.fold_every = Duration::from_secs(3600);
+    options.segment_bytes = 1500;
+    let ledger = Ledger::open(options, Box::new(Count)).expect("opens");
+    let observe = |number| {
+        let bytes = payload(number, 24);
+        ledger
+            .observe(&[Draft::new(KIND, 1, &bytes)])
+            .expect("appends");
+    };
+    for number in 0..40 {
+        observe(number);
+        assert!(ledger.flush(Duration::from_secs(30)));
+    }
+    (40..45).for_each(observe);
+    ledger.sign_head().expect("signs");
+    let copy = tempfile::tempdir().expect("a folder");
+    copy_folder(dir.path(), copy.path());
+    let mut reused = 0;
+    for path in segments(copy.path()) {
+        let bytes = fs::read(&path).expect("reads");
+        if bytes.starts_with(b"SHJRNL02") {
+            reused += 1;
+            flip_part(copy.path(), &path, end_of(&bytes));
+        }
+    }
+    assert!(reused > 0, "the journal turned often enough");
+}
+
+/// Where the zeros behind the last frame end.
+fn end_of(segment: &[u8]) -> usize {
+    let mut at = 72;
+    loop {
+        let len = u32::from_le_bytes(segment[at..at + 4].try_into().expect("4 bytes"));
+        at += 16 + len as usize;
+        if len == 0 {
+            return at;
+        }
+    }
+}
+
 fn segments(folder: &Path) -> Vec<PathBuf> {
     let items = fs::read_dir(folder.join("journal")).expect("lists");
     let mut paths: Vec<PathBuf> = items.map(|item| item.expect("lists").path()).collect();
@@ -152,6 +198,11 @@ fn segments(folder: &Path) -> Vec<PathBuf> {
 }
 
 fn flip_file(folder: &Path, path: &Path) {
+    let size = fs::metadata(path).expect("is there").len();
+    flip_part(folder, path, size as usize);
+}
+
+fn flip_part(folder: &Path, path: &Path, end: usize) {
     let good = fs::read(path).expect("reads");
     let reader = Reader::open(folder, None).expect("opens");
     let sound = || {
@@ -159,7 +210,7 @@ fn flip_file(folder: &Path, path: &Path) {
             .expect("can be read")
             .is_sound()
     };
-    for at in 0..good.len() {
+    for at in 0..end {
         let mut bad = good.clone();
         bad[at] ^= 1 << (at % 8);
         fs::write(path, bad).expect("writes");
