@@ -55,9 +55,10 @@ fn power_cuts(seed: u64, rounds: u64, ignore: Ignore) -> Result<usize, String> {
     let mut promised = Promised::new();
     for round in 0..rounds {
         let mut options = kit::options(dir.path());
-        options.segment_bytes = 8 << 10;
+        // So small that segments are used again within a round.
+        options.segment_bytes = 2 << 10;
         options.sync_within = Duration::from_millis(2);
-        options.fold_every = Duration::from_millis(3);
+        options.fold_every = Duration::from_millis(1);
         options.head_every = Duration::from_millis(5);
         let parts = Parts {
             disk: Arc::new(disk.clone()),
@@ -74,7 +75,8 @@ fn power_cuts(seed: u64, rounds: u64, ignore: Ignore) -> Result<usize, String> {
                 return Err(format!("round {round}: lost: {bad:?}"));
             }
         }
-        disk.cut_after(1 + random.below(300));
+        let most = if round % 4 == 0 { 3_000 } else { 300 };
+        disk.cut_after(1 + random.below(most));
         append_until_dark(&ledger, &mut promised);
         drop(ledger);
         disk.restart();
