@@ -97,6 +97,9 @@ fn append_until_dark(ledger: &Ledger, promised: &mut Promised) {
                     return;
                 };
                 let Ok(appended) = pending.wait() else { return };
+                if number % 16 == 0 {
+                    ledger.flush(Duration::from_millis(20));
+                }
                 let mut kept = kept.lock().expect("no panic inside");
                 for seq in appended.first..=appended.last {
                     kept.insert(seq, bytes.clone());
@@ -112,7 +115,8 @@ fn append_until_dark(ledger: &Ledger, promised: &mut Promised) {
                 };
                 waiting.push((appended.first, bytes));
                 if number % 8 == 0 {
-                    thread::sleep(Duration::from_micros(200));
+                    // So that segments are folded and used again before the lights go out.
+                    ledger.flush(Duration::from_millis(20));
                 }
             }
             // What the sync window had passed over is promised too.
