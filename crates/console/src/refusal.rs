@@ -123,6 +123,7 @@ impl Refusal {
             Self::Verb(Error::NotFound { .. }) => "not_found",
             Self::Verb(Error::Invalid { .. }) => "invalid",
             Self::Verb(Error::Conflict { .. }) => "conflict",
+            Self::Verb(Error::Stale { .. }) => "stale",
             Self::Verb(Error::Unavailable { .. }) => "unavailable",
             Self::Verb(Error::Internal { .. }) => "internal",
             Self::NoSuchPath(_) => "no_such_path",

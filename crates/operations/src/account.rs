@@ -3,6 +3,7 @@
 mod list;
 mod view;
 
+use ::ledger::facts::Thing;
 use record::{Account as Kept, AccountState, Actor, Change, Limits};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,6 @@ use crate::{find, shapes};
 
 pub use list::{List, Listed, list};
 pub use view::Account;
-use view::Tally;
 pub(crate) use view::spent;
 
 /// What `create` takes.
@@ -72,6 +72,9 @@ pub struct Set {
     /// Closes it, or opens it again.
     #[serde(default)]
     pub state: Option<AccountState>,
+    /// Only if it is still at this revision; else it is changed as it is now.
+    #[serde(default)]
+    pub revision: Option<u64>,
     /// Why, for the ledger.
     #[serde(default)]
     pub why: String,
@@ -94,7 +97,7 @@ pub fn create(house: &House, by: &Actor, input: Create) -> Result<Account> {
         spend: input.spend.as_ref().map(Spend::settle).transpose()?,
     };
     house.change(by, &input.why, Change::AccountCreated(new.clone()))?;
-    Ok(one(house, &new))
+    Ok(view::view(house, &new))
 }
 
 /// One account.
@@ -103,31 +106,29 @@ pub fn create(house: &House, by: &Actor, input: Create) -> Result<Account> {
 /// There is none, or more than one of that name.
 pub fn show(house: &House, _: &Actor, input: Show) -> Result<Account> {
     let account = find::account(&house.facts.directory(), &input.account)?;
-    Ok(one(house, &account))
+    Ok(view::view(house, &account))
 }
 
 /// Changes an account.
 ///
 /// # Errors
-/// An account or plan that is not there, a value that can't be, nothing to change; the ledger's.
+/// An account or plan that is not there, a value that can't be, nothing to change;
+/// [`Error::Stale`]; the ledger's.
 pub fn set(house: &House, by: &Actor, input: Set) -> Result<Account> {
-    let account = find::account(&house.facts.directory(), &input.account)?;
-    let id = account.id;
-    let changes = changes(house, &account, &input)?;
-    if changes.is_empty() {
-        let error = Error::invalid("account", "there is nothing to change");
-        return Err(error.with_hint("say what to set: a plan, limits, a spend limit or a state"));
-    }
-    for change in changes {
-        house.change(by, &input.why, change)?;
-    }
-    let changed = house
-        .facts
-        .directory()
-        .account(id)
-        .cloned()
-        .unwrap_or(account);
-    Ok(one(house, &changed))
+    let id = find::account(&house.facts.directory(), &input.account)?.id;
+    let seen = (Thing::Account(id), input.revision);
+    house.edit(by, &input.why, seen, |directory| {
+        let account = find::account(directory, &id.to_string())?;
+        let changes = changes(house, &account, &input)?;
+        if changes.is_empty() {
+            let error = Error::invalid("account", "there is nothing to change");
+            let hint = "say what to set: a plan, limits, a spend limit or a state";
+            return Err(error.with_hint(hint));
+        }
+        Ok(changes)
+    })?;
+    let account = find::account(&house.facts.directory(), &id.to_string())?;
+    Ok(view::view(house, &account))
 }
 
 /// All changes are made of checked values before the first is written.
@@ -179,10 +180,4 @@ fn known_plan(house: &House, plan: &str) -> Result<()> {
         format!("there is no plan `{plan}`"),
         Some(hint),
     ))
-}
-
-/// One account, as it is shown.
-fn one(house: &House, kept: &Kept) -> Account {
-    let tally = Tally::of(&house.facts.directory(), |account| account == kept.id);
-    view::view(house, kept, &tally)
 }

@@ -33,6 +33,16 @@ pub enum Error {
         /// What to do.
         hint: Option<String>,
     },
+    /// Somebody changed it since the caller looked at it.
+    #[error("{message}")]
+    Stale {
+        /// What happened.
+        message: String,
+        /// What to do.
+        hint: Option<String>,
+        /// Its revision now.
+        current: u64,
+    },
     /// The house can't do it now: a full disk, a store that is down, no server.
     #[error("{message}")]
     Unavailable {
@@ -72,6 +82,15 @@ impl Error {
         }
     }
 
+    /// A change of what is no longer as the caller saw it.
+    pub(crate) fn stale(current: u64) -> Self {
+        Self::Stale {
+            message: format!("it was changed in the meantime, by entry {current}"),
+            hint: Some("look at it again, then change it".into()),
+            current,
+        }
+    }
+
     /// A file that can't be read or written.
     pub(crate) fn file(path: &std::path::Path, error: &std::io::Error) -> Self {
         let message = format!("{}: {error}", path.display());
@@ -87,6 +106,7 @@ impl Error {
         let (Self::NotFound { hint, .. }
         | Self::Invalid { hint, .. }
         | Self::Conflict { hint, .. }
+        | Self::Stale { hint, .. }
         | Self::Unavailable { hint, .. }
         | Self::Internal { hint, .. }) = &mut self;
         *hint = Some(text.into());
@@ -98,6 +118,7 @@ impl Error {
         let (Self::NotFound { hint, .. }
         | Self::Invalid { hint, .. }
         | Self::Conflict { hint, .. }
+        | Self::Stale { hint, .. }
         | Self::Unavailable { hint, .. }
         | Self::Internal { hint, .. }) = self;
         hint.as_deref()
@@ -123,10 +144,7 @@ impl From<ChangeError> for Error {
                     Impossible::Name { .. } => Self::invalid("name", message),
                 }
             }
-            ChangeError::Stale { .. } => Self::Conflict {
-                message: error.to_string(),
-                hint: Some("look at it again, then change it".into()),
-            },
+            ChangeError::Stale { current } => Self::stale(current),
             ChangeError::Ledger(error) => error.into(),
         }
     }

@@ -3,6 +3,7 @@
 
 mod list;
 
+use ::ledger::facts::Thing;
 use record::{
     Actor, BudgetOwner, Change, Grant as Kept, GrantBudget, GrantTerms, KeySecret, Limits, Money,
     Tier, Time,
@@ -54,6 +55,8 @@ pub struct Grant {
     pub expires: String,
     /// When it was revoked.
     pub revoked: Option<String>,
+    /// The ledger's entry that changed it last.
+    pub revision: u64,
 }
 
 /// A grant with its token: given once.
@@ -127,6 +130,9 @@ pub struct Narrow {
     /// An earlier end.
     #[serde(default)]
     pub expires: Option<String>,
+    /// Only if it is still at this revision; else it is changed as it is now.
+    #[serde(default)]
+    pub revision: Option<u64>,
     /// Why, for the ledger.
     #[serde(default)]
     pub why: String,
@@ -138,6 +144,9 @@ pub struct Narrow {
 pub struct Revoke {
     /// Its id, or the first letters of its token.
     pub grant: String,
+    /// Only if it is still at this revision; else it is changed as it is now.
+    #[serde(default)]
+    pub revision: Option<u64>,
     /// Why, for the ledger.
     #[serde(default)]
     pub why: String,
@@ -193,38 +202,32 @@ pub fn show(house: &House, _: &Actor, input: Show) -> Result<Grant> {
 /// Makes a grant narrower.
 ///
 /// # Errors
-/// A grant that is not there or was revoked, terms that are wider; the ledger's.
+/// A grant that is not there or was revoked, terms that are wider; [`Error::Stale`]; the ledger's.
 pub fn narrow(house: &House, by: &Actor, input: Narrow) -> Result<Grant> {
-    let grant = find::grant(&house.facts.directory(), &input.grant)?;
-    let terms = narrowed(house, &grant.terms, &input)?;
-    if terms == grant.terms {
-        let error = Error::invalid("grant", "there is nothing to change");
-        return Err(error.with_hint("say what to narrow: teachers, tier, budget, rate or end"));
-    }
-    house.change(
-        by,
-        &input.why,
-        Change::GrantChanged {
-            grant: grant.id,
-            terms,
-        },
-    )?;
-    let changed = house
-        .facts
-        .directory()
-        .grant(grant.id)
-        .cloned()
-        .unwrap_or(grant);
-    Ok(view(house, &changed))
+    let id = find::grant(&house.facts.directory(), &input.grant)?.id;
+    let seen = (Thing::Grant(id), input.revision);
+    house.edit(by, &input.why, seen, |directory| {
+        let grant = find::grant(directory, &id.to_string())?;
+        let terms = narrowed(house, &grant.terms, &input)?;
+        if terms == grant.terms {
+            let error = Error::invalid("grant", "there is nothing to change");
+            return Err(error.with_hint("say what to narrow: teachers, tier, budget, rate or end"));
+        }
+        Ok(vec![Change::GrantChanged { grant: id, terms }])
+    })?;
+    let grant = find::grant(&house.facts.directory(), &id.to_string())?;
+    Ok(view(house, &grant))
 }
 
 /// Refuses a grant from now on.
 ///
 /// # Errors
-/// A grant that is not there, or was revoked before; the ledger's.
+/// A grant that is not there, or was revoked before; [`Error::Stale`]; the ledger's.
 pub fn revoke(house: &House, by: &Actor, input: Revoke) -> Result<Grant> {
     let grant = find::grant(&house.facts.directory(), &input.grant)?;
-    house.change(by, &input.why, Change::GrantRevoked { grant: grant.id })?;
+    let seen = (Thing::Grant(grant.id), input.revision);
+    let change = Change::GrantRevoked { grant: grant.id };
+    house.edit(by, &input.why, seen, |_| Ok(vec![change.clone()]))?;
     let revoked = house
         .facts
         .directory()
@@ -328,11 +331,12 @@ fn teachers(house: &House, teachers: Vec<String>) -> Result<Vec<String>> {
 fn view(house: &House, kept: &Kept) -> Grant {
     let spent = spent(house, BudgetOwner::Grant(kept.id), 0).gone;
     let terms = &kept.terms;
+    let directory = house.facts.directory();
     Grant {
         id: kept.id.to_string(),
         prefix: kept.prefix.clone(),
         account: kept.account.to_string(),
-        account_name: account_name(&house.facts.directory(), kept.account),
+        account_name: account_name(&directory, kept.account),
         state: Life::of(kept.revoked, Some(terms.expires), house.now()),
         teachers: terms.teachers.clone(),
         purpose: terms.purpose.clone(),
@@ -345,5 +349,6 @@ fn view(house: &House, kept: &Kept) -> Grant {
         created: shapes::made(kept.id).rfc3339(),
         expires: terms.expires.rfc3339(),
         revoked: kept.revoked.map(Time::rfc3339),
+        revision: directory.revision(&Thing::Grant(kept.id)),
     }
 }

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use ::ledger::facts::Facts;
+use ::ledger::facts::{ChangeError, Directory, Expected, Facts, Thing};
 use guard::admission::Table;
 use record::{Actor, Change, Id, Time};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::Model;
+
+/// How often a change is made anew where others change the same thing.
+const TRIES: u32 = 16;
 
 /// The clock.
 pub type Clock = Arc<dyn Fn() -> Time + Send + Sync>;
@@ -66,5 +69,38 @@ impl House {
     pub(crate) fn change(&self, by: &Actor, why: &str, change: Change) -> Result<()> {
         self.facts.change(by.clone(), why, change)?;
         Ok(())
+    }
+
+    /// Changes one thing, all of it or nothing. The changes are made from what is there, and only
+    /// written where that is still so; where the caller says which revision they saw, only if it
+    /// is the present one.
+    pub(crate) fn edit(
+        &self,
+        by: &Actor,
+        why: &str,
+        (thing, seen): (Thing, Option<u64>),
+        changes: impl Fn(&Directory) -> Result<Vec<Change>>,
+    ) -> Result<()> {
+        let mut current = 0;
+        for _ in 0..TRIES {
+            let made = {
+                let directory = self.facts.directory();
+                current = directory.revision(&thing);
+                if seen.is_some_and(|seen| seen != current) {
+                    return Err(Error::stale(current));
+                }
+                changes(&directory)?
+            };
+            let expected = Expected {
+                thing: thing.clone(),
+                revision: current,
+            };
+            match self.facts.change_at(by.clone(), why, made, Some(expected)) {
+                // Somebody was quicker; the changes are made anew from what is there now.
+                Err(ChangeError::Stale { .. }) if seen.is_none() => {}
+                done => return Ok(done.map(drop)?),
+            }
+        }
+        Err(Error::stale(current))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ::ledger::facts::Directory;
+use ::ledger::facts::{Directory, Thing};
 use record::{Actor, BudgetOwner, Change, Key as Kept, KeySecret, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -42,6 +42,8 @@ pub struct Key {
     pub spend: Option<Spend>,
     /// What is spent of that in this period.
     pub spent_dollars: Option<String>,
+    /// The ledger's entry that changed it last.
+    pub revision: u64,
 }
 
 /// A key with its secret: given once.
@@ -112,6 +114,9 @@ pub struct Listed {
 pub struct Revoke {
     /// Its id, or the first letters of its secret.
     pub key: String,
+    /// Only if it is still at this revision; else it is changed as it is now.
+    #[serde(default)]
+    pub revision: Option<u64>,
     /// Why, for the ledger.
     #[serde(default)]
     pub why: String,
@@ -193,10 +198,12 @@ pub fn list(house: &House, _: &Actor, input: List) -> Result<Listed> {
 /// Refuses a key from now on.
 ///
 /// # Errors
-/// A key that is not there, or was revoked before; the ledger's.
+/// A key that is not there, or was revoked before; [`crate::Error::Stale`]; the ledger's.
 pub fn revoke(house: &House, by: &Actor, input: Revoke) -> Result<Key> {
     let key = find::key(&house.facts.directory(), &input.key)?;
-    house.change(by, &input.why, Change::KeyRevoked { key: key.id })?;
+    let seen = (Thing::Key(key.id), input.revision);
+    let change = Change::KeyRevoked { key: key.id };
+    house.edit(by, &input.why, seen, |_| Ok(vec![change.clone()]))?;
     let revoked = house.facts.directory().key(key.id).cloned().unwrap_or(key);
     Ok(view(house, &revoked))
 }
@@ -210,18 +217,20 @@ fn view(house: &House, kept: &Kept) -> Key {
             .money
             .to_string()
     });
+    let directory = house.facts.directory();
     Key {
         id: kept.id.to_string(),
         name: kept.name.clone(),
         prefix: kept.prefix.clone(),
         account: kept.account.to_string(),
-        account_name: account_name(&house.facts.directory(), kept.account),
+        account_name: account_name(&directory, kept.account),
         state: Life::of(kept.revoked, kept.expires, now),
         created: shapes::made(kept.id).rfc3339(),
         expires: kept.expires.map(Time::rfc3339),
         revoked: kept.revoked.map(Time::rfc3339),
         spend: kept.spend.map(Spend::from),
         spent_dollars: spent,
+        revision: directory.revision(&Thing::Key(kept.id)),
     }
 }
 

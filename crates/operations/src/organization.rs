@@ -1,10 +1,9 @@
 //! Organisations: `create`, `list`, `show`.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use record::id::kind;
-use record::{Actor, Change, Id, Organization as Kept};
+use ::ledger::facts::{Directory, Thing};
+use record::{Actor, Change, Organization as Kept};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +25,8 @@ pub struct Organization {
     pub created: String,
     /// How many accounts it has.
     pub accounts: usize,
+    /// The ledger's entry that changed it last.
+    pub revision: u64,
 }
 
 /// What `create` takes.
@@ -83,7 +84,7 @@ pub fn create(house: &House, by: &Actor, input: Create) -> Result<Organization> 
         name: shapes::name("name", &input.name)?,
     };
     house.change(by, &input.why, Change::OrganizationCreated(new.clone()))?;
-    Ok(view(&new, &HashMap::new()))
+    Ok(view(&house.facts.directory(), &new))
 }
 
 /// Organisations, a page at a time.
@@ -99,22 +100,18 @@ pub fn list(house: &House, _: &Actor, input: List) -> Result<Listed> {
     )?;
     let search = Search::new(input.search.as_deref());
     let id = input.search.as_deref().and_then(|text| text.parse().ok());
-    let tally = tally(house);
-    let cut = {
-        let directory = house.facts.directory();
-        let found = |one: &&Arc<Kept>| id == Some(one.id) || search.finds(&[&one.name]);
-        let rows = directory.organizations().filter(found);
-        let cut = asked.cut(rows, |one| {
-            let key = match asked.sort {
-                "name" => Key::name(&one.name),
-                "accounts" => Key::Number(tally.get(&one.id).copied().unwrap_or_default() as u64),
-                _ => Key::Number(0),
-            };
-            (key, one.id)
-        });
-        cut.map(Arc::clone)
-    };
-    let cut = cut.map(|one| view(&one, &tally));
+    let directory = house.facts.directory();
+    let found = |one: &&Arc<Kept>| id == Some(one.id) || search.finds(&[&one.name]);
+    let rows = directory.organizations().filter(found);
+    let cut = asked.cut(rows, |one| {
+        let key = match asked.sort {
+            "name" => Key::name(&one.name),
+            "accounts" => Key::Number(directory.accounts_of(one.id).count() as u64),
+            _ => Key::Number(0),
+        };
+        (key, one.id)
+    });
+    let cut = cut.map(|one| view(&directory, one));
     Ok(Listed {
         organizations: cut.rows,
         next: cut.next,
@@ -127,24 +124,17 @@ pub fn list(house: &House, _: &Actor, input: List) -> Result<Listed> {
 /// # Errors
 /// There is none, or more than one of that name.
 pub fn show(house: &House, _: &Actor, input: Show) -> Result<Organization> {
-    let found = find::organization(&house.facts.directory(), &input.organization)?;
-    Ok(view(&found, &tally(house)))
+    let directory = house.facts.directory();
+    let found = find::organization(&directory, &input.organization)?;
+    Ok(view(&directory, &found))
 }
 
-/// How many accounts each organisation has: counted once for a whole list.
-fn tally(house: &House) -> HashMap<Id<kind::Organization>, usize> {
-    let mut tally = HashMap::new();
-    for account in house.facts.directory().accounts() {
-        *tally.entry(account.organization).or_default() += 1;
-    }
-    tally
-}
-
-fn view(kept: &Kept, accounts: &HashMap<Id<kind::Organization>, usize>) -> Organization {
+fn view(directory: &Directory, kept: &Kept) -> Organization {
     Organization {
         id: kept.id.to_string(),
         name: kept.name.clone(),
         created: shapes::made(kept.id).rfc3339(),
-        accounts: accounts.get(&kept.id).copied().unwrap_or_default(),
+        accounts: directory.accounts_of(kept.id).count(),
+        revision: directory.revision(&Thing::Organization(kept.id)),
     }
 }

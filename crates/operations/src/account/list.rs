@@ -1,14 +1,13 @@
 //! `account list`: filtered and ordered over what is kept; only a page of it is made to be shown.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use record::id::kind;
-use record::{Account as Kept, AccountState, Actor, BudgetOwner, Id, SpendLimit};
+use record::{Account as Kept, AccountState, Actor, BudgetOwner, SpendLimit};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::view::{Account, Tally, spent, view};
+use super::view::{Account, spent, view};
 use crate::error::Result;
 use crate::find;
 use crate::house::House;
@@ -101,9 +100,7 @@ pub fn list(house: &House, _: &Actor, input: List) -> Result<Listed> {
         });
         cut.map(Arc::clone)
     };
-    let shown: HashSet<Id<kind::Account>> = cut.rows.iter().map(|account| account.id).collect();
-    let tally = Tally::of(&house.facts.directory(), |account| shown.contains(&account));
-    let cut = cut.map(|account| view(house, &account, &tally));
+    let cut = cut.map(|account| view(house, &account));
     Ok(Listed {
         accounts: cut.rows,
         next: cut.next,

@@ -1,10 +1,7 @@
 //! An account as it is shown: what is kept of it, what holds for it, and what it has used.
 
-use std::collections::HashMap;
-
-use ::ledger::facts::{Directory, Spent};
-use record::id::kind;
-use record::{Account as Kept, AccountState, Budget, BudgetOwner, Id, Limits};
+use ::ledger::facts::{Spent, Thing};
+use record::{Account as Kept, AccountState, Budget, BudgetOwner, Limits};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -40,10 +37,12 @@ pub struct Account {
     pub keys: usize,
     /// Grants that were not revoked.
     pub grants: usize,
+    /// The ledger's entry that changed it last.
+    pub revision: u64,
 }
 
 /// Made for what is shown alone: never for all that there is.
-pub(super) fn view(house: &House, kept: &Kept, tally: &Tally) -> Account {
+pub(super) fn view(house: &House, kept: &Kept) -> Account {
     let plan = house.table.plan(&kept.plan);
     let limit = kept.spend.or(plan.and_then(|plan| plan.spend));
     let spent = limit.map(|limit| {
@@ -66,32 +65,15 @@ pub(super) fn view(house: &House, kept: &Kept, tally: &Tally) -> Account {
         spend: limit.map(Spend::from),
         spent_dollars: spent.map(|spent| spent.gone.money.to_string()),
         reserved_dollars: spent.map(|spent| spent.reserved.money.to_string()),
-        keys: tally.keys.get(&kept.id).copied().unwrap_or_default(),
-        grants: tally.grants.get(&kept.id).copied().unwrap_or_default(),
-    }
-}
-
-/// Keys and grants that were not revoked, by account: counted once for a whole page.
-pub(super) struct Tally {
-    keys: HashMap<Id<kind::Account>, usize>,
-    grants: HashMap<Id<kind::Account>, usize>,
-}
-
-impl Tally {
-    pub(super) fn of(directory: &Directory, wanted: impl Fn(Id<kind::Account>) -> bool) -> Self {
-        let mut tally = Self {
-            keys: HashMap::new(),
-            grants: HashMap::new(),
-        };
-        let keys = directory.keys().filter(|key| key.revoked.is_none());
-        for key in keys.filter(|key| wanted(key.account)) {
-            *tally.keys.entry(key.account).or_default() += 1;
-        }
-        let grants = directory.grants().filter(|grant| grant.revoked.is_none());
-        for grant in grants.filter(|grant| wanted(grant.account)) {
-            *tally.grants.entry(grant.account).or_default() += 1;
-        }
-        tally
+        keys: directory
+            .keys_of(kept.id)
+            .filter(|key| key.revoked.is_none())
+            .count(),
+        grants: directory
+            .grants_of(kept.id)
+            .filter(|grant| grant.revoked.is_none())
+            .count(),
+        revision: directory.revision(&Thing::Account(kept.id)),
     }
 }
 

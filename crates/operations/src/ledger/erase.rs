@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use ::ledger::facts::decode;
+use ::ledger::facts::{Thing, decode};
 use record::id::kind;
 use record::{Actor, Change, Fact, Id};
 use schemars::JsonSchema;
@@ -22,6 +22,9 @@ use crate::house::House;
 pub struct Erase {
     /// The account's id, or its name where that is unique.
     pub account: String,
+    /// Only if it is still at this revision; else it is changed as it is now.
+    #[serde(default)]
+    pub revision: Option<u64>,
     /// Why, for the ledger; it stays, so that it should name nobody.
     #[serde(default)]
     pub why: String,
@@ -43,11 +46,13 @@ pub struct Erased {
 /// Erases an account.
 ///
 /// # Errors
-/// An account that is not there; the ledger's, after which it can be tried again.
+/// An account that is not there; [`Error::Stale`]; the ledger's, after which it can be tried again.
 pub fn erase(house: &House, by: &Actor, input: Erase) -> Result<Erased> {
     let account = find::account(&house.facts.directory(), &input.account)?;
     let id = account.id;
-    house.change(by, &input.why, Change::AccountErased { account: id })?;
+    let seen = (Thing::Account(id), input.revision);
+    let change = Change::AccountErased { account: id };
+    house.edit(by, &input.why, seen, |_| Ok(vec![change.clone()]))?;
     let found = collect(house, id)?;
     let ledger = house.facts.ledger();
     let bodies = match found.bodies.is_empty() {

@@ -127,6 +127,7 @@ fn keys_and_organizations_are_filtered_and_ordered() {
     let (house, by) = (&fixture.house, operator());
     let revoke = key::Revoke {
         key: "sk-sh-000007".into(),
+        revision: None,
         why: String::new(),
     };
     key::revoke(house, &by, revoke).unwrap();

@@ -40,6 +40,7 @@ pub(crate) fn narrow(grant: &str) -> grant::Narrow {
         budget_tokens: None,
         limits: LimitsChange::default(),
         expires: None,
+        revision: None,
         why: String::new(),
     }
 }
@@ -171,6 +172,7 @@ fn an_erased_account_leaves_its_costs_and_no_name() {
     let erase = |name: &str| {
         let input = Erase {
             account: name.into(),
+            revision: None,
             why: String::new(),
         };
         operations::ledger::erase(house, &by, input)

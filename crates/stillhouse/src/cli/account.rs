@@ -109,6 +109,7 @@ impl AccountVerb {
                     spend: flags.spend.into(),
                     no_spend: flags.no_spend,
                     state,
+                    revision: None,
                     why: flags.why,
                 };
                 Call::new(NOUN, "set", &set, one)

@@ -158,11 +158,25 @@ impl GrantVerb {
                     budget_tokens: flags.budget_tokens,
                     limits: flags.limits.into(),
                     expires: flags.expires,
+                    revision: None,
                     why: flags.why,
                 };
                 Call::new(NOUN, "narrow", &narrow, one)
             }
-            Self::Revoke { grant, why } => Call::new(NOUN, "revoke", &Revoke { grant, why }, one),
+            Self::Revoke {
+                grant,
+                revision: None,
+                why,
+            } => Call::new(
+                NOUN,
+                "revoke",
+                &Revoke {
+                    grant,
+                    revision: None,
+                    why,
+                },
+                one,
+            ),
         }
     }
 }

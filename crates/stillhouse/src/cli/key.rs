@@ -68,7 +68,16 @@ impl KeyVerb {
                 },
                 list,
             ),
-            Self::Revoke { key, why } => Call::new(NOUN, "revoke", &Revoke { key, why }, one),
+            Self::Revoke { key, why } => Call::new(
+                NOUN,
+                "revoke",
+                &Revoke {
+                    key,
+                    revision: None,
+                    why,
+                },
+                one,
+            ),
         }
     }
 }

@@ -170,7 +170,16 @@ impl LedgerVerb {
                 account,
                 why,
                 yes: _,
-            } => Call::new(NOUN, "erase", &Erase { account, why }, erased),
+            } => Call::new(
+                NOUN,
+                "erase",
+                &Erase {
+                    account,
+                    revision: None,
+                    why,
+                },
+                erased,
+            ),
             Self::Prune { older_than_days } => {
                 Call::new(NOUN, "prune", &Prune { older_than_days }, pruned)
             }
