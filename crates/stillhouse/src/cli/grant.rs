@@ -163,11 +163,7 @@ impl GrantVerb {
                 };
                 Call::new(NOUN, "narrow", &narrow, one)
             }
-            Self::Revoke {
-                grant,
-                revision: None,
-                why,
-            } => Call::new(
+            Self::Revoke { grant, why } => Call::new(
                 NOUN,
                 "revoke",
                 &Revoke {
