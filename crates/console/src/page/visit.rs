@@ -1,0 +1,82 @@
+//! What a page is asked with, and what it answers. Plain values on both sides: no socket, no
+//! cookie and no clock is touched here; the server that calls has checked the session and the
+//! form's token before.
+
+use maud::Markup;
+use operations::Error;
+use record::{Role, Time};
+use serde_json::Value;
+
+use super::query::Pairs;
+
+/// The verbs as one operator may call them.
+pub trait Verbs: Send + Sync {
+    /// Calls a verb.
+    ///
+    /// # Errors
+    /// The verb's.
+    fn call(&self, noun: &str, verb: &str, input: Value) -> Result<Value, Error>;
+}
+
+/// One request for a page, by somebody who is signed in.
+pub struct Visit<'a> {
+    /// The verbs.
+    pub verbs: &'a dyn Verbs,
+    /// The operator's name.
+    pub name: &'a str,
+    /// The operator's role.
+    pub role: Role,
+    /// The token that every form of this session carries in its field `csrf`.
+    pub csrf: &'a str,
+    /// The theme: `auto`, `light` or `dark`.
+    pub theme: &'a str,
+    /// Now.
+    pub now: Time,
+    /// The path, such as `/accounts`.
+    pub path: &'a str,
+    /// What follows `?`.
+    pub query: Pairs,
+    /// The form that was sent, already checked against forgery; `None` for a `GET`.
+    pub form: Option<Pairs>,
+}
+
+/// What a page answers.
+#[derive(Debug)]
+pub enum Answer {
+    /// A page.
+    Page {
+        /// The HTTP status.
+        status: u16,
+        /// The whole document.
+        html: String,
+    },
+    /// Go on there (303).
+    SeeOther {
+        /// A path of this console with its query.
+        location: String,
+    },
+    /// A file to save.
+    File {
+        /// Its media type.
+        content_type: &'static str,
+        /// The name to save it by.
+        name: String,
+        /// Its content.
+        bytes: Vec<u8>,
+    },
+}
+
+impl Answer {
+    pub(crate) fn page(status: u16, html: Markup) -> Self {
+        Self::Page {
+            status,
+            html: html.into_string(),
+        }
+    }
+
+    pub(crate) fn see(location: impl Into<String>) -> Self {
+        Self::SeeOther {
+            location: location.into(),
+        }
+    }
+}
