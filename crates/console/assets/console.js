@@ -1,1 +1,201 @@
-// What pages do beyond links and forms.
+// What pages do beyond standing still: copy, read plots closely, follow what is live, fill in the
+// secret of a one-time link. Every page works without this file.
+"use strict";
+(() => {
+  document.documentElement.classList.add("js");
+  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+  // Copy.
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (!button) return;
+    const before = button.textContent;
+    try {
+      await navigator.clipboard.writeText(button.dataset.copy);
+      button.textContent = "Copied";
+    } catch {
+      button.textContent = "Select it";
+    }
+    setTimeout(() => { button.textContent = before; }, 1600);
+  });
+
+  // The secret of a one-time link is behind the #, so that it is in no server's log.
+  const secret = document.querySelector("[data-from-hash]");
+  if (secret && location.hash.length > 1) {
+    secret.value = decodeURIComponent(location.hash.slice(1));
+    secret.closest(".field").hidden = true;
+    history.replaceState(null, "", location.pathname);
+  }
+
+  // Menu, search and rooms by the keyboard.
+  const isTyping = (target) => target.closest("input, select, textarea, [contenteditable]");
+  const rooms = { o: "/", l: "/live", a: "/accounts", k: "/keys", g: "/grants", m: "/models", c: "/ledger", s: "/settings" };
+  let wasG = 0;
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "Escape" && location.hash === "#menu") location.hash = "#main";
+    if (isTyping(event.target)) return;
+    if (event.key === "/") {
+      const search = document.querySelector("input[type=search]");
+      if (search) { search.focus(); search.select(); event.preventDefault(); }
+    } else if (event.key === "g" && Date.now() - wasG > 1000) {
+      wasG = Date.now();
+    } else if (Date.now() - wasG <= 1000 && rooms[event.key]) {
+      location.href = rooms[event.key];
+    }
+  });
+
+  // Plots: the nearest point under the pointer, or the next one by the arrow keys.
+  const SVG = "http://www.w3.org/2000/svg";
+  for (const figure of all("[data-plot]")) {
+    const svg = figure.querySelector("svg.shape");
+    const rows = all("tbody tr", figure);
+    const names = all("thead th", figure).slice(1).map((cell) => cell.textContent);
+    const curves = all("[data-of]", figure);
+    if (!rows.length || !svg) continue;
+    const isBars = "bars" in figure.dataset;
+    const line = svg.appendChild(document.createElementNS(SVG, "line"));
+    line.setAttribute("class", "cursor");
+    line.setAttribute("y1", "0");
+    line.setAttribute("y2", "160");
+    line.setAttribute("visibility", "hidden");
+    const dots = isBars ? [] : curves.map((curve) => {
+      const dot = svg.appendChild(document.createElementNS(SVG, "circle"));
+      dot.setAttribute("class", "dot " + curve.getAttribute("class").replace("line", ""));
+      dot.setAttribute("r", "3.5");
+      dot.setAttribute("visibility", "hidden");
+      const heights = [...curve.getAttribute("d").matchAll(/[ML][\d.]+ ([\d.]+)/g)].map((match) => match[1]);
+      return { dot, heights };
+    });
+    const tip = figure.querySelector(".area").appendChild(document.createElement("div"));
+    tip.className = "tip";
+    tip.setAttribute("role", "status");
+    tip.hidden = true;
+    let at = rows.length - 1;
+    const share = (index) => isBars ? (index + 0.5) / rows.length : index / Math.max(rows.length - 1, 1);
+    const show = (index) => {
+      at = Math.min(Math.max(index, 0), rows.length - 1);
+      const cells = rows[at].cells;
+      tip.replaceChildren();
+      tip.appendChild(document.createElement("b")).textContent = cells[0].textContent + " UTC";
+      names.forEach((name, place) => {
+        tip.appendChild(document.createElement("div")).textContent = `${name}: ${cells[place + 1].textContent}`;
+      });
+      const percent = share(at) * 100 + "%";
+      line.setAttribute("x1", percent);
+      line.setAttribute("x2", percent);
+      line.setAttribute("visibility", "visible");
+      for (const { dot, heights } of dots) {
+        dot.setAttribute("cx", percent);
+        dot.setAttribute("cy", heights[at] ?? 0);
+        dot.setAttribute("visibility", "visible");
+      }
+      tip.hidden = false;
+      const box = svg.getBoundingClientRect();
+      const room = figure.querySelector(".area").getBoundingClientRect();
+      const x = box.left - room.left + share(at) * box.width;
+      const left = x + 14 + tip.offsetWidth > room.width ? x - 14 - tip.offsetWidth : x + 14;
+      tip.style.left = Math.max(left, 0) + "px";
+    };
+    const hide = () => {
+      tip.hidden = true;
+      line.setAttribute("visibility", "hidden");
+      for (const { dot } of dots) dot.setAttribute("visibility", "hidden");
+    };
+    svg.addEventListener("pointermove", (event) => {
+      const box = svg.getBoundingClientRect();
+      const part = (event.clientX - box.left) / box.width;
+      show(isBars ? Math.floor(part * rows.length) : Math.round(part * (rows.length - 1)));
+    });
+    svg.addEventListener("pointerleave", () => { if (document.activeElement !== svg) hide(); });
+    svg.setAttribute("tabindex", "0");
+    svg.addEventListener("blur", hide);
+    svg.addEventListener("keydown", (event) => {
+      const steps = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: rows.length - 1 };
+      if (event.key === "Escape") hide();
+      if (!(event.key in steps)) return;
+      event.preventDefault();
+      show(tip.hidden ? at : steps[event.key]);
+    });
+  }
+
+  // Live traffic: rows as they come, at most so many; paused, they wait.
+  const live = document.querySelector("[data-live]");
+  if (live && window.EventSource) {
+    const body = live.querySelector("tbody");
+    const state = document.querySelector("[data-live-state]");
+    const pause = document.querySelector("[data-live-pause]");
+    const template = live.querySelector("template");
+    const most = 200;
+    let waiting = [];
+    let isPaused = false;
+    const say = (text, kind) => { state.textContent = text; state.className = "live-dot " + kind; };
+    const words = () => isPaused ? say(waiting.length ? `Paused, ${waiting.length} waiting` : "Paused", "") : say("Live", "on");
+    const put = (event) => {
+      const row = template.content.firstElementChild.cloneNode(true);
+      for (const cell of all("[data-field]", row)) {
+        const value = event[cell.dataset.field];
+        cell.textContent = value ?? "–";
+        if (cell.dataset.mood !== undefined) cell.className = "badge " + (event.mood ?? "");
+      }
+      for (const link of all("a[data-href]", row)) {
+        const value = event[link.dataset.key];
+        if (value === undefined || value === null) link.removeAttribute("href");
+        else link.href = link.dataset.href + encodeURIComponent(value);
+      }
+      row.classList.add("fresh");
+      body.prepend(row);
+      while (body.rows.length > most) body.lastElementChild.remove();
+      document.querySelector("[data-live-empty]")?.remove();
+    };
+    const source = new EventSource(live.dataset.live);
+    source.addEventListener("open", words);
+    source.addEventListener("error", () => say("Connection lost, trying again", "lost"));
+    const take = (message) => {
+      const event = shape(JSON.parse(message.data));
+      if (!isPaused) { put(event); return; }
+      waiting.push(event);
+      if (waiting.length > most) waiting.shift();
+      words();
+    };
+    for (const name of ["message", "exchange", "refusal"]) source.addEventListener(name, take);
+    const clock = (text) => (text ?? "").slice(11, 19);
+    const span = (micros) => micros === undefined || micros === null ? "–" : micros < 1e6 ? `${(micros / 1e3).toFixed(1)} ms` : `${(micros / 1e6).toFixed(2)} s`;
+    function shape(event) {
+      const status = event.status ?? 0;
+      return {
+        ...event,
+        clock: clock(event.arrived ?? event.time),
+        duration: span(event.duration_us),
+        tokens: event.tokens ?? ((event.input_tokens ?? 0) + (event.output_tokens ?? 0)),
+        cost: event.dollars ? "$" + event.dollars : "–",
+        mood: status < 400 ? "ok" : status < 500 ? "warn" : "bad",
+      };
+    }
+    pause.addEventListener("click", () => {
+      isPaused = !isPaused;
+      pause.textContent = isPaused ? "Go on" : "Pause";
+      pause.setAttribute("aria-pressed", String(isPaused));
+      if (!isPaused) { waiting.forEach(put); waiting = []; }
+      words();
+    });
+    addEventListener("pagehide", () => source.close());
+  }
+
+  // Long work: the button says so and can't be pressed twice.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method !== "post" || form.dataset.sent) { if (form.dataset.sent) event.preventDefault(); return; }
+    form.dataset.sent = "1";
+    const busy = form.querySelector("[data-busy]");
+    if (busy) busy.hidden = false;
+    setTimeout(() => all("button:not([name])", form).forEach((button) => { button.disabled = true; }), 0);
+  });
+  addEventListener("pageshow", (event) => {
+    if (!event.persisted) return;
+    for (const form of all("form[data-sent]")) {
+      delete form.dataset.sent;
+      all("button", form).forEach((button) => { button.disabled = false; });
+    }
+  });
+})();

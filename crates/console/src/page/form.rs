@@ -89,6 +89,18 @@ impl Form {
         self
     }
 
+    /// Whether there is such a field.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.fields.iter().any(|field| field.name == name)
+    }
+
+    /// Only these fields: the page is for one of the verb's uses.
+    #[must_use]
+    pub(crate) fn only(mut self, names: &[&str]) -> Self {
+        self.fields.retain(|field| names.contains(&field.name.as_str()));
+        self
+    }
+
     /// A text of many lines.
     #[must_use]
     pub(crate) fn long(mut self, name: &str) -> Self {
