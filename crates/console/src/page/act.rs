@@ -80,12 +80,25 @@ pub(crate) fn act(visit: &Visit<'_>, act: &Act<'_>) -> Answer {
 /// A value that can't be stands at its field as well.
 fn faults(error: &Error) -> Vec<Fault> {
     match error {
-        Error::Invalid { field, message, .. } => vec![Fault { field: field.clone(), message: message.clone() }],
-        _ => vec![Fault { field: String::new(), message: String::new() }],
+        Error::Invalid { field, message, .. } => vec![Fault {
+            field: field.clone(),
+            message: message.clone(),
+        }],
+        _ => vec![Fault {
+            field: String::new(),
+            message: String::new(),
+        }],
     }
 }
 
-fn show(visit: &Visit<'_>, act: &Act<'_>, verb: &Verb, typed: &Pairs, faults: &[Fault], error: Option<&Error>) -> Markup {
+fn show(
+    visit: &Visit<'_>,
+    act: &Act<'_>,
+    verb: &Verb,
+    typed: &Pairs,
+    faults: &[Fault],
+    error: Option<&Error>,
+) -> Markup {
     let is_final = !act.hits.0.is_empty();
     let look = Look {
         action: "",

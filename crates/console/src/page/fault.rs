@@ -13,7 +13,11 @@ pub(crate) fn missing(visit: &Visit<'_>) -> Answer {
     let body = html! {
         p { "Nothing is at this address. The way around leads to every room; what you look for may have another name now." }
     };
-    let page = Sheet { title: "There is no such page", body, ..Sheet::default() };
+    let page = Sheet {
+        title: "There is no such page",
+        body,
+        ..Sheet::default()
+    };
     Answer::page(404, sheet(visit, &page))
 }
 
@@ -24,7 +28,11 @@ pub(crate) fn forbidden(visit: &Visit<'_>, verb: &Verb) -> Answer {
         p { strong { "`" (verb.noun) " " (verb.verb) "` needs the role " (roles.join(" or ")) ". Yours is " (visit.role.name()) "." } }
         p class="hint" { "An admin can give you another role under Operators." }
     };
-    let page = Sheet { title: "Your role does not allow this", body: note(Mood::Warn, &says), ..Sheet::default() };
+    let page = Sheet {
+        title: "Your role does not allow this",
+        body: note(Mood::Warn, &says),
+        ..Sheet::default()
+    };
     Answer::page(403, sheet(visit, &page))
 }
 
@@ -35,6 +43,10 @@ pub(crate) fn failed(visit: &Visit<'_>, error: &Error) -> Answer {
         Error::Invalid { .. } => "This can't be shown",
         _ => "The house can't do this now",
     };
-    let page = Sheet { title, body: problem(error), ..Sheet::default() };
+    let page = Sheet {
+        title,
+        body: problem(error),
+        ..Sheet::default()
+    };
     Answer::page(crate::problem::status(error).as_u16(), sheet(visit, &page))
 }

@@ -97,7 +97,8 @@ impl Form {
     /// Only these fields: the page is for one of the verb's uses.
     #[must_use]
     pub(crate) fn only(mut self, names: &[&str]) -> Self {
-        self.fields.retain(|field| names.contains(&field.name.as_str()));
+        self.fields
+            .retain(|field| names.contains(&field.name.as_str()));
         self
     }
 

@@ -37,24 +37,31 @@ pub(crate) struct Listing<'a> {
 /// How many rows a page has where nothing is said: few enough for a quick page.
 const ROWS: &str = "50";
 /// The most rows: a page stays under 100 KiB.
-const SIZES: [&str; 3] = ["25", "50", "100"];
+const SIZES: [&str; 3] = ["25", "50", "75"];
 
 /// Shows a list.
 pub(crate) fn listing(visit: &Visit<'_>, list: &Listing<'_>) -> Answer {
     let Some(verb) = known(list.verb) else {
         return super::fault::missing(visit);
     };
+    if !verb.is_for(visit.role) {
+        return super::fault::forbidden(visit, verb);
+    }
     let asked = asked(&visit.query);
     let read = Form::of(verb).read(&asked);
     let said = match read {
         Ok(input) => visit.verbs.call(verb.noun, verb.verb, input),
         Err(faults) => {
-            let first = faults.first().map(|fault| (fault.field.as_str(), fault.message.as_str()));
+            let first = faults
+                .first()
+                .map(|fault| (fault.field.as_str(), fault.message.as_str()));
             let (field, message) = first.unwrap_or(("input", "can't be read"));
             Err(operations::Error::invalid(field, message))
         }
     };
-    let status = said.as_ref().map_or_else(|error| crate::problem::status(error).as_u16(), |_| 200);
+    let status = said
+        .as_ref()
+        .map_or_else(|error| crate::problem::status(error).as_u16(), |_| 200);
     let filters = filters(visit, (verb.input)().as_value(), (verb.fields)());
     let body = html! {
         @match &said {

@@ -3,14 +3,20 @@
 
 /// Names with values, in the order in which they were sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Pairs(Vec<(String, String)>);
+pub(crate) struct Pairs(Vec<(String, String)>);
+
+impl FromIterator<(String, String)> for Pairs {
+    fn from_iter<T: IntoIterator<Item = (String, String)>>(pairs: T) -> Self {
+        Self(pairs.into_iter().take(MOST).collect())
+    }
+}
 
 /// More than any form of ours has; the rest of a longer one is not read.
 const MOST: usize = 400;
 
 impl Pairs {
     /// Reads a query or a form. What can't be decoded is kept as it was written.
-    pub fn read(text: &str) -> Self {
+    pub(crate) fn read(text: &str) -> Self {
         let parts = text.split('&').filter(|part| !part.is_empty()).take(MOST);
         Self(
             parts
@@ -23,20 +29,20 @@ impl Pairs {
     }
 
     /// The first value of this name that is not blank.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.all(name).map(str::trim).find(|value| !value.is_empty())
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.all(name)
+            .map(str::trim)
+            .find(|value| !value.is_empty())
     }
 
     /// Every value of this name.
-    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0
-            .iter()
-            .filter(move |(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
+    pub(crate) fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
+        let known = self.0.iter().filter(move |(known, _)| known == name);
+        known.map(|(_, value)| value.as_str())
     }
 
     /// Every pair.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
@@ -44,7 +50,7 @@ impl Pairs {
 
     /// The same pairs with one value for this name; none where that is empty.
     #[must_use]
-    pub fn with(&self, name: &str, value: &str) -> Self {
+    pub(crate) fn with(&self, name: &str, value: &str) -> Self {
         let mut pairs = self.without(&[name]);
         if !value.is_empty() {
             pairs.0.push((name.to_owned(), value.to_owned()));
@@ -54,7 +60,7 @@ impl Pairs {
 
     /// The same pairs without these names.
     #[must_use]
-    pub fn without(&self, names: &[&str]) -> Self {
+    pub(crate) fn without(&self, names: &[&str]) -> Self {
         let kept = self.0.iter();
         Self(
             kept.filter(|(known, _)| !names.contains(&known.as_str()))
@@ -64,7 +70,7 @@ impl Pairs {
     }
 
     /// An address: the path, and `?` with the pairs where there are any.
-    pub fn href(&self, path: &str) -> String {
+    pub(crate) fn href(&self, path: &str) -> String {
         let mut href = path.to_owned();
         for (index, (name, value)) in self.iter().enumerate() {
             href.push(if index == 0 { '?' } else { '&' });
@@ -88,7 +94,9 @@ pub(crate) fn path(segments: &[&str]) -> String {
 pub(crate) fn segments(path: &str) -> Vec<String> {
     let parts = path.split('/').filter(|part| !part.is_empty());
     // In a path, `+` is a plus.
-    parts.map(|part| decode(&part.replace('+', "%2B"))).collect()
+    parts
+        .map(|part| decode(&part.replace('+', "%2B")))
+        .collect()
 }
 
 /// Percent-encoding of all but RFC 3986's unreserved letters.

@@ -52,7 +52,10 @@ impl Said for Value {
     }
 
     fn list(&self, name: &str) -> &[Value] {
-        self.at(name).as_array().map(Vec::as_slice).unwrap_or_default()
+        self.at(name)
+            .as_array()
+            .map(Vec::as_slice)
+            .unwrap_or_default()
     }
 
     fn texts(&self, name: &str) -> Vec<&str> {
@@ -72,7 +75,10 @@ pub(crate) mod missing {
     }
 
     pub(crate) fn note(value: &Value, name: &str) {
-        if value.as_object().is_some_and(|object| !object.contains_key(name)) {
+        if value
+            .as_object()
+            .is_some_and(|object| !object.contains_key(name))
+        {
             NAMES.with_borrow_mut(|names| names.push(name.to_owned()));
         }
     }

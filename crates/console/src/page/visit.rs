@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::query::Pairs;
 
 /// The verbs as one operator may call them.
-pub trait Verbs: Send + Sync {
+pub(crate) trait Verbs: Send + Sync {
     /// Calls a verb.
     ///
     /// # Errors
@@ -19,30 +19,44 @@ pub trait Verbs: Send + Sync {
 }
 
 /// One request for a page, by somebody who is signed in.
-pub struct Visit<'a> {
+pub(crate) struct Visit<'a> {
     /// The verbs.
-    pub verbs: &'a dyn Verbs,
+    pub(crate) verbs: &'a dyn Verbs,
     /// The operator's name.
-    pub name: &'a str,
+    pub(crate) name: &'a str,
     /// The operator's role.
-    pub role: Role,
+    pub(crate) role: Role,
     /// The token that every form of this session carries in its field `csrf`.
-    pub csrf: &'a str,
+    pub(crate) csrf: &'a str,
     /// The theme: `auto`, `light` or `dark`.
-    pub theme: &'a str,
+    pub(crate) theme: &'a str,
     /// Now.
-    pub now: Time,
+    pub(crate) now: Time,
     /// The path, such as `/accounts`.
-    pub path: &'a str,
+    pub(crate) path: &'a str,
     /// What follows `?`.
-    pub query: Pairs,
+    pub(crate) query: Pairs,
     /// The form that was sent, already checked against forgery; `None` for a `GET`.
-    pub form: Option<Pairs>,
+    pub(crate) form: Option<Pairs>,
+}
+
+impl Visit<'_> {
+    /// What the verb says that a page is made of; where it can't, the page that says why.
+    pub(crate) fn main(&self, name: &str, input: Value) -> Result<Value, Box<Answer>> {
+        let Some(verb) = super::act::known(name) else {
+            return Err(Box::new(super::fault::missing(self)));
+        };
+        if !verb.is_for(self.role) {
+            return Err(Box::new(super::fault::forbidden(self, verb)));
+        }
+        let said = self.verbs.call(verb.noun, verb.verb, input);
+        said.map_err(|error| Box::new(super::fault::failed(self, &error)))
+    }
 }
 
 /// What a page answers.
 #[derive(Debug)]
-pub enum Answer {
+pub(crate) enum Answer {
     /// A page.
     Page {
         /// The HTTP status.

@@ -53,12 +53,21 @@ fn within(schema: &Value, order: &[&str], above: &str) -> Vec<Field> {
         return Vec::new();
     };
     let needed = texts(schema.get("required"));
-    let place = |name: &str| order.iter().position(|known| *known == name).unwrap_or(order.len());
+    let place = |name: &str| {
+        order
+            .iter()
+            .position(|known| *known == name)
+            .unwrap_or(order.len())
+    };
     let mut names: Vec<&String> = properties.keys().collect();
     names.sort_by_key(|name| place(name));
     let one = |name: &String| {
         let schema = &properties[name];
-        let whole = if above.is_empty() { name.clone() } else { format!("{above}.{name}") };
+        let whole = if above.is_empty() {
+            name.clone()
+        } else {
+            format!("{above}.{name}")
+        };
         field(whole, name, schema, needed.contains(&name.as_str()))
     };
     names.into_iter().map(one).collect()
@@ -66,7 +75,9 @@ fn within(schema: &Value, order: &[&str], above: &str) -> Vec<Field> {
 
 fn field(name: String, last: &str, schema: &Value, is_needed: bool) -> Field {
     let (real, is_nullable) = real(schema);
-    let help = [schema, real].into_iter().find_map(|schema| schema.get("description")?.as_str());
+    let help = [schema, real]
+        .into_iter()
+        .find_map(|schema| schema.get("description")?.as_str());
     let shape = shape(real, &name, is_nullable);
     let default = match schema.get("default") {
         None | Some(Value::Null) => None,
@@ -93,7 +104,10 @@ fn real(schema: &Value) -> (&Value, bool) {
         return (real, any.iter().any(is_null));
     }
     let kinds = schema.get("type").and_then(Value::as_array);
-    (schema, kinds.is_some_and(|kinds| kinds.iter().any(|kind| kind == "null")))
+    (
+        schema,
+        kinds.is_some_and(|kinds| kinds.iter().any(|kind| kind == "null")),
+    )
 }
 
 fn shape(schema: &Value, name: &str, is_nullable: bool) -> Shape {
@@ -137,7 +151,9 @@ fn choices(schema: &Value) -> Option<Vec<Choice>> {
             Some(value) => {
                 let words = crate::page::part::text::words(value);
                 let says = one.get("description").and_then(Value::as_str);
-                let label = says.map_or(words.clone(), |says| format!("{words}: {}", says.replace('\n', " ")));
+                let label = says.map_or(words.clone(), |says| {
+                    format!("{words}: {}", says.replace('\n', " "))
+                });
                 all.push((value.to_owned(), label));
             }
             // Values without a documentation of their own are kept together.
@@ -149,7 +165,9 @@ fn choices(schema: &Value) -> Option<Vec<Choice>> {
 
 fn texts(value: Option<&Value>) -> Vec<&str> {
     let items = value.and_then(Value::as_array);
-    items.map(|items| items.iter().filter_map(Value::as_str).collect()).unwrap_or_default()
+    items
+        .map(|items| items.iter().filter_map(Value::as_str).collect())
+        .unwrap_or_default()
 }
 
 /// The field of this whole name.

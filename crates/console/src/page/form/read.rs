@@ -18,14 +18,21 @@ pub(super) fn object(fields: &[Field], typed: &Pairs) -> Result<Value, Vec<Fault
             Err(more) => faults.extend(more),
         }
     }
-    if faults.is_empty() { Ok(Value::Object(object)) } else { Err(faults) }
+    if faults.is_empty() {
+        Ok(Value::Object(object))
+    } else {
+        Err(faults)
+    }
 }
 
 fn value(field: &Field, typed: &Pairs) -> Result<Option<Value>, Vec<Fault>> {
     let text = typed.get(&field.name);
     let fault = |message: &str| {
         let field = field.name.clone();
-        Err(vec![Fault { field, message: message.to_owned() }])
+        Err(vec![Fault {
+            field,
+            message: message.to_owned(),
+        }])
     };
     match (&field.shape, text) {
         (Shape::Group(inner), _) => group(field, inner, typed),
@@ -67,7 +74,10 @@ fn any(fields: &[Field], is_said: &impl Fn(&Field) -> bool) -> bool {
 }
 
 fn list<'a>(texts: impl Iterator<Item = &'a str>) -> Option<Value> {
-    let texts: Vec<&str> = texts.map(str::trim).filter(|text| !text.is_empty()).collect();
+    let texts: Vec<&str> = texts
+        .map(str::trim)
+        .filter(|text| !text.is_empty())
+        .collect();
     (!texts.is_empty()).then(|| Value::from(texts))
 }
 

@@ -93,7 +93,15 @@ impl Form {
         let name = &field.name;
         let is_bad = fault(look, name).is_some();
         let help = self.has_help(field).then(|| format!("{id}-h "));
-        let described = format!("{}{}", help.unwrap_or_default(), if is_bad { format!("{id}-f") } else { String::new() });
+        let described = format!(
+            "{}{}",
+            help.unwrap_or_default(),
+            if is_bad {
+                format!("{id}-f")
+            } else {
+                String::new()
+            }
+        );
         let described = (!described.is_empty()).then(|| described.trim_end().to_owned());
         let value = self.value(field, look);
         let invalid = is_bad.then_some("true");
@@ -129,7 +137,12 @@ impl Form {
     /// What was typed, else what it holds at first, else its default.
     fn value(&self, field: &Field, look: &Look<'_>) -> String {
         if look.typed.iter().any(|(name, _)| name == field.name) {
-            return look.typed.all(&field.name).next().unwrap_or_default().to_owned();
+            return look
+                .typed
+                .all(&field.name)
+                .next()
+                .unwrap_or_default()
+                .to_owned();
         }
         // A tick that was taken out is not sent at all.
         let is_sent = !look.faults.is_empty() && field.shape == Shape::Tick;
@@ -142,7 +155,11 @@ impl Form {
         let first = self.first.get(&field.name);
         let first: Vec<&str> = first.map(|text| text.lines().collect()).unwrap_or_default();
         let is_typed = look.typed.get(&field.name).is_some() || !look.faults.is_empty();
-        let chosen: Vec<&str> = if is_typed { look.typed.all(&field.name).collect() } else { first };
+        let chosen: Vec<&str> = if is_typed {
+            look.typed.all(&field.name).collect()
+        } else {
+            first
+        };
         html! {
             div class="field" role="group" aria-labelledby={ (id) "-l" } {
                 span id={ (id) "-l" } { strong { (field.label) } @if !field.is_needed { (optional()) } }

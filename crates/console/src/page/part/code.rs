@@ -27,11 +27,6 @@ pub(crate) fn id(text: &str, what: &str) -> Markup {
     html! { span class="id" { (text) button type="button" class="copy plain" data-copy=(text) aria-label={ "Copy " (what) } { "Copy" } } }
 }
 
-/// A word of code in running text.
-pub(crate) fn word(text: &str) -> Markup {
-    html! { code { (text) } }
-}
-
 /// The command line that asks a model, with a key in it.
 pub(crate) fn curl(base_url: &str, secret: &str, model: &str) -> String {
     let body = serde_json::json!({
@@ -56,6 +51,10 @@ mod tests {
     fn a_command_line_keeps_its_quotes() {
         let line = curl("http://h/v1", "sk-sh-a", "o'model");
         assert!(line.contains(r#""model":"o'\''model""#), "{line}");
-        assert!(block("<script>", "x").into_string().contains("&lt;script&gt;"));
+        assert!(
+            block("<script>", "x")
+                .into_string()
+                .contains("&lt;script&gt;")
+        );
     }
 }

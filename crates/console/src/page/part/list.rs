@@ -35,8 +35,3 @@ pub(crate) fn flush(title: &str, beside: &Markup, body: &Markup) -> Markup {
 pub(crate) fn link(href: &str, text: &str) -> Markup {
     html! { @if href.is_empty() { (text) } @else { a href=(href) { (text) } } }
 }
-
-/// Something that may be missing.
-pub(crate) fn or_none(value: Option<&str>) -> Markup {
-    html! { @match value { Some(value) => (value), None => span class="muted" { "–" } } }
-}

@@ -158,10 +158,19 @@ fn description(plot: &Plot<'_>) -> String {
         let sum: f64 = series.values.iter().sum();
         let most = series.values.iter().copied().fold(0.0, f64::max);
         let (sum, most) = (plot.unit.exact(sum), plot.unit.exact(most));
-        format!("{}: {sum} together, {most} at most in one {}.", series.name, plot.step.name())
+        format!(
+            "{}: {sum} together, {most} at most in one {}.",
+            series.name,
+            plot.step.name()
+        )
     };
     let series: Vec<String> = plot.series.iter().map(of).collect();
-    format!("{} in UTC, {} points. {}", plot.unit.name(), plot.times.len(), series.join(" "))
+    format!(
+        "{} in UTC, {} points. {}",
+        plot.unit.name(),
+        plot.times.len(),
+        series.join(" ")
+    )
 }
 
 fn stamp(step: Step, time: Time) -> String {
@@ -196,7 +205,13 @@ fn label(step: Step, points: usize, time: Time) -> Option<String> {
         Step::Hour if points <= 50 => {
             let hour = hour(time);
             let day = || short_day(time);
-            hour.is_multiple_of(6).then(|| if hour == 0 { day() } else { format!("{hour:02}:00") })
+            hour.is_multiple_of(6).then(|| {
+                if hour == 0 {
+                    day()
+                } else {
+                    format!("{hour:02}:00")
+                }
+            })
         }
         Step::Hour => (hour(time) == 0).then(|| short_day(time)),
         // Days since 1 January 1970, a Thursday: every Monday, or every second one.
@@ -251,20 +266,37 @@ mod tests {
             unit: Unit::Count("requests"),
             step: Step::Hour,
             times: &times,
-            series: vec![Series { name: "All", color: 0, values: (0..24).map(f64::from).collect() }],
+            series: vec![Series {
+                name: "All",
+                color: 0,
+                values: (0..24).map(f64::from).collect(),
+            }],
             is_bars: false,
         });
         let html = plotted.into_string();
-        assert!(html.contains("All: 276 together, 23 at most in one hour."), "{html}");
-        assert!(html.contains("Requests &lt;script&gt;") && !html.contains("<script>"), "{html}");
+        assert!(
+            html.contains("All: 276 together, 23 at most in one hour."),
+            "{html}"
+        );
+        assert!(
+            html.contains("Requests &lt;script&gt;") && !html.contains("<script>"),
+            "{html}"
+        );
         assert_eq!(html.matches("<tr>").count(), 25);
-        assert!(html.contains(">18:00</text>") && html.contains(">26 Nov</text>"), "{html}");
+        assert!(
+            html.contains(">18:00</text>") && html.contains(">26 Nov</text>"),
+            "{html}"
+        );
     }
 
     #[test]
     fn a_week_of_hours_stays_small_and_nothing_is_drawn_as_nothing() {
         let times = hours(168);
-        let series = |name| Series { name, color: 0, values: vec![1234.0; 168] };
+        let series = |name| Series {
+            name,
+            color: 0,
+            values: vec![1234.0; 168],
+        };
         let html = plot(&Plot {
             id: "p",
             title: "t",
@@ -281,7 +313,11 @@ mod tests {
             unit: Unit::Dollars,
             step: Step::Day,
             times: &[],
-            series: vec![Series { name: "a", color: 0, values: vec![] }],
+            series: vec![Series {
+                name: "a",
+                color: 0,
+                values: vec![],
+            }],
             is_bars: true,
         });
         assert!(!none.into_string().contains("NaN"));

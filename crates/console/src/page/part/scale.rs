@@ -5,9 +5,15 @@ pub(crate) fn axis(most: f64, is_whole: bool) -> (f64, f64) {
     let least = if is_whole { 1.0 } else { 1e-9 };
     let rough = (most / 4.0).max(least);
     let size = 10f64.powf(rough.log10().floor());
-    let factors: &[f64] = if is_whole && size < 10.0 { &[1.0, 2.0, 5.0, 10.0] } else { &[1.0, 1.5, 2.0, 2.5, 5.0, 10.0] };
+    let factors: &[f64] = if is_whole && size < 10.0 {
+        &[1.0, 2.0, 5.0, 10.0]
+    } else {
+        &[1.0, 1.5, 2.0, 2.5, 5.0, 10.0]
+    };
     // A hair of room, so that a step that is exact but for rounding is taken.
-    let factor = factors.iter().find(|factor| *factor * size >= rough * (1.0 - 1e-9));
+    let factor = factors
+        .iter()
+        .find(|factor| *factor * size >= rough * (1.0 - 1e-9));
     let step = factor.unwrap_or(&10.0) * size;
     (step * 4.0, step)
 }
@@ -27,7 +33,12 @@ pub(crate) fn line(values: &[f64], top: f64, width: f64, height: f64) -> String 
 
 /// The same path, closed along the lower edge.
 pub(crate) fn area(line: &str, width: f64, height: f64) -> String {
-    format!("{line}L{} {}L0 {}Z", place(width), place(height), place(height))
+    format!(
+        "{line}L{} {}L0 {}Z",
+        place(width),
+        place(height),
+        place(height)
+    )
 }
 
 /// Bars for values, each with a little room beside it.
@@ -51,12 +62,18 @@ pub(crate) fn bars(values: &[f64], top: f64, width: f64, height: f64) -> String 
 pub(crate) fn spark_path(values: &[f64]) -> String {
     let most = values.iter().copied().fold(0.0, f64::max);
     // Taller than the box, so that the line's own width fits at the top.
-    line(values, if most > 0.0 { most * 1.08 } else { 1.0 }, 100.0, 27.0)
+    line(
+        values,
+        if most > 0.0 { most * 1.08 } else { 1.0 },
+        100.0,
+        27.0,
+    )
 }
 
 fn place(number: f64) -> String {
     let text = format!("{number:.1}");
-    text.strip_suffix(".0").map_or_else(|| text.clone(), ToOwned::to_owned)
+    text.strip_suffix(".0")
+        .map_or_else(|| text.clone(), ToOwned::to_owned)
 }
 
 #[cfg(test)]
@@ -77,7 +94,10 @@ mod tests {
 
     #[test]
     fn paths() {
-        assert_eq!(line(&[0.0, 5.0, 10.0], 10.0, 100.0, 40.0), "M0 40L50 20L100 0");
+        assert_eq!(
+            line(&[0.0, 5.0, 10.0], 10.0, 100.0, 40.0),
+            "M0 40L50 20L100 0"
+        );
         assert_eq!(area("M0 40L100 0", 100.0, 40.0), "M0 40L100 0L100 40L0 40Z");
         assert_eq!(bars(&[0.0, 10.0], 10.0, 100.0, 40.0), "M57 40V0H93V40Z");
         assert_eq!(line(&[], 1.0, 100.0, 40.0), "");

@@ -27,7 +27,13 @@ pub(crate) struct Sheet<'a> {
 struct Place(&'static str, &'static str, Icon);
 
 const PLACES: [(&str, &[Place]); 5] = [
-    ("", &[Place("/", "Overview", Icon::Overview), Place("/live", "Live traffic", Icon::Live)]),
+    (
+        "",
+        &[
+            Place("/", "Overview", Icon::Overview),
+            Place("/live", "Live traffic", Icon::Live),
+        ],
+    ),
     (
         "Customers",
         &[
@@ -40,7 +46,10 @@ const PLACES: [(&str, &[Place]); 5] = [
     ),
     (
         "Serving",
-        &[Place("/models", "Models", Icon::Model), Place("/upstreams", "Upstreams", Icon::Upstream)],
+        &[
+            Place("/models", "Models", Icon::Model),
+            Place("/upstreams", "Upstreams", Icon::Upstream),
+        ],
     ),
     (
         "Ledger",

@@ -18,12 +18,20 @@ pub(crate) struct Column {
 
 /// A column of text.
 pub(crate) const fn text(name: &'static str, sort: &'static str) -> Column {
-    Column { name, sort, is_figure: false }
+    Column {
+        name,
+        sort,
+        is_figure: false,
+    }
 }
 
 /// A column of figures.
 pub(crate) const fn figure(name: &'static str, sort: &'static str) -> Column {
-    Column { name, sort, is_figure: true }
+    Column {
+        name,
+        sort,
+        is_figure: true,
+    }
 }
 
 /// The head of a table; `path` and `query` are where the reader is.
@@ -83,7 +91,13 @@ pub(crate) fn table(name: &str, head: &Markup, rows: &Markup) -> Markup {
 }
 
 /// Where a reader is in a list, and the way on. `next` is the verb's cursor.
-pub(crate) fn pager(path: &str, query: &Pairs, shown: usize, total: u64, next: Option<&str>) -> Markup {
+pub(crate) fn pager(
+    path: &str,
+    query: &Pairs,
+    shown: usize,
+    total: u64,
+    next: Option<&str>,
+) -> Markup {
     let is_later = query.get("after").is_some();
     html! {
         nav class="pager" aria-label="Pages" {
@@ -97,7 +111,13 @@ pub(crate) fn pager(path: &str, query: &Pairs, shown: usize, total: u64, next: O
 }
 
 /// A choice between views that differ in one field of the address.
-pub(crate) fn switch(path: &str, query: &Pairs, field: &str, choices: &[(&str, &str)], chosen: &str) -> Markup {
+pub(crate) fn switch(
+    path: &str,
+    query: &Pairs,
+    field: &str,
+    choices: &[(&str, &str)],
+    chosen: &str,
+) -> Markup {
     html! {
         nav class="switch" aria-label=(super::text::words(field)) {
             @for (value, name) in choices {
@@ -114,10 +134,20 @@ mod tests {
     #[test]
     fn sorting_is_in_the_address() {
         let query = Pairs::read("search=a%26b&sort=-keys&after=zzz");
-        let html = head(&[text("Name", "name"), figure("Keys", "keys"), text("", "")], "/accounts", &query);
+        let html = head(
+            &[text("Name", "name"), figure("Keys", "keys"), text("", "")],
+            "/accounts",
+            &query,
+        );
         let html = html.into_string();
-        assert!(html.contains(r#"href="/accounts?search=a%26b&amp;sort=name""#), "{html}");
-        assert!(html.contains(r#"href="/accounts?search=a%26b&amp;sort=keys""#), "{html}");
+        assert!(
+            html.contains(r#"href="/accounts?search=a%26b&amp;sort=name""#),
+            "{html}"
+        );
+        assert!(
+            html.contains(r#"href="/accounts?search=a%26b&amp;sort=keys""#),
+            "{html}"
+        );
         assert_eq!(html.matches("aria-sort").count(), 1);
         assert!(html.contains(r#"aria-sort="descending""#));
     }
@@ -127,7 +157,10 @@ mod tests {
         let query = Pairs::read("sort=name&after=a");
         let html = pager("/keys", &query, 100, 1234, Some("b c")).into_string();
         assert!(html.contains("100 of 1,234"), "{html}");
-        assert!(html.contains(r#"href="/keys?sort=name&amp;after=b%20c""#), "{html}");
+        assert!(
+            html.contains(r#"href="/keys?sort=name&amp;after=b%20c""#),
+            "{html}"
+        );
         assert!(html.contains(r#"href="/keys?sort=name""#), "{html}");
     }
 }

@@ -74,7 +74,12 @@ pub(crate) fn dollars(amount: &str) -> String {
 
 /// Bytes in powers of 1024: `1.2 MiB`.
 pub(crate) fn bytes(number: u64) -> String {
-    let steps = [(1u64 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    let steps = [
+        (1u64 << 40, "TiB"),
+        (1 << 30, "GiB"),
+        (1 << 20, "MiB"),
+        (1 << 10, "KiB"),
+    ];
     for (size, unit) in steps {
         if number >= size {
             return format!("{} {unit}", digits(number as f64 / size as f64));
@@ -89,8 +94,16 @@ pub(crate) fn span(micros: u64) -> String {
         0..1_000 => format!("{micros} µs"),
         1_000..1_000_000 => format!("{} ms", digits(micros as f64 / 1e3)),
         1_000_000..MINUTE_US => format!("{} s", digits(micros as f64 / 1e6)),
-        MINUTE_US..HOUR_US => format!("{} min {} s", micros / MINUTE_US, micros % MINUTE_US / 1_000_000),
-        HOUR_US..DAY_US => format!("{} h {} min", micros / HOUR_US, micros % HOUR_US / MINUTE_US),
+        MINUTE_US..HOUR_US => format!(
+            "{} min {} s",
+            micros / MINUTE_US,
+            micros % MINUTE_US / 1_000_000
+        ),
+        HOUR_US..DAY_US => format!(
+            "{} h {} min",
+            micros / HOUR_US,
+            micros % HOUR_US / MINUTE_US
+        ),
         _ => format!("{} d {} h", micros / DAY_US, micros % DAY_US / HOUR_US),
     }
 }
@@ -114,15 +127,23 @@ pub(crate) fn parse(text: &str) -> Option<Time> {
         10 => format!("{text}T00:00:00Z").parse().ok()?,
         _ => text.parse().ok()?,
     };
-    u64::try_from(stamp.as_microsecond()).ok().map(Time::from_micros)
+    u64::try_from(stamp.as_microsecond())
+        .ok()
+        .map(Time::from_micros)
 }
 
-/// `25 Nov 2026 14:32` with the exact time at hand.
+/// For programs, to the second: `2026-11-25T14:32:07Z`.
+fn machine(time: Time) -> String {
+    let exact = time.rfc3339();
+    format!("{}Z", exact.get(..19).unwrap_or_default())
+}
+
+/// `25 Nov 2026 14:32`.
 pub(crate) fn time(text: &str) -> Markup {
     let Some(known) = parse(text) else {
         return html! { (text) };
     };
-    html! { time datetime=(text) title={ (text) " UTC" } { (minute(known)) } }
+    html! { time datetime=(machine(known)) { (minute(known)) } }
 }
 
 /// `25 Nov 14:32:07`: for lists of what happened of late.
@@ -132,7 +153,7 @@ pub(crate) fn second(text: &str) -> Markup {
     };
     let exact = known.rfc3339();
     let clock = exact.get(11..19).unwrap_or_default();
-    html! { time datetime=(text) title=(text) { (short_day(known)) " " (clock) } }
+    html! { time datetime=(machine(known)) { (short_day(known)) " " (clock) } }
 }
 
 /// How far a time lies back or ahead, with the exact time at hand.
@@ -140,7 +161,7 @@ pub(crate) fn ago(text: &str, now: Time) -> Markup {
     let Some(known) = parse(text) else {
         return html! { (text) };
     };
-    html! { time datetime=(text) title={ (minute(known)) " UTC" } { (apart(known, now)) } }
+    html! { time datetime=(machine(known)) title={ (minute(known)) " UTC" } { (apart(known, now)) } }
 }
 
 /// `3 min ago`, `in 6 d`.
@@ -155,22 +176,37 @@ pub(crate) fn apart(time: Time, now: Time) -> String {
         HOUR_US..DAY_US => format!("{} h", micros / HOUR_US),
         _ => format!("{} d", micros / DAY_US),
     };
-    if is_past { format!("{size} ago") } else { format!("in {size}") }
+    if is_past {
+        format!("{size} ago")
+    } else {
+        format!("in {size}")
+    }
 }
 
 /// `25 Nov 2026 14:32`.
 pub(crate) fn minute(time: Time) -> String {
     let exact = time.rfc3339();
     let (year, clock) = (exact.get(..4), exact.get(11..16));
-    format!("{} {} {}", short_day(time), year.unwrap_or_default(), clock.unwrap_or_default())
+    format!(
+        "{} {} {}",
+        short_day(time),
+        year.unwrap_or_default(),
+        clock.unwrap_or_default()
+    )
 }
 
 /// `25 Nov`.
 pub(crate) fn short_day(time: Time) -> String {
     let exact = time.rfc3339();
-    let part = |range: std::ops::Range<usize>| exact.get(range).and_then(|text| text.parse::<usize>().ok());
+    let part = |range: std::ops::Range<usize>| {
+        exact.get(range).and_then(|text| text.parse::<usize>().ok())
+    };
     let month = part(5..7).and_then(|month| MONTHS.get(month.wrapping_sub(1)));
-    format!("{} {}", part(8..10).unwrap_or_default(), month.unwrap_or(&""))
+    format!(
+        "{} {}",
+        part(8..10).unwrap_or_default(),
+        month.unwrap_or(&"")
+    )
 }
 
 /// `Wed 25 Nov`.
@@ -199,15 +235,31 @@ mod tests {
 
     #[test]
     fn numbers() {
-        assert_eq!([0, 999, 1000, 1234567].map(count), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!(
+            [0, 999, 1000, 1234567].map(count),
+            ["0", "999", "1,000", "1,234,567"]
+        );
         let shorts = [0.0, 0.5, 12.34, 999.0, 1240.0, 999_960.0, 3.1e6].map(short);
-        assert_eq!(shorts, ["0", "0.5", "12.3", "999", "1.24 k", "1 M", "3.1 M"]);
+        assert_eq!(
+            shorts,
+            ["0", "0.5", "12.3", "999", "1.24 k", "1 M", "3.1 M"]
+        );
         assert_eq!(
             ["0.00", "12.5", "1234567.891", "0.000075", "0.00049", "0.31"].map(dollars),
-            ["$0.00", "$12.50", "$1,234,567.89", "$0.000075", "$0.00049", "$0.31"]
+            [
+                "$0.00",
+                "$12.50",
+                "$1,234,567.89",
+                "$0.000075",
+                "$0.00049",
+                "$0.31"
+            ]
         );
         assert_eq!(dollars("free"), "free");
-        assert_eq!([0, 1023, 1 << 20, 5 << 29].map(bytes), ["0 B", "1023 B", "1 MiB", "2.5 GiB"]);
+        assert_eq!(
+            [0, 1023, 1 << 20, 5 << 29].map(bytes),
+            ["0 B", "1023 B", "1 MiB", "2.5 GiB"]
+        );
         assert_eq!(share(4, 1000), "0.4%");
         assert_eq!(share(0, 0), NONE);
         assert_eq!(many(1, "key", "keys"), "1 key");

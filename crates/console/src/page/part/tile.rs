@@ -42,7 +42,9 @@ pub(crate) fn state(name: &str) -> Markup {
     let mood = match name {
         "live" | "active" | "good" | "ready" | "on" | "completed" => Mood::Ok,
         "expired" | "spooling" | "invited" | "client_left" | "half_open" => Mood::Warn,
-        "full" | "poisoned" | "upstream_error" | "upstream_broken" | "down" | "refused" => Mood::Bad,
+        "full" | "poisoned" | "upstream_error" | "upstream_broken" | "down" | "refused" => {
+            Mood::Bad
+        }
         _ => Mood::Calm,
     };
     badge(mood, &super::text::words(name))
@@ -111,7 +113,13 @@ pub(crate) fn spark(values: &[f64], series: u8) -> Markup {
 
 /// How much of a bound is used, and how much is held beside it.
 pub(crate) fn meter(used: f64, held: f64, most: f64, says: &str, of: &str) -> Markup {
-    let part = |value: f64| if most > 0.0 { (value / most * 100.0).clamp(0.0, 100.0) } else { 0.0 };
+    let part = |value: f64| {
+        if most > 0.0 {
+            (value / most * 100.0).clamp(0.0, 100.0)
+        } else {
+            0.0
+        }
+    };
     let (used, held) = (part(used), part(used + held) - part(used));
     let class = match used + held {
         full if full >= 99.95 => "meter bad",
@@ -137,9 +145,26 @@ pub(crate) fn money_meter(spent: &str, reserved: &str, limit: Option<&str>, span
     };
     let most = number(limit);
     let used = number(spent);
-    let percent = if most > 0.0 { format!(" ({}%)", short((used / most * 100.0).floor())) } else { String::new() };
-    let says = format!("{}{percent}", if spent.is_empty() { NONE.to_owned() } else { dollars(spent) });
-    meter(used, number(reserved), most, &says, &format!("of {} {span}", dollars(limit)))
+    let percent = if most > 0.0 {
+        format!(" ({}%)", short((used / most * 100.0).floor()))
+    } else {
+        String::new()
+    };
+    let says = format!(
+        "{}{percent}",
+        if spent.is_empty() {
+            NONE.to_owned()
+        } else {
+            dollars(spent)
+        }
+    );
+    meter(
+        used,
+        number(reserved),
+        most,
+        &says,
+        &format!("of {} {span}", dollars(limit)),
+    )
 }
 
 #[cfg(test)]
@@ -149,18 +174,36 @@ mod tests {
     #[test]
     fn a_budget_near_its_end_warns() {
         let html = money_meter("80.10", "0", Some("100.00"), "a month").into_string();
-        assert!(html.contains("meter warn") && html.contains("$80.10 (80%)"), "{html}");
+        assert!(
+            html.contains("meter warn") && html.contains("$80.10 (80%)"),
+            "{html}"
+        );
         assert!(html.contains("of $100.00 a month"), "{html}");
         let full = money_meter("99.00", "1.00", Some("100"), "").into_string();
         assert!(full.contains("meter bad"), "{full}");
-        assert!(money_meter("1", "", None, "").into_string().contains("no limit"));
-        assert!(!money_meter("1", "", Some("0"), "").into_string().contains("NaN"));
+        assert!(
+            money_meter("1", "", None, "")
+                .into_string()
+                .contains("no limit")
+        );
+        assert!(
+            !money_meter("1", "", Some("0"), "")
+                .into_string()
+                .contains("NaN")
+        );
     }
 
     #[test]
     fn tiles_escape() {
-        let tile = Tile { name: "<script>", figure: "<1".into(), ..Tile::default() };
+        let tile = Tile {
+            name: "<script>",
+            figure: "<1".into(),
+            ..Tile::default()
+        };
         let html = tiles(&[tile]).into_string();
-        assert!(html.contains("&lt;script&gt;") && !html.contains("<script>"), "{html}");
+        assert!(
+            html.contains("&lt;script&gt;") && !html.contains("<script>"),
+            "{html}"
+        );
     }
 }

@@ -37,7 +37,10 @@ pub(super) fn respond(visit: &Visit<'_>, rest: &[&str]) -> Option<Answer> {
 }
 
 fn with(visit: &Visit<'_>, account: &str, page: fn(&Visit<'_>, &Value) -> Answer) -> Answer {
-    match visit.verbs.call("account", "show", json!({ "account": account })) {
+    match visit
+        .verbs
+        .call("account", "show", json!({ "account": account }))
+    {
         Ok(said) => page(visit, &said),
         Err(error) => fault::failed(visit, &error),
     }
@@ -77,7 +80,12 @@ fn list(visit: &Visit<'_>) -> Answer {
             acts: new.clone(),
             columns: &columns,
             row: &row,
-            empty: empty(Icon::Account, "No account yet", "An account belongs to an organisation, has a plan, and holds keys.", &new),
+            empty: empty(
+                Icon::Account,
+                "No account yet",
+                "An account belongs to an organisation, has a plan, and holds keys.",
+                &new,
+            ),
         },
     )
 }
@@ -87,7 +95,10 @@ fn here(account: &Value) -> String {
 }
 
 fn above(account: &Value) -> Vec<(&str, String)> {
-    vec![("Accounts", "/accounts".to_owned()), (account.text("name"), here(account))]
+    vec![
+        ("Accounts", "/accounts".to_owned()),
+        (account.text("name"), here(account)),
+    ]
 }
 
 fn one(visit: &Visit<'_>, account: &Value) -> Answer {
@@ -124,12 +135,24 @@ fn one(visit: &Visit<'_>, account: &Value) -> Answer {
 fn about(account: &Value) -> Markup {
     facts(&[
         ("Id", id(account.text("id"), "the account's id")),
-        ("Organisation", html! { a href=(path(&["organizations", account.text("organization")])) { (account.text("organization_name")) } }),
-        ("Plan", html! { a href=(path(&["plans", account.text("plan")])) { (account.text("plan")) } }),
+        (
+            "Organisation",
+            html! { a href=(path(&["organizations", account.text("organization")])) { (account.text("organization_name")) } },
+        ),
+        (
+            "Plan",
+            html! { a href=(path(&["plans", account.text("plan")])) { (account.text("plan")) } },
+        ),
         ("Spend", budget(account)),
         ("Created", time(account.text("created"))),
-        ("Traffic", html! { a href=(Pairs::default().with("account", account.text("id")).href("/live")) { "Its exchanges" } }),
-        ("Cost", html! { a href=(Pairs::default().with("account", account.text("id")).href("/cost")) { "By model and day" } }),
+        (
+            "Traffic",
+            html! { a href=(Pairs::default().with("account", account.text("id")).href("/live")) { "Its exchanges" } },
+        ),
+        (
+            "Cost",
+            html! { a href=(Pairs::default().with("account", account.text("id")).href("/cost")) { "By model and day" } },
+        ),
     ])
 }
 
@@ -138,7 +161,9 @@ fn create(visit: &Visit<'_>) -> Answer {
         verb: "account create",
         title: "New account".to_owned(),
         above: vec![("Accounts", "/accounts".to_owned())],
-        form: form("account create").choices("plan", plans(visit)).choices("organization", organizations(visit)),
+        form: form("account create")
+            .choices("plan", plans(visit))
+            .choices("organization", organizations(visit)),
         button: "Create account",
         hits: html! {},
         back: "/accounts".to_owned(),
@@ -149,8 +174,14 @@ fn create(visit: &Visit<'_>) -> Answer {
 
 /// The plans to choose from.
 fn plans(visit: &Visit<'_>) -> Vec<Choice> {
-    let said = visit.verbs.call("plan", "list", json!({})).unwrap_or_default();
-    let names = said.list("plans").iter().map(|plan| plan.text("name").to_owned());
+    let said = visit
+        .verbs
+        .call("plan", "list", json!({}))
+        .unwrap_or_default();
+    let names = said
+        .list("plans")
+        .iter()
+        .map(|plan| plan.text("name").to_owned());
     names.map(|name| (name.clone(), name)).collect()
 }
 
@@ -158,7 +189,10 @@ fn plans(visit: &Visit<'_>) -> Vec<Choice> {
 fn organizations(visit: &Visit<'_>) -> Vec<Choice> {
     const FEW: u64 = 100;
     let input = json!({ "limit": FEW, "sort": "name" });
-    let said = visit.verbs.call("organization", "list", input).unwrap_or_default();
+    let said = visit
+        .verbs
+        .call("organization", "list", input)
+        .unwrap_or_default();
     if said.number("total") > FEW {
         return Vec::new();
     }
@@ -173,7 +207,10 @@ fn change(account: &Value, verb: &'static str) -> Form {
 
 fn set(visit: &Visit<'_>, account: &Value) -> Answer {
     let own = account.at("limits");
-    let now = |name: &str| own.maybe_number(name).map_or_else(|| "as the plan has it".to_owned(), count);
+    let now = |name: &str| {
+        own.maybe_number(name)
+            .map_or_else(|| "as the plan has it".to_owned(), count)
+    };
     let spend = account.at("spend");
     let limit = match spend.is_null() {
         true => "no limit".to_owned(),
@@ -204,12 +241,17 @@ fn set(visit: &Visit<'_>, account: &Value) -> Answer {
 fn hits(visit: &Visit<'_>, account: &Value, first: &str) -> Markup {
     let held = |noun: &str, rows: &str| -> Result<u64, Error> {
         let input = json!({ "account": account.text("id"), "state": "live", "limit": 1 });
-        visit.verbs.call(noun, "list", input).map(|said| match said.maybe_number("total") {
-            Some(total) => total,
-            None => said.list(rows).len() as u64,
-        })
+        visit
+            .verbs
+            .call(noun, "list", input)
+            .map(|said| match said.maybe_number("total") {
+                Some(total) => total,
+                None => said.list(rows).len() as u64,
+            })
     };
-    let many = |held: Result<u64, Error>, one: &str, more: &str| held.map_or_else(|_| format!("its {more}"), |held| many(held, one, more));
+    let many = |held: Result<u64, Error>, one: &str, more: &str| {
+        held.map_or_else(|_| format!("its {more}"), |held| many(held, one, more))
+    };
     html! {
         p { strong { (first) } }
         p {
@@ -227,9 +269,15 @@ fn close(visit: &Visit<'_>, account: &Value) -> Answer {
         verb: "account set",
         title: format!("Close {}", account.text("name")),
         above: above(account),
-        form: change(account, "account set").only(&["account", "state", "why", "revision"]).fixed("state", "closed"),
+        form: change(account, "account set")
+            .only(&["account", "state", "why", "revision"])
+            .fixed("state", "closed"),
         button: "Close account",
-        hits: hits(visit, account, "Requests with its keys and grants are refused from now on."),
+        hits: hits(
+            visit,
+            account,
+            "Requests with its keys and grants are refused from now on.",
+        ),
         back: here(account),
         then: Box::new(|said| done(&here(said), "account set")),
     };
@@ -241,7 +289,9 @@ fn open(visit: &Visit<'_>, account: &Value) -> Answer {
         verb: "account set",
         title: format!("Open {} again", account.text("name")),
         above: above(account),
-        form: change(account, "account set").only(&["account", "state", "why", "revision"]).fixed("state", "active"),
+        form: change(account, "account set")
+            .only(&["account", "state", "why", "revision"])
+            .fixed("state", "active"),
         button: "Open account",
         hits: html! {},
         back: here(account),
@@ -257,7 +307,11 @@ fn erase(visit: &Visit<'_>, account: &Value) -> Answer {
         above: above(account),
         form: change(account, "ledger erase"),
         button: "Erase for ever",
-        hits: hits(visit, account, "It is closed, and every name, address and body of its exchanges is erased for ever. Hashes and money stay."),
+        hits: hits(
+            visit,
+            account,
+            "It is closed, and every name, address and body of its exchanges is erased for ever. Hashes and money stay.",
+        ),
         back: here(account),
         then: Box::new(|_| done("/accounts", "ledger erase")),
     };

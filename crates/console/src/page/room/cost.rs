@@ -32,8 +32,13 @@ pub(super) fn show(visit: &Visit<'_>) -> Answer {
     if visit.query.get("as") == Some("csv") {
         return file(visit, &asked);
     }
-    let said = call(visit, &asked.with("limit", asked.get("limit").unwrap_or(PAGE)));
-    let status = said.as_ref().map_or_else(|error| crate::problem::status(error).as_u16(), |_| 200);
+    let said = call(
+        visit,
+        &asked.with("limit", asked.get("limit").unwrap_or(PAGE)),
+    );
+    let status = said
+        .as_ref()
+        .map_or_else(|error| crate::problem::status(error).as_u16(), |_| 200);
     let body = html! {
         section class="card" aria-label="Cost" {
             (filters(visit, (verb.input)().as_value(), (verb.fields)()))
@@ -62,7 +67,10 @@ fn call(visit: &Visit<'_>, asked: &Pairs) -> Result<Value, operations::Error> {
     };
     let input = Form::of(verb).read(asked).map_err(|faults| {
         let first = faults.into_iter().next();
-        first.map_or_else(|| operations::Error::invalid("input", "can't be read"), |fault| operations::Error::invalid(&fault.field, fault.message))
+        first.map_or_else(
+            || operations::Error::invalid("input", "can't be read"),
+            |fault| operations::Error::invalid(&fault.field, fault.message),
+        )
     })?;
     visit.verbs.call("ledger", "cost", input)
 }
@@ -92,7 +100,12 @@ fn columns(rows: &[Value]) -> Vec<Column> {
 fn rows(visit: &Visit<'_>, said: &Value) -> Markup {
     let rows = said.list("rows");
     if rows.is_empty() {
-        return empty(Icon::Cost, "Nothing was used", "No exchange passes these filters.", &html! {});
+        return empty(
+            Icon::Cost,
+            "Nothing was used",
+            "No exchange passes these filters.",
+            &html! {},
+        );
     }
     let columns = columns(rows);
     let query = visit.query.without(&["done"]);
@@ -134,7 +147,9 @@ fn figures(row: &Value) -> Markup {
 /// Every row that passes the filters, up to a bound that is said in the last line.
 fn file(visit: &Visit<'_>, asked: &Pairs) -> Answer {
     let mut asked = asked.with("limit", FILE);
-    let mut out = String::from("account,account_name,model,day,requests,estimated,input_tokens,cached_tokens,output_tokens,reasoning_tokens,bytes,dollars\r\n");
+    let mut out = String::from(
+        "account,account_name,model,day,requests,estimated,input_tokens,cached_tokens,output_tokens,reasoning_tokens,bytes,dollars\r\n",
+    );
     for _ in 0..FILES {
         let said = match call(visit, &asked) {
             Ok(said) => said,
@@ -145,27 +160,49 @@ fn file(visit: &Visit<'_>, asked: &Pairs) -> Answer {
             Some(next) => asked = asked.with("after", next),
             None => {
                 let name = "stillhouse-cost.csv".to_owned();
-                return Answer::File { content_type: "text/csv; charset=utf-8", name, bytes: out.into_bytes() };
+                return Answer::File {
+                    content_type: "text/csv; charset=utf-8",
+                    name,
+                    bytes: out.into_bytes(),
+                };
             }
         }
     }
     let message = format!("a file holds at most {} rows", FILES * 1000);
-    let error = operations::Error::invalid("by", message).with_hint("choose fewer days, or take it by `stillhouse ledger cost`");
+    let error = operations::Error::invalid("by", message)
+        .with_hint("choose fewer days, or take it by `stillhouse ledger cost`");
     fault::failed(visit, &error)
 }
 
 fn line(out: &mut String, row: &Value) {
     let texts = ["account", "account_name", "model", "day"].map(|name| cell(row.text(name)));
-    let figures = ["requests", "estimated", "input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens", "bytes"];
+    let figures = [
+        "requests",
+        "estimated",
+        "input_tokens",
+        "cached_tokens",
+        "output_tokens",
+        "reasoning_tokens",
+        "bytes",
+    ];
     let figures = figures.map(|name| row.number(name).to_string());
-    let cells = [texts.as_slice(), figures.as_slice(), &[row.text("dollars").to_owned()]].concat();
+    let cells = [
+        texts.as_slice(),
+        figures.as_slice(),
+        &[row.text("dollars").to_owned()],
+    ]
+    .concat();
     out.push_str(&cells.join(","));
     out.push_str("\r\n");
 }
 
 /// A text in quotes. One that a spreadsheet would run as a formula is kept a text.
 fn cell(text: &str) -> String {
-    let guard = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
+    let guard = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        "'"
+    } else {
+        ""
+    };
     match text.is_empty() {
         true => String::new(),
         false => format!("\"{guard}{}\"", text.replace('"', "\"\"")),

@@ -4,7 +4,6 @@ use maud::{Markup, html};
 use serde_json::{Value, json};
 
 use crate::page::act::{Act, act, done, form};
-use crate::page::fault;
 use crate::page::listing::{Listing, listing};
 use crate::page::part::code::id;
 use crate::page::part::icon::Icon;
@@ -45,9 +44,18 @@ fn list(visit: &Visit<'_>) -> Answer {
             title: "Organisations",
             lead: "A customer each. Accounts belong to one, and may share what they own within it.",
             acts: new.clone(),
-            columns: &[text("Name", "name"), figure("Accounts", "accounts"), text("Created", "created")],
+            columns: &[
+                text("Name", "name"),
+                figure("Accounts", "accounts"),
+                text("Created", "created"),
+            ],
             row: &row,
-            empty: empty(Icon::Organization, "No organisation yet", "Begin with one: its accounts hold the keys that clients send.", &new),
+            empty: empty(
+                Icon::Organization,
+                "No organisation yet",
+                "Begin with one: its accounts hold the keys that clients send.",
+                &new,
+            ),
         },
     )
 }
@@ -61,15 +69,20 @@ fn create(visit: &Visit<'_>) -> Answer {
         button: "Create organisation",
         hits: html! {},
         back: "/organizations".to_owned(),
-        then: Box::new(|said| done(&path(&["organizations", said.text("id")]), "organization create")),
+        then: Box::new(|said| {
+            done(
+                &path(&["organizations", said.text("id")]),
+                "organization create",
+            )
+        }),
     };
     act(visit, &page)
 }
 
 fn one(visit: &Visit<'_>, organization: &str) -> Answer {
-    let said = match visit.verbs.call("organization", "show", json!({ "organization": organization })) {
+    let said = match visit.main("organization show", json!({ "organization": organization })) {
         Ok(said) => said,
-        Err(error) => return fault::failed(visit, &error),
+        Err(answer) => return *answer,
     };
     let of = Pairs::default().with("organization", said.text("id"));
     let body = html! {
@@ -103,11 +116,18 @@ pub(super) fn plans(visit: &Visit<'_>, rest: &[&str]) -> Option<Answer> {
 }
 
 fn every_plan(visit: &Visit<'_>) -> Answer {
-    let said = match visit.verbs.call("plan", "list", json!({})) {
+    let said = match visit.main("plan list", json!({})) {
         Ok(said) => said,
-        Err(error) => return fault::failed(visit, &error),
+        Err(answer) => return *answer,
     };
-    let columns = [text("Plan", ""), figure("Requests / min", ""), figure("Tokens / min", ""), figure("At once", ""), text("Spend limit", ""), figure("Accounts", "")];
+    let columns = [
+        text("Plan", ""),
+        figure("Requests / min", ""),
+        figure("Tokens / min", ""),
+        figure("At once", ""),
+        text("Spend limit", ""),
+        figure("Accounts", ""),
+    ];
     let rows = html! {
         @for plan in said.list("plans") {
             @let limits = plan.at("limits");
@@ -132,9 +152,9 @@ fn every_plan(visit: &Visit<'_>) -> Answer {
 }
 
 fn one_plan(visit: &Visit<'_>, plan: &str) -> Answer {
-    let said = match visit.verbs.call("plan", "show", json!({ "plan": plan })) {
+    let said = match visit.main("plan show", json!({ "plan": plan })) {
         Ok(said) => said,
-        Err(error) => return fault::failed(visit, &error),
+        Err(answer) => return *answer,
     };
     let can = said.at("capabilities");
     let yes = |is: bool| html! { (if is { "yes" } else { "no" }) };
@@ -156,7 +176,12 @@ fn one_plan(visit: &Visit<'_>, plan: &str) -> Answer {
             ])))
         }
     };
-    let page = Sheet { title: said.text("name"), above: vec![("Plans", "/plans".to_owned())], body, ..Sheet::default() };
+    let page = Sheet {
+        title: said.text("name"),
+        above: vec![("Plans", "/plans".to_owned())],
+        body,
+        ..Sheet::default()
+    };
     Answer::page(200, sheet(visit, &page))
 }
 
@@ -168,7 +193,9 @@ fn bound(limit: Option<u64>) -> String {
 fn spend(spend: &Value) -> Markup {
     match spend.is_null() {
         true => html! { span class="muted" { (NONE) } },
-        false => html! { (super::super::part::text::dollars(spend.text("dollars"))) " " span class="muted" { (period(spend)) } },
+        false => {
+            html! { (super::super::part::text::dollars(spend.text("dollars"))) " " span class="muted" { (period(spend)) } }
+        }
     }
 }
 
@@ -191,16 +218,31 @@ pub(super) fn limits(limits: &Value, limit: &Value, none: &str) -> Markup {
         ("Requests", row("requests_per_minute", "a minute")),
         ("Tokens", row("tokens_per_minute", "a minute")),
         ("At the same time", row("concurrency", "requests")),
-        ("Spend limit", if limit.is_null() { html! { span class="muted" { (none) } } } else { spend(limit) }),
+        (
+            "Spend limit",
+            if limit.is_null() {
+                html! { span class="muted" { (none) } }
+            } else {
+                spend(limit)
+            },
+        ),
     ])
 }
 
 /// The bar of an account's or a key's spend limit.
 pub(super) fn budget(said: &Value) -> Markup {
     let limit = said.at("spend");
-    let reserved = said.get("reserved_dollars").and_then(Value::as_str).unwrap_or_default();
+    let reserved = said
+        .get("reserved_dollars")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     match limit.is_null() {
         true => html! { span class="muted" { "no limit" } },
-        false => money_meter(said.text("spent_dollars"), reserved, limit.maybe("dollars"), period(limit)),
+        false => money_meter(
+            said.text("spent_dollars"),
+            reserved,
+            limit.maybe("dollars"),
+            period(limit),
+        ),
     }
 }

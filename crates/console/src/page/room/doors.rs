@@ -3,7 +3,7 @@
 
 use maud::{Markup, html};
 
-use crate::page::part::note::note;
+use crate::page::part::note::{note, sentence};
 use crate::page::part::sheet::door;
 use crate::page::part::tile::Mood;
 
@@ -60,20 +60,20 @@ pub(crate) fn invitation(fault: Option<&str>) -> Markup {
     )
 }
 
-/// Something that somebody who is not signed in can't see.
-pub(crate) fn fault(title: &str, says: &str, hint: Option<&str>) -> Markup {
+/// Why a request was turned away before it came to a room.
+pub(crate) fn fault(title: &str, says: &str, hint: Option<&str>, way: &str) -> Markup {
     door(
         title,
         &html! {
-            p { (says) }
-            @if let Some(hint) = hint { p class="muted" { (hint) } }
-            p { a class="button" href="/" { "To the console" } }
+            p { (sentence(says)) }
+            @if let Some(hint) = hint { p class="muted" { (sentence(hint)) } }
+            p { a class="button" href="/" { (way) } }
         },
     )
 }
 
 fn said(fault: Option<&str>) -> Markup {
-    html! { @if let Some(fault) = fault { (note(Mood::Bad, &html! { p { (crate::page::part::note::sentence(fault)) } })) } }
+    html! { @if let Some(fault) = fault { (note(Mood::Bad, &html! { p { (sentence(fault)) } })) } }
 }
 
 /// The secret is behind the link's `#`, where only script can read it; without, it is pasted.

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::page::act::{Act, act, form, known};
 use crate::page::fault;
-use crate::page::listing::filters;
 use crate::page::form::Form;
+use crate::page::listing::filters;
 use crate::page::part::code::{block, id};
 use crate::page::part::icon::Icon;
 use crate::page::part::list::{card, facts, link};
@@ -48,12 +48,21 @@ pub(super) fn live(visit: &Visit<'_>) -> Answer {
         return fault::missing(visit);
     };
     let asked = visit.query.without(&["done"]);
-    let asked = asked.with("limit", asked.get("limit").filter(|size| size.len() < 3).unwrap_or("50"));
+    let asked = asked.with(
+        "limit",
+        asked
+            .get("limit")
+            .filter(|size| size.len() < 3)
+            .unwrap_or("50"),
+    );
     let said = match Form::of(verb).read(&asked) {
         Ok(input) => visit.verbs.call("exchange", "list", input),
         Err(_) => Err(operations::Error::invalid("filters", "they can't be read")),
     };
-    let stream = visit.query.without(&["done", "limit", "after"]).href("/api/v1/exchanges/live");
+    let stream = visit
+        .query
+        .without(&["done", "limit", "after"])
+        .href("/api/v1/exchanges/live");
     let is_newest = visit.query.get("after").is_none();
     let body = html! {
         section class="card" aria-label="Exchanges" data-live=[is_newest.then_some(stream)] {
@@ -103,8 +112,13 @@ fn rows(visit: &Visit<'_>, said: &Value) -> Markup {
 
 fn line(row: &Value) -> Markup {
     let is_refused = row.text("kind") == "refusal";
-    let name = row.maybe("account_name").filter(|name| !name.is_empty()).unwrap_or(NONE);
-    let account = row.maybe("account").map(|account| path(&["accounts", account]));
+    let name = row
+        .maybe("account_name")
+        .filter(|name| !name.is_empty())
+        .unwrap_or(NONE);
+    let account = row
+        .maybe("account")
+        .map(|account| path(&["accounts", account]));
     html! { tr {
         th scope="row" class="time" { a href=(here(row)) { (second(row.text("arrived"))) } }
         td class="cut" { (link(account.as_deref().unwrap_or_default(), name)) }
@@ -148,9 +162,9 @@ fn template() -> Markup {
 }
 
 fn one(visit: &Visit<'_>, seq: u64) -> Answer {
-    let said = match visit.verbs.call("exchange", "show", json!({ "seq": seq })) {
+    let said = match visit.main("exchange show", json!({ "seq": seq })) {
         Ok(said) => said,
-        Err(error) => return fault::failed(visit, &error),
+        Err(answer) => return *answer,
     };
     let title = format!("Exchange {}", count(seq));
     let is_refused = said.text("kind") == "refusal";
@@ -172,7 +186,12 @@ fn one(visit: &Visit<'_>, seq: u64) -> Answer {
         ])))
         (text_card(visit, &said, seq))
     };
-    let page = Sheet { title: &title, above: vec![("Live traffic", "/live".to_owned())], body: html! { div class="stack" { (body) } }, ..Sheet::default() };
+    let page = Sheet {
+        title: &title,
+        above: vec![("Live traffic", "/live".to_owned())],
+        body: html! { div class="stack" { (body) } },
+        ..Sheet::default()
+    };
     Answer::page(200, sheet(visit, &page))
 }
 
@@ -181,12 +200,24 @@ fn what(said: &Value) -> Markup {
         Some(known) => html! { a href=(path(&[room, known])) { (known) } },
         None => html! { span class="muted" { "none" } },
     };
-    let account = said.maybe("account").map(|account| path(&["accounts", account])).unwrap_or_default();
+    let account = said
+        .maybe("account")
+        .map(|account| path(&["accounts", account]))
+        .unwrap_or_default();
     let name = said.maybe("account_name").filter(|name| !name.is_empty());
     facts(&[
         ("Request id", id(said.text("id"), "the request id")),
-        ("Account", link(&account, name.or(said.maybe("account")).unwrap_or("not known"))),
-        ("Key", html! { @match said.maybe("key") { Some(key) => span class="mono small" { (key) }, None => span class="muted" { "none" } } }),
+        (
+            "Account",
+            link(
+                &account,
+                name.or(said.maybe("account")).unwrap_or("not known"),
+            ),
+        ),
+        (
+            "Key",
+            html! { @match said.maybe("key") { Some(key) => span class="mono small" { (key) }, None => span class="muted" { "none" } } },
+        ),
         ("Grant", to("grants", "grant")),
         ("Endpoint", html! { code { (said.text("endpoint")) } }),
         ("Model", to("models", "model")),
@@ -195,17 +226,30 @@ fn what(said: &Value) -> Markup {
 }
 
 fn course(said: &Value) -> Markup {
-    let micros = |name: &str| html! { (said.maybe_number(name).map_or_else(|| NONE.to_owned(), span)) };
+    let micros =
+        |name: &str| html! { (said.maybe_number(name).map_or_else(|| NONE.to_owned(), span)) };
     let edits = said.texts("edits");
     facts(&[
         ("Arrived", time(said.text("arrived"))),
         ("First byte", micros("first_byte_us")),
         ("Last byte", micros("duration_us")),
-        ("Ended", match said.maybe("outcome") { Some(outcome) => state(outcome), None => state("refused") }),
-        ("Streamed", html! { (if said.is("streamed") { "yes" } else { "no" }) }),
+        (
+            "Ended",
+            match said.maybe("outcome") {
+                Some(outcome) => state(outcome),
+                None => state("refused"),
+            },
+        ),
+        (
+            "Streamed",
+            html! { (if said.is("streamed") { "yes" } else { "no" }) },
+        ),
         ("Request", html! { (bytes(said.number("request_bytes"))) }),
         ("Answer", html! { (bytes(said.number("response_bytes"))) }),
-        ("Changed in the body", html! { @if edits.is_empty() { span class="muted" { "nothing" } } @else { @for edit in edits { (label(&words(edit))) " " } } }),
+        (
+            "Changed in the body",
+            html! { @if edits.is_empty() { span class="muted" { "nothing" } } @else { @for edit in edits { (label(&words(edit))) " " } } },
+        ),
     ])
 }
 
@@ -220,21 +264,33 @@ fn used(said: &Value) -> Markup {
         ("of this cached", row("cached_input")),
         ("Output", row("output")),
         ("of this reasoning", row("reasoning")),
-        ("Counted by", html! { (words(usage.get("source").and_then(Value::as_str).unwrap_or("nobody"))) }),
-        ("Cost", html! { (said.maybe("dollars").map_or_else(|| NONE.to_owned(), dollars)) }),
+        (
+            "Counted by",
+            html! { (words(usage.get("source").and_then(Value::as_str).unwrap_or("nobody"))) },
+        ),
+        (
+            "Cost",
+            html! { (said.maybe("dollars").map_or_else(|| NONE.to_owned(), dollars)) },
+        ),
     ])
 }
 
 fn origin(origin: &Value) -> Markup {
     let row = |name: &str| {
-        let known = origin.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let known = origin
+            .get(name)
+            .and_then(Value::as_str)
+            .filter(|text| !text.is_empty());
         html! { @match known { Some(text) => (text), None => span class="muted" { "not seen" } } }
     };
     facts(&[
         ("Address", row("address")),
         ("User agent", row("user_agent")),
         ("Languages", row("accept_language")),
-        ("Header order", html! { span class="mono small" { (origin.get("header_order").map(|order| order.as_str().map_or_else(|| order.to_string(), str::to_owned)).unwrap_or_default()) } }),
+        (
+            "Header order",
+            html! { span class="mono small" { (origin.get("header_order").map(|order| order.as_str().map_or_else(|| order.to_string(), str::to_owned)).unwrap_or_default()) } },
+        ),
     ])
 }
 
@@ -244,14 +300,18 @@ fn text_card(visit: &Visit<'_>, said: &Value, seq: u64) -> Markup {
         return html! {};
     };
     let has_text = said.is("has_text");
-    card("Text", &html! {}, &html! {
-        @if !has_text { p class="muted" { "No text of it is kept. It is kept only where the client asked for it, under a grant, or while a case is open." } }
-        @else if verb.is_for(visit.role) {
-            p { "Its text is kept, encrypted. A look is an entry in the ledger, with your name and your reason." }
-            p { a class="button" href={ (path(&["exchanges", &seq.to_string()])) "/text" } { "Look at the text…" } }
-        }
-        @else { p class="muted" { "Its text is kept, encrypted. Only a reviewer or an admin may look, with a reason." } }
-    })
+    card(
+        "Text",
+        &html! {},
+        &html! {
+            @if !has_text { p class="muted" { "No text of it is kept. It is kept only where the client asked for it, under a grant, or while a case is open." } }
+            @else if verb.is_for(visit.role) {
+                p { "Its text is kept, encrypted. A look is an entry in the ledger, with your name and your reason." }
+                p { a class="button" href={ (path(&["exchanges", &seq.to_string()])) "/text" } { "Look at the text…" } }
+            }
+            @else { p class="muted" { "Its text is kept, encrypted. Only a reviewer or an admin may look, with a reason." } }
+        },
+    )
 }
 
 fn look(visit: &Visit<'_>, seq: u64) -> Answer {
@@ -294,9 +354,16 @@ fn shown(visit: &Visit<'_>, seq: u64, said: &Value) -> Answer {
 }
 
 fn cut(text: &str) -> String {
-    let end = (0..=TEXT_BYTES.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
+    let end = (0..=TEXT_BYTES.min(text.len()))
+        .rev()
+        .find(|end| text.is_char_boundary(*end))
+        .unwrap_or_default();
     match end < text.len() {
-        true => format!("{}\n… ({} more)", &text[..end], bytes((text.len() - end) as u64)),
+        true => format!(
+            "{}\n… ({} more)",
+            &text[..end],
+            bytes((text.len() - end) as u64)
+        ),
         false => text.to_owned(),
     }
 }

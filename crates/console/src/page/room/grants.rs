@@ -74,7 +74,12 @@ fn list(visit: &Visit<'_>) -> Answer {
             acts: new.clone(),
             columns: &COLUMNS,
             row: &|grant| row(visit, grant),
-            empty: empty(Icon::Grant, "No grant yet", "Issue one to let an account distil a model, or ask for more than its plan gives.", &new),
+            empty: empty(
+                Icon::Grant,
+                "No grant yet",
+                "Issue one to let an account distil a model, or ask for more than its plan gives.",
+                &new,
+            ),
         },
     )
 }
@@ -85,12 +90,22 @@ pub(super) fn short(visit: &Visit<'_>, account: &str) -> Markup {
     match visit.verbs.call("grant", "list", input) {
         Ok(said) if said.list("grants").is_empty() => {
             let new = html! { a class="button" href=(Pairs::default().with("account", account).href("/grants/new")) { "Issue grant" } };
-            empty(Icon::Grant, "No grant", "Its keys are bound by the plan alone.", &new)
+            empty(
+                Icon::Grant,
+                "No grant",
+                "Its keys are bound by the plan alone.",
+                &new,
+            )
         }
         Ok(said) => {
-            let plain = COLUMNS.map(|column| crate::page::part::table::Column { sort: "", ..column });
+            let plain =
+                COLUMNS.map(|column| crate::page::part::table::Column { sort: "", ..column });
             let rows = html! { @for grant in said.list("grants") { (row(visit, grant)) } };
-            table("Grants", &head(&plain, visit.path, &Pairs::default()), &rows)
+            table(
+                "Grants",
+                &head(&plain, visit.path, &Pairs::default()),
+                &rows,
+            )
         }
         Err(error) => crate::page::part::note::problem(&error),
     }
@@ -136,13 +151,25 @@ fn one(visit: &Visit<'_>, grant: &Value) -> Answer {
             }
         }
     };
-    let page = Sheet { title: grant.text("purpose"), above: vec![("Grants", "/grants".to_owned())], acts, body, ..Sheet::default() };
+    let page = Sheet {
+        title: grant.text("purpose"),
+        above: vec![("Grants", "/grants".to_owned())],
+        acts,
+        body,
+        ..Sheet::default()
+    };
     Answer::page(200, sheet(visit, &page))
 }
 
 fn models(visit: &Visit<'_>) -> Vec<Choice> {
-    let said = visit.verbs.call("model", "list", json!({})).unwrap_or_default();
-    let names = said.list("models").iter().map(|model| model.text("name").to_owned());
+    let said = visit
+        .verbs
+        .call("model", "list", json!({}))
+        .unwrap_or_default();
+    let names = said
+        .list("models")
+        .iter()
+        .map(|model| model.text("name").to_owned());
     names.map(|name| (name.clone(), name)).collect()
 }
 
@@ -163,9 +190,16 @@ fn issue(visit: &Visit<'_>) -> Answer {
 /// The token is in this one answer and nowhere else.
 fn issued(visit: &Visit<'_>, said: &Value) -> Answer {
     let grant = said.at("grant");
-    let model = grant.texts("teachers").first().copied().unwrap_or("model").to_owned();
+    let model = grant
+        .texts("teachers")
+        .first()
+        .copied()
+        .unwrap_or("model")
+        .to_owned();
     // The base URL with the token in it stands for the key; the plain one goes with a header.
-    let plain = said.text("base_url").replace(&format!("/g/{}", said.text("token")), "");
+    let plain = said
+        .text("base_url")
+        .replace(&format!("/g/{}", said.text("token")), "");
     let body = html! {
         (note(Mood::Warn, &html! { p { strong { "Copy the token now." } " It is shown this once; only its hash is kept." } }))
         (card("Token", &state("live"), &html! {
@@ -191,15 +225,31 @@ fn change(grant: &Value, verb: &'static str) -> Form {
 
 fn narrow(visit: &Visit<'_>, grant: &Value) -> Answer {
     let rate = grant.at("limits");
-    let now = |name: &str| rate.maybe_number(name).map_or_else(|| "as the plan has it".to_owned(), count);
+    let now = |name: &str| {
+        rate.maybe_number(name)
+            .map_or_else(|| "as the plan has it".to_owned(), count)
+    };
     let teachers = grant.texts("teachers");
-    let choices = teachers.iter().map(|name| ((*name).to_owned(), (*name).to_owned())).collect();
+    let choices = teachers
+        .iter()
+        .map(|name| ((*name).to_owned(), (*name).to_owned()))
+        .collect();
     let form = change(grant, "grant narrow")
         .choices("teachers", choices)
         .first("teachers", teachers.join("\n"))
         .now("tier", words(grant.text("tier")))
-        .now("budget_dollars", grant.maybe("budget_dollars").map_or_else(|| "none".to_owned(), dollars))
-        .now("budget_tokens", grant.maybe_number("budget_tokens").map_or_else(|| "none".to_owned(), count))
+        .now(
+            "budget_dollars",
+            grant
+                .maybe("budget_dollars")
+                .map_or_else(|| "none".to_owned(), dollars),
+        )
+        .now(
+            "budget_tokens",
+            grant
+                .maybe_number("budget_tokens")
+                .map_or_else(|| "none".to_owned(), count),
+        )
         .now("limits.requests_per_minute", now("requests_per_minute"))
         .now("limits.tokens_per_minute", now("tokens_per_minute"))
         .now("limits.concurrency", now("concurrency"))
@@ -207,7 +257,10 @@ fn narrow(visit: &Visit<'_>, grant: &Value) -> Answer {
     let page = Act {
         verb: "grant narrow",
         title: format!("Narrow {}", grant.text("purpose")),
-        above: vec![("Grants", "/grants".to_owned()), (grant.text("purpose"), here(grant))],
+        above: vec![
+            ("Grants", "/grants".to_owned()),
+            (grant.text("purpose"), here(grant)),
+        ],
         form,
         button: "Narrow grant",
         hits: html! {},
@@ -221,7 +274,10 @@ fn revoke(visit: &Visit<'_>, grant: &Value) -> Answer {
     let page = Act {
         verb: "grant revoke",
         title: format!("Revoke {}", grant.text("purpose")),
-        above: vec![("Grants", "/grants".to_owned()), (grant.text("purpose"), here(grant))],
+        above: vec![
+            ("Grants", "/grants".to_owned()),
+            (grant.text("purpose"), here(grant)),
+        ],
         form: change(grant, "grant revoke"),
         button: "Revoke grant",
         hits: html! {

@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 
 use super::upkeep::{outcome, plain};
 use crate::page::act::{Act, act, form};
-use crate::page::fault;
 use crate::page::part::icon::Icon;
 use crate::page::part::list::flush;
 use crate::page::part::note::empty;
@@ -27,13 +26,19 @@ pub(super) fn settings(visit: &Visit<'_>, rest: &[&str]) -> Option<Answer> {
 }
 
 fn show(visit: &Visit<'_>) -> Answer {
-    let said = match visit.verbs.call("settings", "show", json!({})) {
+    let said = match visit.main("settings show", json!({})) {
         Ok(said) => said,
-        Err(error) => return fault::failed(visit, &error),
+        Err(answer) => return *answer,
     };
     let rows = said.list("settings");
     // A section is what stands before the first point of a name.
-    let section = |row: &Value| row.text("name").split('.').next().unwrap_or_default().to_owned();
+    let section = |row: &Value| {
+        row.text("name")
+            .split('.')
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    };
     let mut sections: Vec<String> = rows.iter().map(section).collect();
     sections.dedup();
     let body = html! {
@@ -66,7 +71,11 @@ fn part(visit: &Visit<'_>, rows: &[&Value]) -> Markup {
             }
         }
     };
-    table("Settings", &head(&columns, visit.path, &Pairs::default()), &lines)
+    table(
+        "Settings",
+        &head(&columns, visit.path, &Pairs::default()),
+        &lines,
+    )
 }
 
 fn reload(visit: &Visit<'_>) -> Answer {

@@ -7,7 +7,7 @@ use super::directory::budget;
 use crate::page::act::{Act, act, done, form};
 use crate::page::fault;
 use crate::page::listing::{Listing, listing};
-use crate::page::part::code::{curl, id, line, block};
+use crate::page::part::code::{block, curl, id, line};
 use crate::page::part::icon::Icon;
 use crate::page::part::list::card;
 use crate::page::part::note::{empty, note};
@@ -61,7 +61,12 @@ fn list(visit: &Visit<'_>) -> Answer {
             acts: new.clone(),
             columns: &columns,
             row: &row,
-            empty: empty(Icon::Key, "No key yet", "A key belongs to an account. Its secret is shown once, when it is made.", &new),
+            empty: empty(
+                Icon::Key,
+                "No key yet",
+                "A key belongs to an account. Its secret is shown once, when it is made.",
+                &new,
+            ),
         },
     )
 }
@@ -96,9 +101,21 @@ pub(super) fn short(visit: &Visit<'_>, account: &str) -> Markup {
     let rows = said.list("keys");
     if rows.is_empty() {
         let new = html! { a class="button" href=(Pairs::default().with("account", account).href("/keys/new")) { "New key" } };
-        return empty(Icon::Key, "No key", "Without a key this account can't ask anything.", &new);
+        return empty(
+            Icon::Key,
+            "No key",
+            "Without a key this account can't ask anything.",
+            &new,
+        );
     }
-    let columns = [text("Name", ""), text("State", ""), text("Spent of its limit", ""), text("Ends", ""), text("Created", ""), text("", "")];
+    let columns = [
+        text("Name", ""),
+        text("State", ""),
+        text("Spent of its limit", ""),
+        text("Ends", ""),
+        text("Created", ""),
+        text("", ""),
+    ];
     let lines = html! {
         @for key in rows {
             tr {
@@ -111,12 +128,20 @@ pub(super) fn short(visit: &Visit<'_>, account: &str) -> Markup {
             }
         }
     };
-    table("Keys", &head(&columns, visit.path, &Pairs::default()), &lines)
+    table(
+        "Keys",
+        &head(&columns, visit.path, &Pairs::default()),
+        &lines,
+    )
 }
 
 fn create(visit: &Visit<'_>) -> Answer {
     let account = visit.query.get("account").unwrap_or_default();
-    let back = if account.is_empty() { "/keys".to_owned() } else { path(&["accounts", account]) };
+    let back = if account.is_empty() {
+        "/keys".to_owned()
+    } else {
+        path(&["accounts", account])
+    };
     let page = Act {
         verb: "key create",
         title: "New key".to_owned(),
@@ -133,8 +158,15 @@ fn create(visit: &Visit<'_>) -> Answer {
 /// The secret is in this one answer and nowhere else.
 fn created(visit: &Visit<'_>, said: &Value) -> Answer {
     let key = said.at("key");
-    let models = visit.verbs.call("model", "list", json!({})).unwrap_or_default();
-    let model = models.list("models").first().map_or("model", |model| model.text("name")).to_owned();
+    let models = visit
+        .verbs
+        .call("model", "list", json!({}))
+        .unwrap_or_default();
+    let model = models
+        .list("models")
+        .first()
+        .map_or("model", |model| model.text("name"))
+        .to_owned();
     let body = html! {
         (note(Mood::Warn, &html! { p { strong { "Copy the secret now." } " It is shown this once; only its hash is kept." } }))
         (card("Secret", &state("live"), &html! {
@@ -154,7 +186,9 @@ fn created(visit: &Visit<'_>, said: &Value) -> Answer {
 }
 
 fn revoke(visit: &Visit<'_>, key: &str) -> Answer {
-    let found = visit.verbs.call("key", "list", json!({ "search": key, "limit": 1 }));
+    let found = visit
+        .verbs
+        .call("key", "list", json!({ "search": key, "limit": 1 }));
     let found = match &found {
         Ok(said) => said.list("keys").iter().find(|row| row.text("id") == key),
         Err(error) => return fault::failed(visit, error),

@@ -29,12 +29,17 @@ pub(super) fn respond(visit: &Visit<'_>, rest: &[&str]) -> Option<Answer> {
 }
 
 fn walk(visit: &Visit<'_>) -> Answer {
-    let number = |name: &str| visit.query.get(name).and_then(|text| text.parse::<u64>().ok());
+    let number = |name: &str| {
+        visit
+            .query
+            .get(name)
+            .and_then(|text| text.parse::<u64>().ok())
+    };
     let from = number("from");
     let limit = number("limit").unwrap_or(ROWS).clamp(1, 100);
-    let said = match visit.verbs.call("ledger", "tail", json!({ "from": from, "limit": limit })) {
+    let said = match visit.main("ledger tail", json!({ "from": from, "limit": limit })) {
         Ok(said) => said,
-        Err(error) => return fault::failed(visit, &error),
+        Err(answer) => return *answer,
     };
     let entries = said.list("entries");
     let body = html! {
@@ -72,7 +77,13 @@ fn jump(from: Option<u64>, limit: u64) -> Markup {
 }
 
 fn lines(visit: &Visit<'_>, entries: &[Value]) -> Markup {
-    let columns = [figure("Entry", ""), text("Time", ""), text("Kind", ""), text("What it says", ""), text("Hash", "")];
+    let columns = [
+        figure("Entry", ""),
+        text("Time", ""),
+        text("Kind", ""),
+        text("What it says", ""),
+        text("Hash", ""),
+    ];
     let rows = html! {
         @for entry in entries.iter().rev() {
             tr {
@@ -84,7 +95,11 @@ fn lines(visit: &Visit<'_>, entries: &[Value]) -> Markup {
             }
         }
     };
-    table("Entries", &head(&columns, visit.path, &Pairs::default()), &rows)
+    table(
+        "Entries",
+        &head(&columns, visit.path, &Pairs::default()),
+        &rows,
+    )
 }
 
 fn here(seq: u64) -> String {
@@ -101,7 +116,9 @@ fn gist(entry: &Value) -> Markup {
     match entry.text("kind") {
         "changed" => {
             let change = fact.get("change").and_then(Value::as_object);
-            let name = change.and_then(|change| change.keys().next()).map(|name| words(name));
+            let name = change
+                .and_then(|change| change.keys().next())
+                .map(|name| words(name));
             html! {
                 (name.unwrap_or_else(|| "A change".to_owned()))
                 " by " (actor(fact.get("by")))
@@ -118,7 +135,12 @@ fn gist(entry: &Value) -> Markup {
 fn actor(by: Option<&Value>) -> String {
     match by {
         Some(Value::String(name)) => name.clone(),
-        Some(Value::Object(one)) => one.values().next().and_then(Value::as_str).unwrap_or("somebody").to_owned(),
+        Some(Value::Object(one)) => one
+            .values()
+            .next()
+            .and_then(Value::as_str)
+            .unwrap_or("somebody")
+            .to_owned(),
         _ => "somebody".to_owned(),
     }
 }
@@ -126,7 +148,12 @@ fn actor(by: Option<&Value>) -> String {
 fn ways(entries: &[Value], said: &Value, limit: u64, is_placed: bool) -> Markup {
     let first = entries.first().map_or(0, |entry| entry.number("seq"));
     let last = entries.last().map_or(0, |entry| entry.number("seq"));
-    let at = |from: u64| Pairs::default().with("from", &from.to_string()).with("limit", &limit.to_string()).href("/ledger");
+    let at = |from: u64| {
+        Pairs::default()
+            .with("from", &from.to_string())
+            .with("limit", &limit.to_string())
+            .href("/ledger")
+    };
     html! {
         nav class="pager" aria-label="Pages" {
             span { "Entries " (count(first)) " to " (count(last)) }
@@ -141,16 +168,22 @@ fn ways(entries: &[Value], said: &Value, limit: u64, is_placed: bool) -> Markup 
 
 fn one(visit: &Visit<'_>, seq: u64) -> Answer {
     let first = seq.saturating_sub(1).max(1);
-    let said = match visit.verbs.call("ledger", "tail", json!({ "from": first, "limit": 3 })) {
+    let said = match visit.main("ledger tail", json!({ "from": first, "limit": 3 })) {
         Ok(said) => said,
-        Err(error) => return fault::failed(visit, &error),
+        Err(answer) => return *answer,
     };
-    let find = |seq: u64| said.list("entries").iter().find(|entry| entry.number("seq") == seq);
+    let find = |seq: u64| {
+        said.list("entries")
+            .iter()
+            .find(|entry| entry.number("seq") == seq)
+    };
     let Some(entry) = find(seq) else {
         return fault::missing(visit);
     };
     let neighbour = |seq: u64| match find(seq) {
-        Some(entry) => html! { a href=(here(seq)) { (count(seq)) } " " span class="mono small wrap muted" { (entry.text("hash")) } },
+        Some(entry) => {
+            html! { a href=(here(seq)) { (count(seq)) } " " span class="mono small wrap muted" { (entry.text("hash")) } }
+        }
         None => html! { span class="muted" { "none" } },
     };
     let is_exchange = matches!(entry.text("kind"), "exchange" | "refusal");
@@ -184,7 +217,9 @@ const PAYLOAD_BYTES: usize = 40_000;
 
 fn pretty(fact: &Value) -> String {
     let text = serde_json::to_string_pretty(fact).unwrap_or_default();
-    let end = (0..=PAYLOAD_BYTES.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    let end = (0..=PAYLOAD_BYTES.min(text.len()))
+        .rev()
+        .find(|end| text.is_char_boundary(*end));
     match end {
         Some(end) if end < text.len() => format!("{}\n… (the rest is in an export)", &text[..end]),
         _ => text,

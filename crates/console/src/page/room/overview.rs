@@ -4,8 +4,7 @@
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
-use super::usage::{self, Use, Span};
-use crate::page::fault;
+use super::usage::{self, Span, Use};
 use crate::page::part::code::{block, curl};
 use crate::page::part::icon::{Icon, icon};
 use crate::page::part::list::{card, facts, flush};
@@ -19,9 +18,9 @@ use crate::page::visit::{Answer, Visit};
 
 /// The overview.
 pub(super) fn show(visit: &Visit<'_>) -> Answer {
-    let status = match visit.verbs.call("server", "status", json!({})) {
+    let status = match visit.main("server status", json!({})) {
         Ok(status) => status,
-        Err(error) => return fault::failed(visit, &error),
+        Err(answer) => return *answer,
     };
     let span = usage::span(visit, true);
     let known = status.at("known");
@@ -64,9 +63,19 @@ fn figures(used: &Use, status: &Value, span: Span) -> Markup {
     let sum = |values: &[f64]| values.iter().sum::<f64>();
     // Sums of counts are whole numbers from 0 up.
     let whole = |values: &[f64]| sum(values) as u64;
-    let (asked, failed, refused) = (whole(&used.requests), whole(&used.errors), whole(&used.refusals));
+    let (asked, failed, refused) = (
+        whole(&used.requests),
+        whole(&used.errors),
+        whole(&used.refusals),
+    );
     let unit = format!("/ {}", span.words);
-    let bad = |part: u64| if part * 100 > asked.max(1) { Some(Mood::Bad) } else { None };
+    let bad = |part: u64| {
+        if part * 100 > asked.max(1) {
+            Some(Mood::Bad)
+        } else {
+            None
+        }
+    };
     tiles(&[
         Tile {
             name: "Requests",
@@ -135,15 +144,28 @@ fn needs(visit: &Visit<'_>, status: &Value) -> Markup {
             }
         }
     };
-    flush("What needs a person", &html! { @if !needs.is_empty() { p { (count(needs.len() as u64)) } } }, &body)
+    flush(
+        "What needs a person",
+        &html! { @if !needs.is_empty() { p { (count(needs.len() as u64)) } } },
+        &body,
+    )
 }
 
 fn ledger_needs(ledger: &Value, needs: &mut Vec<Need>) {
     let says = match ledger.text("state") {
         "good" | "" => None,
-        "spooling" => Some((Mood::Warn, "The store can't be written. Entries wait in the journal; nothing is lost so far.")),
-        "full" => Some((Mood::Bad, "The journal is full: requests are refused until the store can be written.")),
-        "poisoned" => Some((Mood::Bad, "A write failed in a way that can't be trusted. Restart the server.")),
+        "spooling" => Some((
+            Mood::Warn,
+            "The store can't be written. Entries wait in the journal; nothing is lost so far.",
+        )),
+        "full" => Some((
+            Mood::Bad,
+            "The journal is full: requests are refused until the store can be written.",
+        )),
+        "poisoned" => Some((
+            Mood::Bad,
+            "A write failed in a way that can't be trusted. Restart the server.",
+        )),
         _ => Some((Mood::Bad, "The ledger is closed.")),
     };
     if let Some((mood, says)) = says {
@@ -195,7 +217,12 @@ fn ending(visit: &Visit<'_>, noun: &'static str, rows: &str, name: &str, needs: 
             _ => path(&["accounts", row.text("account")]),
         };
         let says = html! { strong { (row.text(name)) } " of " (row.text("account_name")) ": this " (noun) " ends " (ago(row.text("expires"), visit.now)) "." };
-        needs.push(Need { mood: Mood::Warn, says, href, link: "See" });
+        needs.push(Need {
+            mood: Mood::Warn,
+            says,
+            href,
+            link: "See",
+        });
     }
 }
 
@@ -204,22 +231,44 @@ fn budgets(visit: &Visit<'_>, needs: &mut Vec<Need>) {
     let input = json!({ "state": "live", "sort": "-spent_dollars", "limit": 20 });
     let said = visit.verbs.call("grant", "list", input).unwrap_or_default();
     let near = |spent: f64, most: f64| most > 0.0 && spent >= most * 0.8;
-    let number = |text: Option<&str>| text.and_then(|text| text.parse::<f64>().ok()).unwrap_or_default();
+    let number = |text: Option<&str>| {
+        text.and_then(|text| text.parse::<f64>().ok())
+            .unwrap_or_default()
+    };
     for grant in said.list("grants") {
-        let dollars = near(number(grant.maybe("spent_dollars")), number(grant.maybe("budget_dollars")));
-        let tokens = near(grant.number("spent_tokens") as f64, grant.number("budget_tokens") as f64);
+        let dollars = near(
+            number(grant.maybe("spent_dollars")),
+            number(grant.maybe("budget_dollars")),
+        );
+        let tokens = near(
+            grant.number("spent_tokens") as f64,
+            grant.number("budget_tokens") as f64,
+        );
         if dollars || tokens {
             let says = html! { strong { (grant.text("purpose")) } " of " (grant.text("account_name")) ": 80% or more of its budget is used." };
-            needs.push(Need { mood: Mood::Warn, says, href: path(&["grants", grant.text("id")]), link: "See" });
+            needs.push(Need {
+                mood: Mood::Warn,
+                says,
+                href: path(&["grants", grant.text("id")]),
+                link: "See",
+            });
         }
     }
     let input = json!({ "state": "active", "sort": "-spent_dollars", "limit": 20 });
-    let said = visit.verbs.call("account", "list", input).unwrap_or_default();
+    let said = visit
+        .verbs
+        .call("account", "list", input)
+        .unwrap_or_default();
     for account in said.list("accounts") {
         let most = account.at("spend").get("dollars").and_then(Value::as_str);
         if near(number(account.maybe("spent_dollars")), number(most)) {
             let says = html! { strong { (account.text("name")) } ": 80% or more of its spend limit is used." };
-            needs.push(Need { mood: Mood::Warn, says, href: path(&["accounts", account.text("id")]), link: "See" });
+            needs.push(Need {
+                mood: Mood::Warn,
+                says,
+                href: path(&["accounts", account.text("id")]),
+                link: "See",
+            });
         }
     }
 }
@@ -228,18 +277,55 @@ fn house(visit: &Visit<'_>, status: &Value) -> Markup {
     let ledger = status.at("ledger");
     let known = status.at("known");
     let models = status.list("models");
-    let ready = models.iter().filter(|model| model.at("health").get("ready").and_then(Value::as_u64).unwrap_or_default() > 0).count();
-    let behind = ledger.number("appended").saturating_sub(ledger.number("folded"));
-    card("House", &badge(Mood::Calm, status.text("version")), &facts(&[
-        ("Running", html! { @match status.maybe("since") { Some(since) => { "since " (ago(since, visit.now)) }, None => "no" } }),
-        ("Clients reach it at", html! { code { (status.text("public_url")) } }),
-        ("Ledger", html! { (state(ledger.text("state"))) }),
-        ("Entries", html! { a href="/ledger" { (count(ledger.number("appended"))) } @if behind > 0 { span class="muted" { ", " (count(behind)) " to fold (" (bytes(ledger.number("unfolded_bytes"))) ")" } } }),
-        ("Models ready", html! { a href="/models" { (ready) " of " (models.len()) } }),
-        ("Accounts", html! { a href="/accounts" { (count(known.number("accounts"))) } }),
-        ("Keys", html! { a href="/keys" { (count(known.number("keys"))) } }),
-        ("Grants", html! { a href="/grants" { (count(known.number("grants"))) } }),
-    ]))
+    let ready = models
+        .iter()
+        .filter(|model| {
+            model
+                .at("health")
+                .get("ready")
+                .and_then(Value::as_u64)
+                .unwrap_or_default()
+                > 0
+        })
+        .count();
+    let behind = ledger
+        .number("appended")
+        .saturating_sub(ledger.number("folded"));
+    card(
+        "House",
+        &badge(Mood::Calm, status.text("version")),
+        &facts(&[
+            (
+                "Running",
+                html! { @match status.maybe("since") { Some(since) => { "since " (ago(since, visit.now)) }, None => "no" } },
+            ),
+            (
+                "Clients reach it at",
+                html! { code { (status.text("public_url")) } },
+            ),
+            ("Ledger", html! { (state(ledger.text("state"))) }),
+            (
+                "Entries",
+                html! { a href="/ledger" { (count(ledger.number("appended"))) } @if behind > 0 { span class="muted" { ", " (count(behind)) " to fold (" (bytes(ledger.number("unfolded_bytes"))) ")" } } },
+            ),
+            (
+                "Models ready",
+                html! { a href="/models" { (ready) " of " (models.len()) } },
+            ),
+            (
+                "Accounts",
+                html! { a href="/accounts" { (count(known.number("accounts"))) } },
+            ),
+            (
+                "Keys",
+                html! { a href="/keys" { (count(known.number("keys"))) } },
+            ),
+            (
+                "Grants",
+                html! { a href="/grants" { (count(known.number("grants"))) } },
+            ),
+        ]),
+    )
 }
 
 /// What to do in a new house, what is done already ticked off.

@@ -30,12 +30,24 @@ pub(super) fn operators(visit: &Visit<'_>, rest: &[&str]) -> Option<Answer> {
 }
 
 /// The one of this id, found in its list.
-fn with(visit: &Visit<'_>, noun: &str, wanted: &str, page: fn(&Visit<'_>, &Value) -> Answer) -> Answer {
-    let said = match visit.verbs.call(noun, "list", json!({ "search": wanted, "limit": 1 })) {
+fn with(
+    visit: &Visit<'_>,
+    noun: &str,
+    wanted: &str,
+    page: fn(&Visit<'_>, &Value) -> Answer,
+) -> Answer {
+    let said = match visit
+        .verbs
+        .call(noun, "list", json!({ "search": wanted, "limit": 1 }))
+    {
         Ok(said) => said,
         Err(error) => return fault::failed(visit, &error),
     };
-    match said.list(&format!("{noun}s")).iter().find(|row| row.text("id") == wanted) {
+    match said
+        .list(&format!("{noun}s"))
+        .iter()
+        .find(|row| row.text("id") == wanted)
+    {
         Some(row) => page(visit, row),
         None => fault::missing(visit),
     }
@@ -64,7 +76,13 @@ fn every_operator(visit: &Visit<'_>) -> Answer {
             title: "Operators",
             lead: "Who works in this house. A viewer reads, an operator changes, a reviewer may look at text, an admin may do all.",
             acts: new.clone(),
-            columns: &[text("Name", "name"), text("Role", "role"), text("State", "state"), text("Since", "created"), text("", "")],
+            columns: &[
+                text("Name", "name"),
+                text("Role", "role"),
+                text("State", "state"),
+                text("Since", "created"),
+                text("", ""),
+            ],
             row: &row,
             empty: empty(Icon::Operator, "No operator yet", "Invite the first.", &new),
         },
@@ -112,7 +130,8 @@ fn set_operator(visit: &Visit<'_>, row: &Value) -> Answer {
         verb: "operator set",
         title: format!("Change {}", row.text("name")),
         above: vec![("Operators", "/operators".to_owned())],
-        form: super::revised(form("operator set").fixed("operator", row.text("id")), row).now("role", words(row.text("role"))),
+        form: super::revised(form("operator set").fixed("operator", row.text("id")), row)
+            .now("role", words(row.text("role"))),
         button: "Save changes",
         hits: html! {},
         back: "/operators".to_owned(),
@@ -126,7 +145,10 @@ fn revoke_operator(visit: &Visit<'_>, row: &Value) -> Answer {
         verb: "operator revoke",
         title: format!("Revoke {}", row.text("name")),
         above: vec![("Operators", "/operators".to_owned())],
-        form: super::revised(form("operator revoke").fixed("operator", row.text("id")), row),
+        form: super::revised(
+            form("operator revoke").fixed("operator", row.text("id")),
+            row,
+        ),
         button: "Revoke operator",
         hits: html! {
             p { strong { (row.text("name")) " can't sign in any more." } }
@@ -170,9 +192,21 @@ fn every_token(visit: &Visit<'_>) -> Answer {
             title: "API tokens",
             lead: "Credentials of programs for the admin API. A token may do what its operator may.",
             acts: new.clone(),
-            columns: &[text("Name", "name"), text("Operator", "operator"), text("State", "state"), text("Ends", "expires"), text("Created", "created"), text("", "")],
+            columns: &[
+                text("Name", "name"),
+                text("Operator", "operator"),
+                text("State", "state"),
+                text("Ends", "expires"),
+                text("Created", "created"),
+                text("", ""),
+            ],
             row: &row,
-            empty: empty(Icon::Token, "No token yet", "A program that calls the admin API needs one.", &new),
+            empty: empty(
+                Icon::Token,
+                "No token yet",
+                "A program that calls the admin API needs one.",
+                &new,
+            ),
         },
     )
 }
@@ -197,13 +231,20 @@ fn new_token(visit: &Visit<'_>) -> Answer {
 
 fn token_made(visit: &Visit<'_>, said: &Value) -> Answer {
     let secret = said.text("secret");
-    let command = format!("curl -H 'Authorization: Bearer {secret}' \\\n  http://127.0.0.1:8181/api/v1/server");
+    let command = format!(
+        "curl -H 'Authorization: Bearer {secret}' \\\n  http://127.0.0.1:8181/api/v1/server"
+    );
     let body = html! {
         (note(Mood::Warn, &html! { p { strong { "Copy the secret now." } " It is shown this once; only its hash is kept." } }))
         (card("Secret", &state("live"), &line(secret, "the secret")))
         (card("Try it", &html! { p { "at this console's address" } }, &block(&command, "the command line")))
     };
-    let page = Sheet { title: "Token created", above: vec![("API tokens", "/tokens".to_owned())], body: html! { div class="stack" { (body) } }, ..Sheet::default() };
+    let page = Sheet {
+        title: "Token created",
+        above: vec![("API tokens", "/tokens".to_owned())],
+        body: html! { div class="stack" { (body) } },
+        ..Sheet::default()
+    };
     Answer::page(200, sheet(visit, &page))
 }
 

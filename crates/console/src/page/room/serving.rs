@@ -38,7 +38,9 @@ fn health(said: &Value) -> Markup {
             let (ready, servers) = (health.number("ready"), health.number("servers"));
             match ready {
                 0 => badge(Mood::Bad, "Down"),
-                ready if ready < servers => badge(Mood::Warn, &format!("{ready} of {servers} ready")),
+                ready if ready < servers => {
+                    badge(Mood::Warn, &format!("{ready} of {servers} ready"))
+                }
                 _ => badge(Mood::Ok, "Ready"),
             }
         }
@@ -96,7 +98,10 @@ fn every_model(visit: &Visit<'_>) -> Answer {
 
 fn flight(said: &Value) -> String {
     let health = said.get("health").filter(|health| !health.is_null());
-    health.map_or_else(|| NONE.to_owned(), |health| count(health.number("in_flight")))
+    health.map_or_else(
+        || NONE.to_owned(),
+        |health| count(health.number("in_flight")),
+    )
 }
 
 fn find(visit: &Visit<'_>, noun: &str, rows: &str, name: &str) -> Result<Value, Answer> {
@@ -135,7 +140,13 @@ fn one_model(visit: &Visit<'_>, name: &str) -> Answer {
         (super::usage::section(visit, &[("model", name)]))
     };
     let acts = html! { @if known("model set").is_some() { a class="button" href={ (path(&["models", name])) "/set" } { "Switch" } } };
-    let page = Sheet { title: name, above: vec![("Models", "/models".to_owned())], acts, body: html! { div class="stack" { (body) } }, ..Sheet::default() };
+    let page = Sheet {
+        title: name,
+        above: vec![("Models", "/models".to_owned())],
+        acts,
+        body: html! { div class="stack" { (body) } },
+        ..Sheet::default()
+    };
     Answer::page(200, sheet(visit, &page))
 }
 
@@ -150,7 +161,10 @@ fn switch_model(visit: &Visit<'_>, name: &str) -> Answer {
         verb: "model set",
         title: format!("Switch {name} {}", if is_on { "off" } else { "on" }),
         above: vec![("Models", "/models".to_owned()), (name, back.clone())],
-        form: super::revised(form("model set").fixed("model", name).fixed("on", !is_on), &model),
+        form: super::revised(
+            form("model set").fixed("model", name).fixed("on", !is_on),
+            &model,
+        ),
         button: if is_on { "Switch off" } else { "Switch on" },
         hits: html! { @if is_on {
             p { strong { "Requests for this model are refused from now on." } }
@@ -177,7 +191,14 @@ fn every_upstream(visit: &Visit<'_>) -> Answer {
         Ok(said) => said,
         Err(error) => return fault::failed(visit, &error),
     };
-    let columns = [text("Upstream", ""), text("Health", ""), figure("Servers", ""), figure("In flight", ""), text("Models", ""), text("Last error", "")];
+    let columns = [
+        text("Upstream", ""),
+        text("Health", ""),
+        figure("Servers", ""),
+        figure("In flight", ""),
+        text("Models", ""),
+        text("Last error", ""),
+    ];
     let rows = html! {
         @for upstream in said.list("upstreams") {
             tr {
@@ -197,7 +218,12 @@ fn every_upstream(visit: &Visit<'_>) -> Answer {
             } @else { (table("Upstreams", &head(&columns, visit.path, &Pairs::default()), &rows)) }
         }
     };
-    let page = Sheet { title: "Upstreams", lead: html! { "The servers that answer, or the model in this process." }, body, ..Sheet::default() };
+    let page = Sheet {
+        title: "Upstreams",
+        lead: html! { "The servers that answer, or the model in this process." },
+        body,
+        ..Sheet::default()
+    };
     Answer::page(200, sheet(visit, &page))
 }
 
@@ -206,7 +232,14 @@ fn one_upstream(visit: &Visit<'_>, name: &str) -> Answer {
         Ok(upstream) => upstream,
         Err(answer) => return answer,
     };
-    let columns = [text("Server", ""), text("State", ""), figure("In flight", ""), figure("Latency", ""), text("Last error", ""), text("", "")];
+    let columns = [
+        text("Server", ""),
+        text("State", ""),
+        figure("In flight", ""),
+        figure("Latency", ""),
+        text("Last error", ""),
+        text("", ""),
+    ];
     let rows = html! {
         @for server in upstream.list("servers") {
             tr {
@@ -227,7 +260,13 @@ fn one_upstream(visit: &Visit<'_>, name: &str) -> Answer {
         (flush("Servers", &html! {}, &table("Servers", &head(&columns, visit.path, &Pairs::default()), &rows)))
     };
     let acts = html! { a class="button" href={ (path(&["upstreams", name])) "/set" } { "Switch" } };
-    let page = Sheet { title: name, above: vec![("Upstreams", "/upstreams".to_owned())], acts, body: html! { div class="stack" { (body) } }, ..Sheet::default() };
+    let page = Sheet {
+        title: name,
+        above: vec![("Upstreams", "/upstreams".to_owned())],
+        acts,
+        body: html! { div class="stack" { (body) } },
+        ..Sheet::default()
+    };
     Answer::page(200, sheet(visit, &page))
 }
 
@@ -236,14 +275,22 @@ fn switch_upstream(visit: &Visit<'_>, name: &str) -> Answer {
         Ok(upstream) => upstream,
         Err(answer) => return answer,
     };
-    let servers = upstream.list("servers").iter().map(|server| server.text("url").to_owned());
+    let servers = upstream
+        .list("servers")
+        .iter()
+        .map(|server| server.text("url").to_owned());
     let servers = servers.map(|url| (url.clone(), url)).collect();
     let back = path(&["upstreams", name]);
     let page = Act {
         verb: "upstream set",
         title: format!("Switch {name}"),
         above: vec![("Upstreams", "/upstreams".to_owned()), (name, back.clone())],
-        form: super::revised(form("upstream set").fixed("upstream", name).choices("server", servers), &upstream),
+        form: super::revised(
+            form("upstream set")
+                .fixed("upstream", name)
+                .choices("server", servers),
+            &upstream,
+        ),
         button: "Switch",
         hits: html! {
             p { strong { "An upstream or server that is switched off gets no new request." } }

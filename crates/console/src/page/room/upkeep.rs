@@ -17,25 +17,69 @@ use crate::page::visit::{Answer, Visit};
 
 /// The verbs, and what each is for.
 const CHORES: [(&str, &str, Icon, &str); 4] = [
-    ("verify", "Verify", Icon::Good, "Checks every link, commitment, signed head and body, and names the first bad entry. Reads beside the traffic."),
-    ("backup", "Back up", Icon::Upkeep, "Copies the ledger to a folder of this machine while it goes on. The copy opens and verifies by itself."),
-    ("export", "Export", Icon::Import, "Writes entries as JSON lines, or traffic in the guard's interchange format, to files of this machine."),
-    ("prune", "Prune", Icon::Warn, "Drops payloads of exchanges and refusals by age. Headers, changes and money stay."),
+    (
+        "verify",
+        "Verify",
+        Icon::Good,
+        "Checks every link, commitment, signed head and body, and names the first bad entry. Reads beside the traffic.",
+    ),
+    (
+        "backup",
+        "Back up",
+        Icon::Upkeep,
+        "Copies the ledger to a folder of this machine while it goes on. The copy opens and verifies by itself.",
+    ),
+    (
+        "export",
+        "Export",
+        Icon::Import,
+        "Writes entries as JSON lines, or traffic in the guard's interchange format, to files of this machine.",
+    ),
+    (
+        "prune",
+        "Prune",
+        Icon::Warn,
+        "Drops payloads of exchanges and refusals by age. Headers, changes and money stay.",
+    ),
 ];
 
 /// Upkeep.
 pub(super) fn respond(visit: &Visit<'_>, rest: &[&str]) -> Option<Answer> {
     match rest {
         [] => Some(all(visit)),
-        ["verify"] => Some(chore(visit, "ledger verify", "Verify the ledger", "Verify now", html! {})),
-        ["backup"] => Some(chore(visit, "ledger backup", "Back up the ledger", "Back up now", html! {})),
-        ["export"] => Some(chore(visit, "ledger export", "Export", "Export now", html! {})),
+        ["verify"] => Some(chore(
+            visit,
+            "ledger verify",
+            "Verify the ledger",
+            "Verify now",
+            html! {},
+        )),
+        ["backup"] => Some(chore(
+            visit,
+            "ledger backup",
+            "Back up the ledger",
+            "Back up now",
+            html! {},
+        )),
+        ["export"] => Some(chore(
+            visit,
+            "ledger export",
+            "Export",
+            "Export now",
+            html! {},
+        )),
         ["prune"] => {
             let hits = html! {
                 p { strong { "Payloads older than this are dropped for ever." } }
                 p { "Addresses, usage and digests of those exchanges can't be read again, also not as evidence. An open case keeps its own. A backup made before keeps them." }
             };
-            Some(chore(visit, "ledger prune", "Prune", "Prune for ever", hits))
+            Some(chore(
+                visit,
+                "ledger prune",
+                "Prune",
+                "Prune for ever",
+                hits,
+            ))
         }
         _ => None,
     }
@@ -69,14 +113,35 @@ fn all(visit: &Visit<'_>) -> Answer {
 
 /// How the ledger is.
 fn ledger(said: &Value) -> Markup {
-    let behind = said.number("appended").saturating_sub(said.number("folded"));
-    card("Ledger", &state(said.text("state")), &facts(&[
-        ("Last entry", html! { a href=(path(&["ledger", &said.number("appended").to_string()])) { (count(said.number("appended"))) } }),
-        ("On the device", html! { "up to " (count(said.number("synced"))) }),
-        ("In the store", html! { "up to " (count(said.number("folded"))) @if behind > 0 { span class="muted" { ", " (count(behind)) " behind (" (bytes(said.number("unfolded_bytes"))) ")" } } }),
-        ("Attested", html! { "up to " (count(said.number("attested"))) " by a signed head" }),
-        ("Error", html! { @match said.maybe("error") { Some(error) => span class="bad-text" { (error) }, None => span class="muted" { "none" } } }),
-    ]))
+    let behind = said
+        .number("appended")
+        .saturating_sub(said.number("folded"));
+    card(
+        "Ledger",
+        &state(said.text("state")),
+        &facts(&[
+            (
+                "Last entry",
+                html! { a href=(path(&["ledger", &said.number("appended").to_string()])) { (count(said.number("appended"))) } },
+            ),
+            (
+                "On the device",
+                html! { "up to " (count(said.number("synced"))) },
+            ),
+            (
+                "In the store",
+                html! { "up to " (count(said.number("folded"))) @if behind > 0 { span class="muted" { ", " (count(behind)) " behind (" (bytes(said.number("unfolded_bytes"))) ")" } } },
+            ),
+            (
+                "Attested",
+                html! { "up to " (count(said.number("attested"))) " by a signed head" },
+            ),
+            (
+                "Error",
+                html! { @match said.maybe("error") { Some(error) => span class="bad-text" { (error) }, None => span class="muted" { "none" } } },
+            ),
+        ]),
+    )
 }
 
 fn chore(visit: &Visit<'_>, verb: &'static str, title: &str, button: &str, hits: Markup) -> Answer {
@@ -108,7 +173,11 @@ fn verified(visit: &Visit<'_>, said: &Value) -> Answer {
             p class="hint" { "Keep this machine as it is, and restore a backup elsewhere: see the guide on backups." }
         }
     };
-    let columns = [figure("Entry", ""), text("Where", ""), text("What is wrong", "")];
+    let columns = [
+        figure("Entry", ""),
+        text("Where", ""),
+        text("What is wrong", ""),
+    ];
     let rows = html! {
         @for finding in said.list("findings") {
             tr { td class="num" { (count(finding.number("seq"))) } td { (finding.text("place")) } td { (finding.text("what")) } }
@@ -140,14 +209,26 @@ fn verified(visit: &Visit<'_>, said: &Value) -> Answer {
 
 /// What a verb says it did, field by field.
 pub(super) fn outcome(visit: &Visit<'_>, title: &str, said: &Value) -> Answer {
-    let fields = said.as_object().map(|object| object.iter().collect::<Vec<_>>()).unwrap_or_default();
+    let fields = said
+        .as_object()
+        .map(|object| object.iter().collect::<Vec<_>>())
+        .unwrap_or_default();
     let names: Vec<String> = fields.iter().map(|(name, _)| words(name)).collect();
-    let rows: Vec<(&str, Markup)> = names.iter().zip(&fields).map(|(name, (_, value))| (name.as_str(), plain(value))).collect();
+    let rows: Vec<(&str, Markup)> = names
+        .iter()
+        .zip(&fields)
+        .map(|(name, (_, value))| (name.as_str(), plain(value)))
+        .collect();
     let body = html! {
         (note(Mood::Ok, &html! { p { strong { "Done." } } }))
         (card("What was done", &html! {}, &facts(&rows)))
     };
-    let page = Sheet { title, above: vec![("Upkeep", "/upkeep".to_owned())], body, ..Sheet::default() };
+    let page = Sheet {
+        title,
+        above: vec![("Upkeep", "/upkeep".to_owned())],
+        body,
+        ..Sheet::default()
+    };
     Answer::page(200, sheet(visit, &page))
 }
 
@@ -156,10 +237,14 @@ pub(super) fn plain(value: &Value) -> Markup {
     match value {
         Value::Null => html! { span class="muted" { "none" } },
         Value::Bool(is) => html! { (if *is { "yes" } else { "no" }) },
-        Value::Number(number) => html! { (number.as_u64().map_or_else(|| number.to_string(), count)) },
+        Value::Number(number) => {
+            html! { (number.as_u64().map_or_else(|| number.to_string(), count)) }
+        }
         Value::String(text) => html! { (text) },
         Value::Array(items) if items.is_empty() => html! { span class="muted" { "none" } },
         Value::Array(items) => html! { ul { @for item in items { li { (plain(item)) } } } },
-        Value::Object(fields) => html! { @for (name, value) in fields { div { span class="muted" { (words(name)) ": " } (plain(value)) } } },
+        Value::Object(fields) => {
+            html! { @for (name, value) in fields { div { span class="muted" { (words(name)) ": " } (plain(value)) } } }
+        }
     }
 }

@@ -6,8 +6,8 @@ use operations::Error;
 use record::Time;
 use serde_json::{Map, Value};
 
-use crate::page::listing::filters;
 use crate::page::act::known;
+use crate::page::listing::filters;
 use crate::page::part::list::card;
 use crate::page::part::note::problem;
 use crate::page::part::plot::{Plot, Series, Step, Unit, plot};
@@ -33,10 +33,30 @@ pub(super) struct Span {
 }
 
 const SPANS: [Span; 4] = [
-    Span { name: "24h", words: "24 hours", micros: DAY_US, step: Step::Hour },
-    Span { name: "7d", words: "7 days", micros: 7 * DAY_US, step: Step::Hour },
-    Span { name: "30d", words: "30 days", micros: 30 * DAY_US, step: Step::Day },
-    Span { name: "90d", words: "90 days", micros: 90 * DAY_US, step: Step::Day },
+    Span {
+        name: "24h",
+        words: "24 hours",
+        micros: DAY_US,
+        step: Step::Hour,
+    },
+    Span {
+        name: "7d",
+        words: "7 days",
+        micros: 7 * DAY_US,
+        step: Step::Hour,
+    },
+    Span {
+        name: "30d",
+        words: "30 days",
+        micros: 30 * DAY_US,
+        step: Step::Day,
+    },
+    Span {
+        name: "90d",
+        words: "90 days",
+        micros: 90 * DAY_US,
+        step: Step::Day,
+    },
 ];
 
 /// The span that the address says. Only the whole house and a model have hours.
@@ -68,13 +88,15 @@ impl Use {
         let mut all = Self::default();
         for point in points {
             let figure = |name: &str| point.number(name) as f64;
-            all.times.push(parse(point.text("from")).unwrap_or_default());
+            all.times
+                .push(parse(point.text("from")).unwrap_or_default());
             all.requests.push(figure("requests"));
             all.refusals.push(figure("refusals"));
             all.errors.push(figure("errors"));
             all.input.push(figure("input_tokens"));
             all.output.push(figure("output_tokens"));
-            all.dollars.push(point.text("dollars").parse().unwrap_or_default());
+            all.dollars
+                .push(point.text("dollars").parse().unwrap_or_default());
         }
         all
     }
@@ -88,7 +110,10 @@ pub(super) fn ask(visit: &Visit<'_>, span: Span, of: &[(&str, &str)]) -> Result<
         Step::Hour => from - from % HOUR_US + HOUR_US,
         Step::Day => from - from % DAY_US + DAY_US,
     };
-    let mut input: Map<String, Value> = of.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
+    let mut input: Map<String, Value> = of
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).into()))
+        .collect();
     input.insert("from".to_owned(), Time::from_micros(from).rfc3339().into());
     input.insert("step".to_owned(), span.step.name().into());
     let said = visit.verbs.call("usage", "show", Value::Object(input))?;
@@ -98,7 +123,13 @@ pub(super) fn ask(visit: &Visit<'_>, span: Span, of: &[(&str, &str)]) -> Result<
 /// The choice of a span.
 pub(super) fn choice(visit: &Visit<'_>, chosen: Span) -> Markup {
     let spans: Vec<(&str, &str)> = SPANS.iter().map(|span| (span.name, span.name)).collect();
-    switch(visit.path, &visit.query.without(&["done"]), "span", &spans, chosen.name)
+    switch(
+        visit.path,
+        &visit.query.without(&["done"]),
+        "span",
+        &spans,
+        chosen.name,
+    )
 }
 
 /// Plots of requests, tokens and money of one account, organisation or model.
@@ -132,9 +163,21 @@ pub(super) fn requests(used: &Use, span: Span) -> Markup {
         step: span.step,
         times: &used.times,
         series: vec![
-            Series { name: "Requests", color: 0, values: used.requests.clone() },
-            Series { name: "Refused", color: 2, values: used.refusals.clone() },
-            Series { name: "Failed", color: 1, values: used.errors.clone() },
+            Series {
+                name: "Requests",
+                color: 0,
+                values: used.requests.clone(),
+            },
+            Series {
+                name: "Refused",
+                color: 2,
+                values: used.refusals.clone(),
+            },
+            Series {
+                name: "Failed",
+                color: 1,
+                values: used.errors.clone(),
+            },
         ],
         is_bars: false,
     })
@@ -149,8 +192,16 @@ pub(super) fn tokens(used: &Use, span: Span) -> Markup {
         step: span.step,
         times: &used.times,
         series: vec![
-            Series { name: "Input", color: 0, values: used.input.clone() },
-            Series { name: "Output", color: 3, values: used.output.clone() },
+            Series {
+                name: "Input",
+                color: 0,
+                values: used.input.clone(),
+            },
+            Series {
+                name: "Output",
+                color: 3,
+                values: used.output.clone(),
+            },
         ],
         is_bars: false,
     })
@@ -164,7 +215,11 @@ pub(super) fn spend(used: &Use, span: Span) -> Markup {
         unit: Unit::Dollars,
         step: span.step,
         times: &used.times,
-        series: vec![Series { name: "Spend", color: 0, values: used.dollars.clone() }],
+        series: vec![Series {
+            name: "Spend",
+            color: 0,
+            values: used.dollars.clone(),
+        }],
         is_bars: true,
     })
 }
@@ -175,9 +230,20 @@ pub(super) fn show(visit: &Visit<'_>) -> Answer {
         return crate::page::fault::missing(visit);
     };
     let asked = visit.query.without(&["span", "done"]);
-    let input = crate::page::form::Form::of(verb).read(&asked).unwrap_or_default();
-    let step = if asked.get("step") == Some("hour") { Step::Hour } else { Step::Day };
-    let span = Span { name: "", words: "days asked for", micros: 0, step };
+    let input = crate::page::form::Form::of(verb)
+        .read(&asked)
+        .unwrap_or_default();
+    let step = if asked.get("step") == Some("hour") {
+        Step::Hour
+    } else {
+        Step::Day
+    };
+    let span = Span {
+        name: "",
+        words: "days asked for",
+        micros: 0,
+        step,
+    };
     let body = html! {
         section class="card" aria-label="Filters" { (filters(visit, (verb.input)().as_value(), (verb.fields)())) }
         @match visit.verbs.call("usage", "show", input) {
