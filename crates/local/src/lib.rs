@@ -27,5 +27,5 @@ mod teller;
 mod tokens;
 
 pub use error::Error;
-pub use local_upstream::LocalUpstream;
+pub use local_upstream::{Load, LocalUpstream};
 pub use options::{Clock, Options, Random, Source};

@@ -23,12 +23,26 @@ use crate::{Error, priority, reply};
 /// under way break off.
 pub struct LocalUpstream {
     name: Arc<str>,
+    slots: usize,
     model: Arc<Model>,
     reader: Arc<Reader>,
     shared: Arc<Shared>,
     desk: Desk,
     clock: Clock,
     random: Random,
+}
+
+/// How busy a model in process is. A request that asks for several answers counts once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Load {
+    /// Requests that can be worked on at once.
+    pub slots: usize,
+    /// Requests that are worked on.
+    pub working: usize,
+    /// Places in the queue.
+    pub queue: usize,
+    /// Requests that wait there.
+    pub waiting: usize,
 }
 
 impl LocalUpstream {
@@ -69,6 +83,7 @@ impl LocalUpstream {
         let reader = Arc::new(Reader::new(Arc::clone(&model), digest, &options));
         Ok(Arc::new(Self {
             name: options.name.into(),
+            slots: options.max_sequences,
             model,
             reader,
             shared,
@@ -81,6 +96,17 @@ impl LocalUpstream {
     /// The model.
     pub fn model(&self) -> &Arc<Model> {
         &self.model
+    }
+
+    /// How busy it is.
+    pub fn load(&self) -> Load {
+        let (taken, slots) = (self.shared.taken(), self.slots);
+        Load {
+            slots,
+            working: taken.min(slots),
+            queue: self.shared.places().saturating_sub(slots),
+            waiting: taken.saturating_sub(slots),
+        }
     }
 
     /// The fingerprint in its answers: it changes with the model's file and with this engine.

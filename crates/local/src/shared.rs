@@ -63,6 +63,11 @@ impl Shared {
         })
     }
 
+    /// All places.
+    pub(crate) const fn places(&self) -> usize {
+        self.places
+    }
+
     /// Places taken.
     pub(crate) fn taken(&self) -> usize {
         self.taken.load(Ordering::Acquire)

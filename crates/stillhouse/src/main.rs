@@ -7,6 +7,7 @@ mod failure;
 mod models;
 mod serve;
 mod settings;
+mod telemetry;
 mod wiring;
 mod world;
 

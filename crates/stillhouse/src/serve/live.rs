@@ -15,6 +15,7 @@ use upstream::Upstream;
 use super::upstreams::{Off, Upstreams};
 use crate::failure::Result;
 use crate::settings::{Outside, Report, Settings, settle};
+use crate::telemetry::Answerer;
 use crate::world;
 
 /// What runs.
@@ -108,6 +109,11 @@ impl Live {
             tracing::warn!(settings = ?reloaded.waiting, "these settings wait for a restart");
         }
         Ok(reloaded)
+    }
+
+    /// Everyone who answers, as they are now.
+    pub(super) fn answerers(&self) -> Vec<Answerer> {
+        self.now.read().upstreams.answerers()
     }
 
     /// Switches models and servers on and off from now on. Does not wait for a reload.

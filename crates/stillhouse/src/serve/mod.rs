@@ -21,10 +21,14 @@ use tokio::task::JoinSet;
 use crate::cli::SOCKET;
 use crate::failure::{Failure, Result};
 use crate::settings::{Outside, Settings, settle};
+use crate::telemetry::{Standing, Telemetry};
 use crate::{wiring, world};
 use live::Live;
 use signals::{Signal, Signals};
 use upstreams::{Off, Upstreams};
+
+/// How long the traces that wait may take to be sent at the end.
+const LAST_TRACES: std::time::Duration = std::time::Duration::from_secs(3);
 
 /// Runs a server until it is told to stop.
 ///
@@ -63,6 +67,8 @@ async fn run(outside: Outside, settings: Settings, facts: Facts) -> Result<()> {
     let mut signals = Signals::new()?;
     let table = wiring::open_table(&settings, &facts);
     let (settings, upstreams) = built(settings).await?;
+    let (traced, tracing_ends) = watch::channel(false);
+    let (telemetry, sending) = Telemetry::start(&settings, tracing_ends)?;
     let off = Off::of(&facts.directory());
     let gateway = Gateway::new(gateway::Parts {
         facts: facts.clone(),
@@ -71,7 +77,7 @@ async fn run(outside: Outside, settings: Settings, facts: Facts) -> Result<()> {
         clock: world::clock(),
         random: world::random(),
         options: settings.server.options.clone(),
-        observer: Arc::new(gateway::Unobserved),
+        observer: telemetry.observer(),
     });
     let live = Arc::new(Live::new(
         outside,
@@ -82,7 +88,16 @@ async fn run(outside: Outside, settings: Settings, facts: Facts) -> Result<()> {
     ));
     let serving = Arc::<Live>::clone(&live);
     follow(&facts, &table, &live);
-    let since = Some(world::now());
+    let since = world::now();
+    let look = Arc::clone(&live);
+    let _metrics = telemetry.exposition(Standing {
+        gateway: Arc::clone(&gateway),
+        facts: facts.clone(),
+        answerers: Box::new(move || look.answerers()),
+        since,
+        version: wiring::VERSION,
+    });
+    let since = Some(since);
     let house = wiring::house(&settings, facts, table, serving, since);
     let doors = Doors::open(&settings).await?;
     tracing::info!(
@@ -105,6 +120,11 @@ async fn run(outside: Outside, settings: Settings, facts: Facts) -> Result<()> {
     tokio::select! {
         () = async { while served.join_next().await.is_some() {} } => {}
         () = signals.stop() => tracing::warn!("stopped at once: running answers are cut"),
+    }
+    let _ = traced.send(true);
+    if let Some(sending) = sending {
+        // A receiver that is away does not hold the stop up.
+        let _ = tokio::time::timeout(LAST_TRACES, sending).await;
     }
     Ok(())
 }

@@ -15,6 +15,7 @@ use upstream::{HttpUpstream, Secret, Upstream};
 use crate::failure::{Failure, Result};
 use crate::models::Shelf;
 use crate::settings::{self, Local, LocalFile, Servers, Settings};
+use crate::telemetry::Answerer;
 use crate::world;
 
 /// Every upstream of one reading of the settings, by name.
@@ -128,6 +129,19 @@ impl Upstreams {
             })
         };
         Models::new(settings.models.iter().filter_map(route).collect())
+    }
+
+    /// All of them, as they are now.
+    pub(super) fn answerers(&self) -> Vec<Answerer> {
+        let look = |(name, made): (&String, &Made)| Answerer {
+            name: name.clone(),
+            health: made.upstream().health(),
+            load: match made {
+                Made::Http { .. } => None,
+                Made::Local { upstream, .. } => Some(upstream.load()),
+            },
+        };
+        self.by_name.iter().map(look).collect()
     }
 
     /// Requests in flight at all of them.

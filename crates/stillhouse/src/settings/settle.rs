@@ -3,6 +3,7 @@
 
 mod models;
 mod sections;
+mod telemetry;
 
 use std::fmt::Display;
 use std::net::SocketAddr;
@@ -101,6 +102,7 @@ impl<'a> Settler<'a> {
             "info".to_owned(),
             Clone::clone,
         );
+        let telemetry = self.telemetry(file.telemetry)?;
         let upstreams = self.upstreams(file.upstreams)?;
         let models = self.models(file.models, &upstreams)?;
         let plans = self.plans(file.plans, &models)?;
@@ -111,6 +113,7 @@ impl<'a> Settler<'a> {
             ledger,
             log_format,
             log_filter,
+            telemetry,
             plans,
             upstreams,
             models,

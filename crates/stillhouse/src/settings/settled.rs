@@ -24,6 +24,7 @@ pub(crate) struct Settings {
     pub(crate) log_format: LogFormat,
     /// Directives as `tracing_subscriber::EnvFilter` has them.
     pub(crate) log_filter: String,
+    pub(crate) telemetry: Telemetry,
     pub(crate) plans: Vec<Plan>,
     pub(crate) upstreams: BTreeMap<String, Upstream>,
     pub(crate) models: BTreeMap<String, Model>,
@@ -93,6 +94,30 @@ impl fmt::Display for LogFormat {
             Self::Json => "json",
         })
     }
+}
+
+/// What the outside is told of the house.
+#[derive(Debug, Clone)]
+pub(crate) struct Telemetry {
+    /// Whether requests are counted for `/metrics`.
+    pub(crate) metrics: bool,
+    /// Where traces go, if anywhere.
+    pub(crate) traces: Option<Traces>,
+}
+
+/// Traces, sent by OTLP over HTTP.
+#[derive(Debug, Clone)]
+pub(crate) struct Traces {
+    /// Where they are posted to.
+    pub(crate) url: http::Uri,
+    /// The part of all traces that is recorded, 0 to 1.
+    pub(crate) ratio: f64,
+    /// Spans that may wait; more are thrown away.
+    pub(crate) queue_spans: usize,
+    /// What the receiver calls this server.
+    pub(crate) service_name: String,
+    /// The value of an `Authorization` header, by reference.
+    pub(crate) authorization: Option<SecretPlace>,
 }
 
 /// Who answers for models.

@@ -20,6 +20,7 @@ pub(super) struct File {
     pub(super) server: Server,
     pub(super) ledger: Ledger,
     pub(super) log: Log,
+    pub(super) telemetry: Telemetry,
     pub(super) plans: BTreeMap<String, Plan>,
     pub(super) upstreams: BTreeMap<String, Upstream>,
     pub(super) models: BTreeMap<String, Model>,
@@ -66,6 +67,18 @@ pub(super) struct Ledger {
 pub(super) struct Log {
     pub(super) format: Option<LogFormat>,
     pub(super) filter: Option<String>,
+}
+
+/// `[telemetry]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Telemetry {
+    pub(super) metrics: Option<bool>,
+    pub(super) otlp_url: Option<String>,
+    pub(super) otlp_authorization: Option<SecretPlace>,
+    pub(super) trace_ratio: Option<f64>,
+    pub(super) trace_queue_spans: Option<usize>,
+    pub(super) service_name: Option<String>,
 }
 
 /// `[plans.NAME]`

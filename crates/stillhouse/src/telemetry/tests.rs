@@ -1,0 +1,1 @@
+//! Metrics and traces as their readers see them.
