@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ::ledger::facts::Directory;
 use record::id::{Kind, kind};
-use record::{Account, Grant, Id, Key, Organization};
+use record::{Account, Grant, Id, Key, Operator, Organization, Token};
 
 use crate::error::{Error, Result};
 
@@ -44,6 +44,27 @@ pub(crate) fn grant(directory: &Directory, text: &str) -> Result<Arc<Grant>> {
     }
     let shown = directory.grants().filter(|known| known.prefix == text);
     only("grant", text, shown, |known| known.id)
+}
+
+/// An operator by id or name.
+pub(crate) fn operator(directory: &Directory, text: &str) -> Result<Arc<Operator>> {
+    match Id::<kind::Operator>::from_str(text) {
+        Ok(id) => found("operator", id, directory.operator(id)),
+        Err(_) => found(
+            "operator",
+            format!("`{text}`"),
+            directory.operator_named(text),
+        ),
+    }
+}
+
+/// A token by id, or by the first letters of its secret.
+pub(crate) fn token(directory: &Directory, text: &str) -> Result<Arc<Token>> {
+    if let Some(id) = id::<kind::Token>("token", text)? {
+        return found("token", id, directory.token(id));
+    }
+    let shown = directory.tokens().filter(|known| known.prefix == text);
+    only("token", text, shown, |known| known.id)
 }
 
 /// Whose keys or grants are asked for.

@@ -8,6 +8,9 @@ use record::{Actor, Change, Id, Time};
 
 use crate::error::{Error, Result};
 use crate::model::Model;
+use crate::server::Reloaded;
+use crate::settings::Setting;
+use crate::upstream::Upstream;
 
 /// How often a change is made anew where others change the same thing.
 const TRIES: u32 = 16;
@@ -17,12 +20,23 @@ pub type Clock = Arc<dyn Fn() -> Time + Send + Sync>;
 /// A cryptographic source of randomness: fills the slice.
 pub type Random = Arc<dyn Fn(&mut [u8]) + Send + Sync>;
 
-/// What a running server says of itself.
+/// What a running server says of itself and does on demand; or what the settings say, where none
+/// runs.
 pub trait Serving: Send + Sync {
-    /// The models, with their upstreams' health where a server runs.
+    /// The models by name, with their upstreams' health where a server runs. Whether they are
+    /// switched on is the ledger's to say: the verbs fill it in.
     fn models(&self) -> Vec<Model>;
+    /// The upstreams by name, likewise.
+    fn upstreams(&self) -> Vec<Upstream>;
     /// Requests at the same time, now.
     fn in_flight(&self) -> u64;
+    /// Every settled setting that is in force; secrets as the place where they are read from.
+    fn settings(&self) -> Vec<Setting>;
+    /// Reads the settings again and takes over what can be. Blocks while a model is loaded.
+    ///
+    /// # Errors
+    /// What is wrong with the settings; nothing was changed. No server runs.
+    fn reload(&self) -> Result<Reloaded>;
 }
 
 /// The house.
@@ -41,6 +55,8 @@ pub struct House {
     pub version: String,
     /// How clients reach the public port, without a slash at the end.
     pub public_url: String,
+    /// How operators reach their port, without a slash at the end; `None` where it is off.
+    pub operator_url: Option<String>,
     /// Since when a server runs; `None` where a verb took the ledger by itself.
     pub since: Option<Time>,
 }

@@ -17,7 +17,10 @@ pub mod organization;
 mod page;
 pub mod plan;
 pub mod server;
+pub mod settings;
 pub mod shapes;
+pub mod token;
+pub mod upstream;
 mod verbs;
 
 pub use error::{Error, Result};

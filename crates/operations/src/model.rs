@@ -1,10 +1,11 @@
-//! Models: `list`. They are written in the settings; a running server adds how they are.
+//! Models: `list`, `set`. They are written in the settings; a running server adds how they are.
 
-use record::{Actor, Money, Prices};
+use ::ledger::facts::Thing;
+use record::{Actor, Change, Money, Prices};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::house::House;
 use crate::verbs::Nothing;
 
@@ -25,6 +26,10 @@ pub struct Model {
     pub dollars_per_million_tokens: Price,
     /// How its upstream is; `None` where no server runs.
     pub health: Option<Health>,
+    /// Whether it is switched on. One that is off is answered as one that is not there.
+    pub on: bool,
+    /// The ledger's entry that switched it last; 0 where only the settings name it.
+    pub revision: u64,
 }
 
 /// Prices in dollars a million tokens.
@@ -72,12 +77,71 @@ pub struct Listed {
     pub models: Vec<Model>,
 }
 
+/// What `set` takes.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Set {
+    /// Its name.
+    pub model: String,
+    /// Switches it on, or off: it gets no new request then, and answers that run go on.
+    pub on: bool,
+    /// Only if it is still at this revision; else it is changed as it is now.
+    #[serde(default)]
+    pub revision: Option<u64>,
+    /// Why, for the ledger.
+    #[serde(default)]
+    pub why: String,
+}
+
 /// Every model.
 ///
 /// # Errors
 /// None so far.
 pub fn list(house: &House, _: &Actor, _: Nothing) -> Result<Listed> {
-    Ok(Listed {
-        models: house.serving.models(),
-    })
+    Ok(Listed { models: all(house) })
+}
+
+/// Switches a model.
+///
+/// # Errors
+/// A model that is not there; [`Error::Stale`]; the ledger's.
+pub fn set(house: &House, by: &Actor, input: Set) -> Result<Model> {
+    find(house, &input.model)?;
+    let seen = (Thing::Model(input.model.clone()), input.revision);
+    house.edit(by, &input.why, seen, |directory| {
+        let (model, on) = (input.model.clone(), input.on);
+        // What is so already needs no entry.
+        let same = directory.model_is_on(&model) == on;
+        Ok(match same {
+            true => vec![],
+            false => vec![Change::ModelSwitched { model, on }],
+        })
+    })?;
+    find(house, &input.model)
+}
+
+/// Every model, with its switch.
+pub(crate) fn all(house: &House) -> Vec<Model> {
+    let models = house.serving.models();
+    let directory = house.facts.directory();
+    let switched = |model: Model| Model {
+        on: directory.model_is_on(&model.name),
+        revision: directory.revision(&Thing::Model(model.name.clone())),
+        ..model
+    };
+    models.into_iter().map(switched).collect()
+}
+
+fn find(house: &House, name: &str) -> Result<Model> {
+    let all = all(house);
+    let names: Vec<&str> = all.iter().map(|model| model.name.as_str()).collect();
+    let hint = format!(
+        "models are in the settings file; there are: {}",
+        names.join(", ")
+    );
+    let missing = || Error::missing(format!("there is no model `{name}`"), Some(hint));
+    all.iter()
+        .find(|model| model.name == name)
+        .cloned()
+        .ok_or_else(missing)
 }

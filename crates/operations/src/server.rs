@@ -1,4 +1,4 @@
-//! The server itself: `status`.
+//! The server itself: `status`, `reload`.
 
 use ::ledger::State;
 use record::{Actor, Time};
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::house::House;
-use crate::model::Model;
+use crate::model::{self, Model};
 use crate::verbs::Nothing;
 
 /// How the server is.
@@ -27,7 +27,7 @@ pub struct Status {
     pub ledger: Ledger,
     /// The models.
     pub models: Vec<Model>,
-    /// Organisations, accounts, keys and grants, revoked ones too.
+    /// Organisations, accounts, keys, grants and operators, revoked ones too.
     pub known: Known,
 }
 
@@ -42,6 +42,8 @@ pub struct Known {
     pub keys: usize,
     /// Grants.
     pub grants: usize,
+    /// Operators.
+    pub operators: usize,
 }
 
 /// How the ledger is.
@@ -79,10 +81,11 @@ pub fn status(house: &House, _: &Actor, _: Nothing) -> Result<Status> {
     let known = {
         let directory = house.facts.directory();
         Known {
-            organizations: directory.organizations().count(),
-            accounts: directory.accounts().count(),
-            keys: directory.keys().count(),
-            grants: directory.grants().count(),
+            organizations: directory.organizations().len(),
+            accounts: directory.accounts().len(),
+            keys: directory.keys().len(),
+            grants: directory.grants().len(),
+            operators: directory.operators().len(),
         }
     };
     Ok(Status {
@@ -100,7 +103,7 @@ pub fn status(house: &House, _: &Actor, _: Nothing) -> Result<Status> {
             unfolded_bytes: health.unfolded_bytes,
             error: health.error,
         },
-        models: house.serving.models(),
+        models: model::all(house),
         known,
     })
 }
@@ -109,4 +112,21 @@ pub fn status(house: &House, _: &Actor, _: Nothing) -> Result<Status> {
 pub fn is_well(house: &House) -> bool {
     let state = house.facts.ledger().health().state;
     matches!(state, State::Good | State::Spooling)
+}
+
+/// What `reload` did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Reloaded {
+    /// Settings that are in force now, by key.
+    pub changed: Vec<String>,
+    /// Settings that differ and wait for a restart, by key.
+    pub waiting: Vec<String>,
+}
+
+/// Reads the settings again and takes over what can be without a restart.
+///
+/// # Errors
+/// What is wrong with the settings; nothing was changed then.
+pub fn reload(house: &House, _: &Actor, _: Nothing) -> Result<Reloaded> {
+    house.serving.reload()
 }

@@ -6,11 +6,15 @@ use std::sync::Arc;
 use guard::admission::Table;
 use ledger::facts::{Facts, Touched};
 use operations::model::{Model, Price};
+use operations::server::Reloaded;
+use operations::settings::Setting;
+use operations::upstream::{Server, Upstream};
 use operations::{House, Serving};
 use record::{Budget, Time};
+use upstream::Kind;
 
 use crate::failure::Result;
-use crate::settings::Settings;
+use crate::settings::{self, Line, Report, Settings, UpstreamKind};
 use crate::world;
 
 /// The program's version.
@@ -100,24 +104,61 @@ pub(crate) fn house(
         random: world::random(),
         version: VERSION.to_owned(),
         public_url: settings.server.public_url.clone(),
+        operator_url: None,
         since,
     }
 }
 
-/// What the settings say of models, where no server runs.
-pub(crate) struct Written(pub(crate) Vec<Model>);
+/// What the settings say, where no server runs.
+pub(crate) struct Written {
+    models: Vec<Model>,
+    upstreams: Vec<Upstream>,
+    settings: Vec<Setting>,
+}
+
+impl Written {
+    pub(crate) fn of(settings: &Settings) -> Self {
+        Self {
+            models: written_models(settings),
+            upstreams: written_upstreams(settings),
+            settings: lines(&settings.report),
+        }
+    }
+}
 
 impl Serving for Written {
     fn models(&self) -> Vec<Model> {
-        self.0.clone()
+        self.models.clone()
+    }
+    fn upstreams(&self) -> Vec<Upstream> {
+        self.upstreams.clone()
     }
     fn in_flight(&self) -> u64 {
         0
     }
+    fn settings(&self) -> Vec<Setting> {
+        self.settings.clone()
+    }
+    fn reload(&self) -> operations::Result<Reloaded> {
+        Err(operations::Error::Unavailable {
+            message: "no server runs on this data folder".to_owned(),
+            hint: Some("`stillhouse serve` reads the settings when it starts".to_owned()),
+        })
+    }
+}
+
+/// The settings as they are shown.
+pub(crate) fn lines(report: &Report) -> Vec<Setting> {
+    let line = |line: &Line| Setting {
+        key: line.key.clone(),
+        value: line.value.clone(),
+        from: line.from.to_string(),
+    };
+    report.lines.iter().map(line).collect()
 }
 
 /// The models as the settings have them.
-pub(crate) fn written_models(settings: &Settings) -> Vec<Model> {
+fn written_models(settings: &Settings) -> Vec<Model> {
     let view = |(name, model): (&String, &crate::settings::Model)| Model {
         name: name.clone(),
         upstream: model.upstream.clone(),
@@ -126,6 +167,41 @@ pub(crate) fn written_models(settings: &Settings) -> Vec<Model> {
         max_output_tokens: model.max_output_tokens,
         dollars_per_million_tokens: Price::from(model.prices),
         health: None,
+        on: true,
+        revision: 0,
     };
     settings.models.iter().map(view).collect()
+}
+
+/// The upstreams as the settings have them.
+pub(crate) fn written_upstreams(settings: &Settings) -> Vec<Upstream> {
+    let server = |url: &String| Server {
+        url: url.trim_end_matches('/').to_owned(),
+        ready: None,
+        in_flight: None,
+        on: true,
+        revision: 0,
+    };
+    let view = |(name, upstream): (&String, &settings::Upstream)| {
+        let (kind, servers) = match upstream {
+            settings::Upstream::Servers(servers) => {
+                let kind = match servers.settings.kind {
+                    Kind::OpenAi => UpstreamKind::Openai,
+                    Kind::Anthropic => UpstreamKind::Anthropic,
+                };
+                (kind, servers.settings.servers.iter().map(server).collect())
+            }
+            settings::Upstream::Local(_) => (UpstreamKind::Local, vec![]),
+        };
+        Upstream {
+            name: name.clone(),
+            kind: kind.to_string(),
+            servers,
+            models: vec![],
+            health: None,
+            on: true,
+            revision: 0,
+        }
+    };
+    settings.upstreams.iter().map(view).collect()
 }

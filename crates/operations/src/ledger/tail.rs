@@ -98,7 +98,9 @@ pub(super) fn view(entry: &::ledger::Entry) -> Result<Entry> {
         kind: kind_name(header.kind),
         version: header.version,
         hash: hex::encode(entry.hash),
-        fact: said.filter(|said| !said.is_null()).map(hashes_as_text),
+        fact: said
+            .filter(|said| !said.is_null())
+            .map(|said| shown(said, header.kind)),
         gone: entry.body.is_none(),
     })
 }
@@ -119,6 +121,27 @@ fn kind_name(number: u16) -> String {
         "ledger" | "unknown" => format!("{known}_{number}"),
         _ => known.to_owned(),
     }
+}
+
+/// What a secret or a password can be checked against is nobody's to see, who only reads.
+fn shown(said: Value, kind: u16) -> Value {
+    let said = hashes_as_text(said);
+    if kind == kind::CHANGED {
+        hidden(said)
+    } else {
+        said
+    }
+}
+
+fn hidden(value: Value) -> Value {
+    let Value::Object(fields) = value else {
+        return value;
+    };
+    let field = |(name, value): (String, Value)| match name.as_str() {
+        "hash" | "password" if !value.is_null() => (name, "(not shown)".into()),
+        _ => (name, hidden(value)),
+    };
+    fields.into_iter().map(field).collect()
 }
 
 /// 32 bytes are a hash: people and programs want them in hexadecimal.

@@ -5,7 +5,10 @@ use std::sync::LazyLock;
 use record::Role;
 
 use super::{Access, Verb, on_house, on_reader};
-use crate::{account, grant, key, ledger, model, organization, plan, server};
+use crate::{
+    account, grant, key, ledger, model, operator, organization, plan, server, settings, token,
+    upstream,
+};
 
 /// Reads, without text.
 const READ: Access = Access {
@@ -17,8 +20,8 @@ const CHANGE: Access = Access {
     changes: true,
     roles: &[Role::Operator, Role::Admin],
 };
-/// Copies of the ledger: they change nothing, and hold everything.
-const COPY: Access = Access {
+/// Copies of the ledger, and who runs the house: reading that is not for everybody.
+const SECRET: Access = Access {
     changes: false,
     roles: &[Role::Admin],
 };
@@ -30,10 +33,18 @@ const ADMIN: Access = Access {
 
 /// Every verb, by noun.
 pub static VERBS: LazyLock<Vec<Verb>> = LazyLock::new(|| {
-    [accounts(), organizations(), grants(), ledger(), house()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        accounts(),
+        organizations(),
+        grants(),
+        ledger(),
+        operators(),
+        house(),
+        serving(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 });
 
 fn accounts() -> Vec<Verb> {
@@ -161,7 +172,7 @@ fn ledger() -> Vec<Verb> {
         on_house(
             "ledger backup",
             "Copies the ledger to a folder; the copy opens and verifies by itself.",
-            COPY,
+            SECRET,
             "POST /ledger/backup",
             ledger::backup,
         ),
@@ -182,7 +193,7 @@ fn ledger() -> Vec<Verb> {
         on_reader(
             "ledger export",
             "Writes entries as JSON lines, or exchanges in the guard's interchange format.",
-            COPY,
+            SECRET,
             "POST /ledger/export",
             ledger::export,
         ),
@@ -213,13 +224,6 @@ fn ledger() -> Vec<Verb> {
 fn house() -> Vec<Verb> {
     vec![
         on_house(
-            "model list",
-            "Models that are served, and how their upstreams are.",
-            READ,
-            "GET /models",
-            model::list,
-        ),
-        on_house(
             "plan list",
             "Plans, as the settings have them.",
             READ,
@@ -234,11 +238,112 @@ fn house() -> Vec<Verb> {
             plan::show,
         ),
         on_house(
+            "settings show",
+            "Every setting in force, and where it was said; secrets as their place.",
+            READ,
+            "GET /settings",
+            settings::show,
+        ),
+        on_house(
             "server status",
             "How the server, its ledger and its models are.",
             READ,
             "GET /server",
             server::status,
+        ),
+        on_house(
+            "server reload",
+            "Reads the settings again and takes over what can be without a restart.",
+            ADMIN,
+            "POST /server/reload",
+            server::reload,
+        ),
+    ]
+}
+
+fn serving() -> Vec<Verb> {
+    vec![
+        on_house(
+            "model list",
+            "Models that are served, and how their upstreams are.",
+            READ,
+            "GET /models",
+            model::list,
+        ),
+        on_house(
+            "model set",
+            "Switches a model on or off; answers that run go on.",
+            CHANGE,
+            "PATCH /models/{model}",
+            model::set,
+        ),
+        on_house(
+            "upstream list",
+            "Upstreams and their servers, and how they are.",
+            READ,
+            "GET /upstreams",
+            upstream::list,
+        ),
+        on_house(
+            "upstream set",
+            "Switches an upstream or one of its servers on or off; answers that run go on.",
+            CHANGE,
+            "PATCH /upstreams/{upstream}",
+            upstream::set,
+        ),
+    ]
+}
+
+fn operators() -> Vec<Verb> {
+    vec![
+        on_house(
+            "operator create",
+            "Makes an operator and shows the invitation to set a password, once.",
+            ADMIN,
+            "POST /operators",
+            operator::create,
+        ),
+        on_house(
+            "operator list",
+            "Those who run the house, a page at a time.",
+            SECRET,
+            "GET /operators",
+            operator::list,
+        ),
+        on_house(
+            "operator revoke",
+            "Refuses an operator and all their tokens from now on.",
+            ADMIN,
+            "DELETE /operators/{operator}",
+            operator::revoke,
+        ),
+        on_house(
+            "operator set",
+            "Gives an operator another role, or a new invitation in place of the password.",
+            ADMIN,
+            "PATCH /operators/{operator}",
+            operator::set,
+        ),
+        on_house(
+            "token create",
+            "Makes a token for an operator's program and shows its secret, once.",
+            ADMIN,
+            "POST /tokens",
+            token::create,
+        ),
+        on_house(
+            "token list",
+            "Tokens of operators' programs, a page at a time.",
+            SECRET,
+            "GET /tokens",
+            token::list,
+        ),
+        on_house(
+            "token revoke",
+            "Refuses a token from now on.",
+            ADMIN,
+            "DELETE /tokens/{token}",
+            token::revoke,
         ),
     ]
 }

@@ -8,7 +8,10 @@ use guard::admission::Table;
 use ledger::facts::Facts;
 use operations::ledger::Export;
 use operations::model::{Model, Price};
+use operations::server::Reloaded;
+use operations::settings::Setting;
 use operations::shapes::LimitsChange;
+use operations::upstream::{Server, Upstream};
 use operations::{House, Serving, account, organization};
 use record::{
     Actor, Amount, CapabilitySet, Endpoint, Exchange, Fact, Id, Limits, Money, Origin, Outcome,
@@ -23,8 +26,34 @@ impl Serving for One {
     fn models(&self) -> Vec<Model> {
         ["m", "n"].map(model).to_vec()
     }
+    fn upstreams(&self) -> Vec<Upstream> {
+        vec![Upstream {
+            name: "u".into(),
+            kind: "openai".into(),
+            servers: vec![Server {
+                url: "http://127.0.0.1:1/v1".into(),
+                ready: None,
+                in_flight: None,
+                on: true,
+                revision: 0,
+            }],
+            models: vec![],
+            health: None,
+            on: true,
+            revision: 0,
+        }]
+    }
     fn in_flight(&self) -> u64 {
         0
+    }
+    fn settings(&self) -> Vec<Setting> {
+        vec![]
+    }
+    fn reload(&self) -> operations::Result<Reloaded> {
+        Ok(Reloaded {
+            changed: vec!["plans.default".into()],
+            waiting: vec![],
+        })
     }
 }
 
@@ -37,6 +66,8 @@ fn model(name: &str) -> Model {
         max_output_tokens: None,
         dollars_per_million_tokens: Price::from(Prices::default()),
         health: None,
+        on: true,
+        revision: 0,
     }
 }
 
@@ -146,6 +177,7 @@ fn open(folder: &Path, clock: &Arc<AtomicU64>) -> House {
         random,
         version: "test".into(),
         public_url: "http://x".into(),
+        operator_url: Some("http://127.0.0.1:8181".into()),
         since: None,
     }
 }

@@ -4,6 +4,8 @@
 
 mod fixture;
 mod lists;
+mod operators;
+mod revisions;
 
 use std::sync::atomic::Ordering;
 

@@ -28,7 +28,7 @@ pub(super) fn call(settings: &Settings, verb: &Verb, input: Value) -> Result<Val
                 let facts = wiring::open_ledger(settings)?;
                 let table = wiring::open_table(settings, &facts);
                 wiring::follow(&facts, &table, |_| {});
-                let serving = Arc::new(wiring::Written(wiring::written_models(settings)));
+                let serving = Arc::new(wiring::Written::of(settings));
                 let house = wiring::house(settings, facts.clone(), table, serving, None);
                 let called = call(&house, &world::operator(), input);
                 let closed = facts.close();

@@ -5,18 +5,21 @@
 
 use std::sync::{Arc, Weak};
 
+use ::upstream::Upstream;
 use gateway::Gateway;
 use guard::admission::Table;
 use operations::Serving;
 use operations::model::{Health, Model, Price};
+use operations::server::Reloaded;
+use operations::settings::Setting;
+use operations::upstream;
 use parking_lot::{Mutex, RwLock};
-use upstream::Upstream;
 
 use super::upstreams::{Off, Upstreams};
 use crate::failure::Result;
 use crate::settings::{Outside, Report, Settings, settle};
 use crate::telemetry::Answerer;
-use crate::world;
+use crate::{wiring, world};
 
 /// What runs.
 pub(super) struct Live {
@@ -35,15 +38,6 @@ struct Now {
     off: Off,
     /// Upstreams that were replaced or taken away, as long as an answer runs there.
     left: Vec<Weak<dyn Upstream>>,
-}
-
-/// What a reload did.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Reloaded {
-    /// Settings that are in force now, by key.
-    pub(super) changed: Vec<String>,
-    /// Settings that differ and wait for a restart, by key.
-    pub(super) waiting: Vec<String>,
 }
 
 /// Whether a setting is taken over while the server runs.
@@ -148,24 +142,48 @@ impl Settings {
 
 impl Serving for Live {
     fn models(&self) -> Vec<Model> {
-        let view = |route: &Arc<gateway::Route>| {
-            let health = route.upstream.health();
-            Model {
-                name: route.model.to_string(),
-                upstream: route.upstream.name().to_owned(),
-                upstream_model: route.upstream_model.clone(),
-                context_tokens: route.context_tokens,
-                max_output_tokens: route.max_output_tokens,
-                dollars_per_million_tokens: Price::from(route.prices),
-                health: Some(Health {
-                    ready: health.ready,
-                    servers: health.servers,
-                    in_flight: health.in_flight,
-                    last_error: health.last_error,
-                }),
-            }
+        let view = |route: &Arc<gateway::Route>| Model {
+            name: route.model.to_string(),
+            upstream: route.upstream.name().to_owned(),
+            upstream_model: route.upstream_model.clone(),
+            context_tokens: route.context_tokens,
+            max_output_tokens: route.max_output_tokens,
+            dollars_per_million_tokens: Price::from(route.prices),
+            health: Some(health(route.upstream.health())),
+            on: route.on,
+            revision: 0,
         };
         self.gateway.models().routes().map(view).collect()
+    }
+
+    fn upstreams(&self) -> Vec<upstream::Upstream> {
+        let now = self.now.read();
+        let mut upstreams = wiring::written_upstreams(&now.settings);
+        for one in &mut upstreams {
+            one.health = now.upstreams.health(&one.name).map(health);
+            for state in now.upstreams.servers(&one.name) {
+                let known = one
+                    .servers
+                    .iter_mut()
+                    .find(|known| *known.url == *state.url);
+                if let Some(known) = known {
+                    known.ready = Some(state.ready);
+                    known.in_flight = Some(state.in_flight);
+                }
+            }
+        }
+        upstreams
+    }
+
+    fn settings(&self) -> Vec<Setting> {
+        wiring::lines(&self.now.read().settings.report)
+    }
+
+    fn reload(&self) -> operations::Result<Reloaded> {
+        Self::reload(self).map_err(|failure| {
+            let (message, hint) = (failure.to_string(), failure.hint());
+            operations::Error::Conflict { message, hint }
+        })
     }
 
     fn in_flight(&self) -> u64 {
@@ -173,5 +191,14 @@ impl Serving for Live {
         let left = now.left.iter().filter_map(Weak::upgrade);
         let leaving: usize = left.map(|one| one.health().in_flight).sum();
         (now.upstreams.in_flight() + leaving) as u64
+    }
+}
+
+fn health(health: ::upstream::Health) -> Health {
+    Health {
+        ready: health.ready,
+        servers: health.servers,
+        in_flight: health.in_flight,
+        last_error: health.last_error,
     }
 }

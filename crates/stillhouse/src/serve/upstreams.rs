@@ -144,6 +144,19 @@ impl Upstreams {
         self.by_name.iter().map(look).collect()
     }
 
+    /// How one of them is.
+    pub(super) fn health(&self, name: &str) -> Option<upstream::Health> {
+        Some(self.by_name.get(name)?.upstream().health())
+    }
+
+    /// How the servers of one of them are; none for a model in process.
+    pub(super) fn servers(&self, name: &str) -> Vec<upstream::ServerState> {
+        match self.by_name.get(name) {
+            Some(Made::Http { upstream, .. }) => upstream.servers(),
+            Some(Made::Local { .. }) | None => vec![],
+        }
+    }
+
     /// Requests in flight at all of them.
     pub(super) fn in_flight(&self) -> usize {
         let all = self.by_name.values();

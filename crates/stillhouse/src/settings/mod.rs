@@ -13,7 +13,9 @@ mod settled;
 mod written;
 
 pub(crate) use error::Error;
-pub(crate) use report::{Origin, Report};
+pub(crate) use report::{Line, Origin, Report};
 pub(crate) use secret::SecretPlace;
 pub(crate) use settle::{DEFAULT_MODEL, Outside, settle};
-pub(crate) use settled::{Local, LocalFile, LogFormat, Model, Servers, Settings, Traces, Upstream};
+pub(crate) use settled::{
+    Local, LocalFile, LogFormat, Model, Servers, Settings, Traces, Upstream, UpstreamKind,
+};
