@@ -1,6 +1,10 @@
 //! The verbs over a real ledger, as values: what they change, and what they refuse.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests may fail as tests do"
+)]
 
 mod fixture;
 mod lists;
