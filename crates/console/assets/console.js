@@ -182,6 +182,22 @@
     addEventListener("pagehide", () => source.close());
   }
 
+  // The check of the ledger, while it runs.
+  const check = document.querySelector("[data-check]");
+  if (check && window.EventSource) {
+    const source = new EventSource(check.dataset.check);
+    source.addEventListener("progress", (message) => {
+      const seen = JSON.parse(message.data);
+      const bar = check.querySelector("progress");
+      bar.max = Math.max(seen.of, 1);
+      bar.value = Math.min(seen.at, seen.of);
+      check.querySelector("[data-at]").textContent = seen.at.toLocaleString("en-GB");
+      check.querySelector("[data-of-all]").textContent = seen.of.toLocaleString("en-GB");
+    });
+    source.addEventListener("done", () => { source.close(); location.reload(); });
+    addEventListener("pagehide", () => source.close());
+  }
+
   // Long work: the button says so and can't be pressed twice.
   document.addEventListener("submit", (event) => {
     const form = event.target;

@@ -119,7 +119,7 @@ fn show(
         title: &act.title,
         above: act.above.clone(),
         lead: html! { (sentence(verb.summary)) },
-        body,
+        body: html! { div class="narrow" { (body) } },
         ..Sheet::default()
     };
     sheet(visit, &page)

@@ -16,19 +16,18 @@ mod tests;
 mod verbs;
 mod visit;
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::extract::{OriginalUri, State};
 use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{MethodRouter, get};
 use maud::Markup;
-use operations::{Error, House, Verb};
+use operations::{Error, Verb};
 use record::Actor;
 use serde_json::Value;
 
 use crate::auth::{Posted, Viewer};
+use crate::live::Verification;
 use crate::refusal::Refusal;
 use crate::state::App;
 
@@ -92,10 +91,9 @@ async fn answered(
     viewer: Viewer,
     form: Option<Pairs>,
 ) -> Result<Response, Refusal> {
-    let house = Arc::clone(&app.house);
     let asked = tokio::task::spawn_blocking(move || {
         let verbs = Called {
-            house: &house,
+            app: &app,
             viewer: &viewer,
         };
         room::respond(&Visit {
@@ -104,7 +102,7 @@ async fn answered(
             role: viewer.role,
             csrf: &viewer.csrf,
             theme: viewer.theme.name(),
-            now: (house.clock)(),
+            now: (app.house.clock)(),
             path: uri.path(),
             query: Pairs::read(uri.query().unwrap_or_default()),
             form,
@@ -140,7 +138,7 @@ fn respond(answer: Answer) -> Response {
 
 /// The verbs as somebody who is signed in may call them.
 struct Called<'a> {
-    house: &'a House,
+    app: &'a App,
     viewer: &'a Viewer,
 }
 
@@ -156,10 +154,25 @@ impl Verbs for Called<'_> {
             });
         }
         verb.call(
-            self.house,
+            &self.app.house,
             &Actor::Operator(self.viewer.name.clone()),
             input,
         )
+    }
+
+    fn check(&self) -> Value {
+        serde_json::to_value(self.app.verification.seen()).unwrap_or_default()
+    }
+
+    fn start_check(&self) -> Result<(), Error> {
+        match Verification::start(self.app, self.viewer) {
+            Ok(_) => Ok(()),
+            Err(Refusal::Verb(error)) => Err(error),
+            Err(other) => Err(Error::Conflict {
+                message: other.to_string(),
+                hint: None,
+            }),
+        }
     }
 }
 

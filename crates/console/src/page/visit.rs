@@ -16,6 +16,14 @@ pub(crate) trait Verbs: Send + Sync {
     /// # Errors
     /// The verb's.
     fn call(&self, noun: &str, verb: &str, input: Value) -> Result<Value, Error>;
+    /// How the check of the whole ledger is: `never`, `running`, `done` or `failed`, how far it
+    /// has come, and what it found.
+    fn check(&self) -> Value;
+    /// Starts that check.
+    ///
+    /// # Errors
+    /// One runs already.
+    fn start_check(&self) -> Result<(), Error>;
 }
 
 /// One request for a page, by somebody who is signed in.

@@ -47,7 +47,7 @@ impl Form {
             Shape::Group(inner) => html! {
                 fieldset {
                     legend { (field.label) @if is_outer && !field.is_needed { (optional()) } }
-                    @if !field.help.is_empty() { p class="help muted small" { (field.help) } }
+                    @if !field.help.is_empty() { p class="help muted small" { (prose(&field.help)) } }
                     div class="group" { @for field in inner { (self.field(field, look, false)) } }
                 }
             },
@@ -78,7 +78,7 @@ impl Form {
             @if let Some(fault) = fault(look, &field.name) { p class="fault" id={ (id) "-f" } { (super::super::part::note::sentence(&fault.message)) } }
             @if self.has_help(field) {
                 p class="help" id={ (id) "-h" } {
-                    (field.help)
+                    (prose(&field.help))
                     @if let Some(now) = self.now.get(&field.name) { " Now: " strong { (now) } "." }
                 }
             }
@@ -117,7 +117,7 @@ impl Form {
             },
             Shape::Maybe => html! {
                 select id=(id) name=(name) aria-invalid=[invalid] aria-describedby=[described] {
-                    @for (option, words) in [("", "Leave as it is"), ("true", "Yes"), ("false", "No")] {
+                    @for (option, words) in [("", "Nothing chosen"), ("true", "Yes"), ("false", "No")] {
                         option value=(option) selected[value == option] { (words) }
                     }
                 }
@@ -177,10 +177,19 @@ impl Form {
 fn options(choices: &[Choice], value: &str, field: &Field) -> Markup {
     let is_known = choices.iter().any(|(known, _)| known == value);
     html! {
-        @if !is_known || !field.is_needed {
-            option value="" selected[!is_known] { (if field.is_needed { "Choose one" } else { "Leave as it is" }) }
+        @if !is_known || !field.is_needed && field.default.is_none() {
+            option value="" selected[!is_known] { (if field.is_needed { "Choose one" } else { "Nothing chosen" }) }
         }
         @for (known, words) in choices { option value=(known) selected[known == value] { (words) } }
+    }
+}
+
+/// Documentation as a reader sees it: what stands between backticks is code.
+fn prose(text: &str) -> Markup {
+    html! {
+        @for (index, part) in text.split('`').enumerate() {
+            @if index % 2 == 1 { code { (part) } } @else { (part) }
+        }
     }
 }
 

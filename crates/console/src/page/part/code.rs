@@ -29,17 +29,17 @@ pub(crate) fn id(text: &str, what: &str) -> Markup {
 
 /// The command line that asks a model, with a key in it.
 pub(crate) fn curl(base_url: &str, secret: &str, model: &str) -> String {
-    let body = serde_json::json!({
-        "model": model,
-        "messages": [{ "role": "user", "content": "Say hello." }],
-    });
+    let model = serde_json::Value::from(model);
+    let body = format!(
+        r#"{{"model": {model}, "messages": [{{"role": "user", "content": "Say hello."}}]}}"#
+    );
     // In single quotes a shell takes all but a single quote as it is.
     let quoted = |text: &str| text.replace('\'', r"'\''");
     format!(
         "curl '{}/chat/completions' \\\n  -H 'Authorization: Bearer {}' \\\n  -H 'Content-Type: application/json' \\\n  -d '{}'",
         quoted(base_url),
         quoted(secret),
-        quoted(&body.to_string())
+        quoted(&body)
     )
 }
 
@@ -50,7 +50,7 @@ mod tests {
     #[test]
     fn a_command_line_keeps_its_quotes() {
         let line = curl("http://h/v1", "sk-sh-a", "o'model");
-        assert!(line.contains(r#""model":"o'\''model""#), "{line}");
+        assert!(line.contains(r#""model": "o'\''model""#), "{line}");
         assert!(
             block("<script>", "x")
                 .into_string()

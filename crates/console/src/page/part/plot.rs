@@ -57,6 +57,14 @@ pub(crate) enum Step {
 }
 
 impl Step {
+    /// One of it, in words.
+    const fn one(self) -> &'static str {
+        match self {
+            Self::Hour => "one hour",
+            Self::Day => "one day",
+        }
+    }
+
     /// Its name.
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -107,7 +115,6 @@ pub(crate) fn plot(plot: &Plot<'_>) -> Markup {
     let (title_id, says_id) = (format!("{}-t", plot.id), format!("{}-d", plot.id));
     html! {
         figure class="plot" data-plot data-bars[plot.is_bars] {
-            @if plot.series.len() > 1 { (legend(plot)) }
             div class="area" {
                 div class="y" aria-hidden="true" {
                     @for tick in (0..=4).rev() { span { (plot.unit.short(step * f64::from(tick))) } }
@@ -125,7 +132,10 @@ pub(crate) fn plot(plot: &Plot<'_>) -> Markup {
                     (times(plot))
                 }
             }
-            (table(plot))
+            div class="under" {
+                (table(plot))
+                @if plot.series.len() > 1 { (legend(plot)) }
+            }
         }
     }
 }
@@ -159,9 +169,9 @@ fn description(plot: &Plot<'_>) -> String {
         let most = series.values.iter().copied().fold(0.0, f64::max);
         let (sum, most) = (plot.unit.exact(sum), plot.unit.exact(most));
         format!(
-            "{}: {sum} together, {most} at most in one {}.",
+            "{}: {sum} together, {most} at most in {}.",
             series.name,
-            plot.step.name()
+            plot.step.one()
         )
     };
     let series: Vec<String> = plot.series.iter().map(of).collect();

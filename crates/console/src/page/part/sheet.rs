@@ -19,6 +19,8 @@ pub(crate) struct Sheet<'a> {
     pub(crate) lead: Markup,
     /// What can be done here.
     pub(crate) acts: Markup,
+    /// Whether it is asked for again every few seconds where no script follows it.
+    pub(crate) is_moving: bool,
     /// The rest.
     pub(crate) body: Markup,
 }
@@ -75,9 +77,10 @@ pub(crate) fn sheet(visit: &Visit<'_>, sheet: &Sheet<'_>) -> Markup {
     document(
         sheet.title,
         visit.theme,
+        sheet.is_moving,
         &html! {
             a class="skip" href="#main" { "Skip to content" }
-            div class="bar" {
+            div class="top" {
                 (brand())
                 a class="button tight" href="#menu" { "Menu" }
             }
@@ -105,13 +108,14 @@ pub(crate) fn door(title: &str, body: &Markup) -> Markup {
     document(
         title,
         "auto",
+        false,
         &html! {
             main class="door" id="main" { div class="card" { (brand()) h1 { (title) } (body) } }
         },
     )
 }
 
-fn document(title: &str, theme: &str, body: &Markup) -> Markup {
+fn document(title: &str, theme: &str, is_moving: bool, body: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en-GB" data-theme=(theme) {
@@ -123,6 +127,7 @@ fn document(title: &str, theme: &str, body: &Markup) -> Markup {
                 link rel="icon" href=(assets::url("icon.svg"));
                 link rel="stylesheet" href=(assets::url("console.css"));
                 script src=(assets::url("console.js")) defer {}
+                @if is_moving { noscript { meta http-equiv="refresh" content="3"; } }
             }
             body { (body) }
         }
@@ -185,8 +190,8 @@ fn is_here(path: &str, href: &str) -> bool {
 
 fn crumbs(sheet: &Sheet<'_>) -> Markup {
     html! {
-        nav class="crumbs" aria-label="Where you are" {
+        @if !sheet.above.is_empty() { nav class="crumbs" aria-label="Where you are" {
             ol { @for (name, href) in &sheet.above { li { a href=(href) { (name) } } } }
-        }
+        } }
     }
 }

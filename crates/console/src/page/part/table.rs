@@ -12,8 +12,10 @@ pub(crate) struct Column {
     pub(crate) name: &'static str,
     /// The field by which the verb sorts it; empty where it can't.
     pub(crate) sort: &'static str,
-    /// Whether it holds figures.
+    /// Whether it holds figures, which stand right.
     pub(crate) is_figure: bool,
+    /// Whether the largest is wanted first.
+    pub(crate) is_down: bool,
 }
 
 /// A column of text.
@@ -22,6 +24,7 @@ pub(crate) const fn text(name: &'static str, sort: &'static str) -> Column {
         name,
         sort,
         is_figure: false,
+        is_down: false,
     }
 }
 
@@ -31,6 +34,17 @@ pub(crate) const fn figure(name: &'static str, sort: &'static str) -> Column {
         name,
         sort,
         is_figure: true,
+        is_down: true,
+    }
+}
+
+/// A column of bars.
+pub(crate) const fn bars(name: &'static str, sort: &'static str) -> Column {
+    Column {
+        name,
+        sort,
+        is_figure: false,
+        is_down: true,
     }
 }
 
@@ -66,7 +80,7 @@ fn direction(column: &Column, sorted: &str) -> Option<&'static str> {
 /// Figures are wanted largest first, text from A on; a second time turns it round.
 fn next(column: &Column, direction: Option<&str>) -> String {
     let is_down = match direction {
-        None => column.is_figure,
+        None => column.is_down,
         Some(direction) => direction == "ascending",
     };
     format!("{}{}", if is_down { "-" } else { "" }, column.sort)

@@ -220,9 +220,11 @@ pub(crate) const fn hour(time: Time) -> u64 {
     time.micros() / HOUR_US % 24
 }
 
-/// A name of the code (`rate_limited`) in words.
+/// A name of the code (`rate_limited`) in words, spelt as our texts are.
 pub(crate) fn words(name: &str) -> String {
-    let mut text = name.replace('_', " ");
+    let mut text = name
+        .replace('_', " ")
+        .replace("organization", "organisation");
     if let Some(first) = text.get_mut(..1) {
         first.make_ascii_uppercase();
     }

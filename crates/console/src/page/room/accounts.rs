@@ -15,7 +15,7 @@ use crate::page::part::icon::Icon;
 use crate::page::part::list::{card, facts, flush};
 use crate::page::part::note::empty;
 use crate::page::part::sheet::{Sheet, sheet};
-use crate::page::part::table::{figure, text};
+use crate::page::part::table::{bars, figure, text};
 use crate::page::part::text::{count, dollars, many, time};
 use crate::page::part::tile::state;
 use crate::page::query::{Pairs, path};
@@ -65,7 +65,7 @@ fn list(visit: &Visit<'_>) -> Answer {
         text("Organisation", "organization"),
         text("Plan", "plan"),
         text("State", "state"),
-        figure("Spent of its limit", "spent_dollars"),
+        bars("Spent of its limit", "spent_dollars"),
         figure("Keys", ""),
         figure("Grants", ""),
         text("Created", "created"),
@@ -226,7 +226,7 @@ fn set(visit: &Visit<'_>, account: &Value) -> Answer {
         .now("spend.dollars", limit);
     let page = Act {
         verb: "account set",
-        title: format!("Change {}", account.text("name")),
+        title: format!("Change “{}”", account.text("name")),
         above: above(account),
         form,
         button: "Save changes",
@@ -267,7 +267,7 @@ fn hits(visit: &Visit<'_>, account: &Value, first: &str) -> Markup {
 fn close(visit: &Visit<'_>, account: &Value) -> Answer {
     let page = Act {
         verb: "account set",
-        title: format!("Close {}", account.text("name")),
+        title: format!("Close “{}”", account.text("name")),
         above: above(account),
         form: change(account, "account set")
             .only(&["account", "state", "why", "revision"])
@@ -287,7 +287,7 @@ fn close(visit: &Visit<'_>, account: &Value) -> Answer {
 fn open(visit: &Visit<'_>, account: &Value) -> Answer {
     let page = Act {
         verb: "account set",
-        title: format!("Open {} again", account.text("name")),
+        title: format!("Open “{}” again", account.text("name")),
         above: above(account),
         form: change(account, "account set")
             .only(&["account", "state", "why", "revision"])
@@ -303,7 +303,7 @@ fn open(visit: &Visit<'_>, account: &Value) -> Answer {
 fn erase(visit: &Visit<'_>, account: &Value) -> Answer {
     let page = Act {
         verb: "ledger erase",
-        title: format!("Erase {}", account.text("name")),
+        title: format!("Erase “{}”", account.text("name")),
         above: above(account),
         form: change(account, "ledger erase"),
         button: "Erase for ever",

@@ -14,7 +14,7 @@ use crate::page::part::icon::Icon;
 use crate::page::part::list::{card, facts};
 use crate::page::part::note::{empty, note};
 use crate::page::part::sheet::{Sheet, sheet};
-use crate::page::part::table::{figure, head, table, text};
+use crate::page::part::table::{bars, head, table, text};
 use crate::page::part::text::{ago, count, dollars, time, words};
 use crate::page::part::tile::{Mood, label, meter, money_meter, state};
 use crate::page::query::{Pairs, path};
@@ -45,7 +45,7 @@ const COLUMNS: [crate::page::part::table::Column; 7] = [
     text("Account", "account"),
     text("Tier", "tier"),
     text("State", "state"),
-    figure("Used of its budget", "spent_dollars"),
+    bars("Used of its budget", "spent_dollars"),
     text("Ends", "expires"),
     text("Issued", "created"),
 ];
@@ -256,7 +256,7 @@ fn narrow(visit: &Visit<'_>, grant: &Value) -> Answer {
         .now("expires", grant.text("expires"));
     let page = Act {
         verb: "grant narrow",
-        title: format!("Narrow {}", grant.text("purpose")),
+        title: format!("Narrow “{}”", grant.text("purpose")),
         above: vec![
             ("Grants", "/grants".to_owned()),
             (grant.text("purpose"), here(grant)),
@@ -273,7 +273,7 @@ fn narrow(visit: &Visit<'_>, grant: &Value) -> Answer {
 fn revoke(visit: &Visit<'_>, grant: &Value) -> Answer {
     let page = Act {
         verb: "grant revoke",
-        title: format!("Revoke {}", grant.text("purpose")),
+        title: format!("Revoke “{}”", grant.text("purpose")),
         above: vec![
             ("Grants", "/grants".to_owned()),
             (grant.text("purpose"), here(grant)),

@@ -12,7 +12,7 @@ use crate::page::part::icon::Icon;
 use crate::page::part::list::card;
 use crate::page::part::note::{empty, note};
 use crate::page::part::sheet::{Sheet, sheet};
-use crate::page::part::table::{figure, head, table, text};
+use crate::page::part::table::{bars, head, table, text};
 use crate::page::part::text::{ago, time};
 use crate::page::part::tile::{Mood, state};
 use crate::page::query::{Pairs, path};
@@ -46,7 +46,7 @@ fn list(visit: &Visit<'_>) -> Answer {
         text("Name", "name"),
         text("Account", "account"),
         text("State", "state"),
-        figure("Spent of its limit", ""),
+        bars("Spent of its limit", ""),
         text("Ends", "expires"),
         text("Created", "created"),
         text("", ""),
@@ -199,7 +199,7 @@ fn revoke(visit: &Visit<'_>, key: &str) -> Answer {
     let account = path(&["accounts", row.text("account")]);
     let page = Act {
         verb: "key revoke",
-        title: format!("Revoke {}", row.text("name")),
+        title: format!("Revoke “{}”", row.text("name")),
         above: vec![("Keys", "/keys".to_owned())],
         form: super::revised(form("key revoke").fixed("key", key), row),
         button: "Revoke key",

@@ -9,7 +9,7 @@ use crate::page::part::icon::Icon;
 use crate::page::part::list::{card, facts};
 use crate::page::part::note::{empty, note};
 use crate::page::part::sheet::{Sheet, sheet};
-use crate::page::part::table::{figure, head, table, text};
+use crate::page::part::table::{head, table, text};
 use crate::page::part::text::{count, second, time, words};
 use crate::page::part::tile::{Mood, label};
 use crate::page::query::{Pairs, path};
@@ -78,7 +78,7 @@ fn jump(from: Option<u64>, limit: u64) -> Markup {
 
 fn lines(visit: &Visit<'_>, entries: &[Value]) -> Markup {
     let columns = [
-        figure("Entry", ""),
+        text("Entry", ""),
         text("Time", ""),
         text("Kind", ""),
         text("What it says", ""),
@@ -87,7 +87,7 @@ fn lines(visit: &Visit<'_>, entries: &[Value]) -> Markup {
     let rows = html! {
         @for entry in entries.iter().rev() {
             tr {
-                th scope="row" class="num" { a href=(here(entry.number("seq"))) { (count(entry.number("seq"))) } }
+                th scope="row" class="time" { a href=(here(entry.number("seq"))) { (count(entry.number("seq"))) } }
                 td class="time" { (second(entry.text("time"))) }
                 td { (label(&words(entry.text("kind")))) }
                 td class="cut" { (gist(entry)) }

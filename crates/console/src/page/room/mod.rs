@@ -14,6 +14,7 @@ mod people;
 mod serving;
 mod upkeep;
 mod usage;
+mod verify;
 
 use serde_json::Value;
 

@@ -37,7 +37,7 @@ pub(super) fn show(visit: &Visit<'_>) -> Answer {
     };
     let page = Sheet {
         title: "Overview",
-        acts: html! { @if !is_new { (usage::choice(visit, span)) } },
+        acts: html! { @if !is_new { (usage::choice(visit, span, true)) } },
         body: html! { div class="stack" { (body) } },
         ..Sheet::default()
     };
@@ -122,6 +122,9 @@ struct Need {
     link: &'static str,
 }
 
+/// How many are shown: the worst come first.
+const NEEDS: usize = 10;
+
 fn needs(visit: &Visit<'_>, status: &Value) -> Markup {
     let mut needs = Vec::new();
     ledger_needs(status.at("ledger"), &mut needs);
@@ -129,12 +132,14 @@ fn needs(visit: &Visit<'_>, status: &Value) -> Markup {
     ending(visit, "key", "keys", "name", &mut needs);
     ending(visit, "grant", "grants", "purpose", &mut needs);
     budgets(visit, &mut needs);
+    needs.sort_by_key(|need| need.mood != Mood::Bad);
+    let more = needs.len().saturating_sub(NEEDS);
     let body = html! {
         @if needs.is_empty() {
             div class="empty" { (icon(Icon::Good, 28)) h3 { "Nothing needs you" } p { "The ledger is good, every model answers, and no key, grant or budget ends soon." } }
         } @else {
             ul class="needs" {
-                @for need in &needs {
+                @for need in needs.iter().take(NEEDS) {
                     li class=(need.mood.class()) {
                         (icon(if need.mood == Mood::Bad { Icon::Bad } else { Icon::Warn }, 16))
                         div { (need.says) }
@@ -142,6 +147,7 @@ fn needs(visit: &Visit<'_>, status: &Value) -> Markup {
                     }
                 }
             }
+            @if more > 0 { p class="pager" { "and " (count(more as u64)) " more" } }
         }
     };
     flush(

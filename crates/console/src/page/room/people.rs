@@ -128,7 +128,7 @@ fn invited(visit: &Visit<'_>, said: &Value) -> Answer {
 fn set_operator(visit: &Visit<'_>, row: &Value) -> Answer {
     let page = Act {
         verb: "operator set",
-        title: format!("Change {}", row.text("name")),
+        title: format!("Change “{}”", row.text("name")),
         above: vec![("Operators", "/operators".to_owned())],
         form: super::revised(form("operator set").fixed("operator", row.text("id")), row)
             .now("role", words(row.text("role"))),
@@ -143,7 +143,7 @@ fn set_operator(visit: &Visit<'_>, row: &Value) -> Answer {
 fn revoke_operator(visit: &Visit<'_>, row: &Value) -> Answer {
     let page = Act {
         verb: "operator revoke",
-        title: format!("Revoke {}", row.text("name")),
+        title: format!("Revoke “{}”", row.text("name")),
         above: vec![("Operators", "/operators".to_owned())],
         form: super::revised(
             form("operator revoke").fixed("operator", row.text("id")),
@@ -251,7 +251,7 @@ fn token_made(visit: &Visit<'_>, said: &Value) -> Answer {
 fn revoke_token(visit: &Visit<'_>, row: &Value) -> Answer {
     let page = Act {
         verb: "token revoke",
-        title: format!("Revoke {}", row.text("name")),
+        title: format!("Revoke “{}”", row.text("name")),
         above: vec![("API tokens", "/tokens".to_owned())],
         form: super::revised(form("token revoke").fixed("token", row.text("id")), row),
         button: "Revoke token",

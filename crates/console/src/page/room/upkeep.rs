@@ -3,15 +3,15 @@
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
+use super::verify;
 use crate::page::act::{Act, act, form};
 use crate::page::part::icon::{Icon, icon};
-use crate::page::part::list::{card, facts, flush};
+use crate::page::part::list::{card, facts};
 use crate::page::part::note::{note, problem};
 use crate::page::part::sheet::{Sheet, sheet};
-use crate::page::part::table::{figure, head, table, text};
 use crate::page::part::text::{bytes, count, words};
 use crate::page::part::tile::{Mood, state};
-use crate::page::query::{Pairs, path};
+use crate::page::query::path;
 use crate::page::said::Said;
 use crate::page::visit::{Answer, Visit};
 
@@ -47,13 +47,7 @@ const CHORES: [(&str, &str, Icon, &str); 4] = [
 pub(super) fn respond(visit: &Visit<'_>, rest: &[&str]) -> Option<Answer> {
     match rest {
         [] => Some(all(visit)),
-        ["verify"] => Some(chore(
-            visit,
-            "ledger verify",
-            "Verify the ledger",
-            "Verify now",
-            html! {},
-        )),
+        ["verify"] => Some(verify::respond(visit)),
         ["backup"] => Some(chore(
             visit,
             "ledger backup",
@@ -153,58 +147,9 @@ fn chore(visit: &Visit<'_>, verb: &'static str, title: &str, button: &str, hits:
         button,
         hits,
         back: "/upkeep".to_owned(),
-        then: Box::new(|said| match verb {
-            "ledger verify" => verified(visit, said),
-            _ => outcome(visit, title, said),
-        }),
+        then: Box::new(|said| outcome(visit, title, said)),
     };
     act(visit, &page)
-}
-
-fn verified(visit: &Visit<'_>, said: &Value) -> Answer {
-    let is_sound = said.is("sound");
-    let more = said.number("more_findings");
-    let says = html! {
-        @if is_sound { p { strong { "The ledger is sound." } } p { "All " (count(said.number("tip"))) " entries are as they were written." } }
-        @else {
-            p { strong { "The ledger is not as it was written." } }
-            @let first = said.at("first_bad");
-            @if !first.is_null() { p { "The first bad entry is " (count(first.number("seq"))) ": " (first.text("what")) "." } }
-            p class="hint" { "Keep this machine as it is, and restore a backup elsewhere: see the guide on backups." }
-        }
-    };
-    let columns = [
-        figure("Entry", ""),
-        text("Where", ""),
-        text("What is wrong", ""),
-    ];
-    let rows = html! {
-        @for finding in said.list("findings") {
-            tr { td class="num" { (count(finding.number("seq"))) } td { (finding.text("place")) } td { (finding.text("what")) } }
-        }
-    };
-    let body = html! {
-        (note(if is_sound { Mood::Ok } else { Mood::Bad }, &says))
-        (card("What was checked", &html! {}, &facts(&[
-            ("Chain", html! { span class="mono small" { (said.text("chain")) } }),
-            ("Entries", html! { (count(said.number("tip"))) }),
-            ("Signed heads", html! { (count(said.number("heads"))) ", attesting entries up to " (count(said.number("attested"))) }),
-            ("Behind the newest head", html! { (count(said.number("unattested"))) " entries: a cut or rewrite among these would not be found" }),
-            ("Payloads gone", html! { (count(said.number("gone"))) ", pruned or erased, each with its marker" }),
-            ("Bodies", html! { (count(said.number("bodies_opened"))) " opened, " (count(said.number("bodies_sealed"))) " sealed with a key that is not at hand" }),
-        ])))
-        @if !said.list("findings").is_empty() {
-            (flush("Findings", &html! { @if more > 0 { p { "and " (count(more)) " more" } } }, &table("Findings", &head(&columns, visit.path, &Pairs::default()), &rows)))
-        }
-    };
-    let page = Sheet {
-        title: "Verified",
-        above: vec![("Upkeep", "/upkeep".to_owned())],
-        acts: html! { a class="button" href="/upkeep/verify" { "Verify again" } },
-        body: html! { div class="stack" { (body) } },
-        ..Sheet::default()
-    };
-    Answer::page(200, sheet(visit, &page))
 }
 
 /// What a verb says it did, field by field.

@@ -121,8 +121,10 @@ pub(super) fn ask(visit: &Visit<'_>, span: Span, of: &[(&str, &str)]) -> Result<
 }
 
 /// The choice of a span.
-pub(super) fn choice(visit: &Visit<'_>, chosen: Span) -> Markup {
-    let spans: Vec<(&str, &str)> = SPANS.iter().map(|span| (span.name, span.name)).collect();
+pub(super) fn choice(visit: &Visit<'_>, chosen: Span, has_hours: bool) -> Markup {
+    // A day is one point where there are no hours.
+    let spans = SPANS.iter().skip(usize::from(!has_hours));
+    let spans: Vec<(&str, &str)> = spans.map(|span| (span.name, span.name)).collect();
     switch(
         visit.path,
         &visit.query.without(&["done"]),
@@ -138,10 +140,10 @@ pub(super) fn section(visit: &Visit<'_>, of: &[(&str, &str)]) -> Markup {
     let span = span(visit, has_hours);
     let used = match ask(visit, span, of) {
         Ok(used) => used,
-        Err(error) => return card("Use", &choice(visit, span), &problem(&error)),
+        Err(error) => return card("Use", &choice(visit, span, has_hours), &problem(&error)),
     };
     html! {
-        (card("Requests", &choice(visit, span), &requests(&used, span)))
+        (card("Requests", &choice(visit, span, has_hours), &requests(&used, span)))
         div class="columns" {
             (card("Tokens", &each(span), &tokens(&used, span)))
             (card("Spend", &each(span), &spend(&used, span)))
@@ -151,7 +153,7 @@ pub(super) fn section(visit: &Visit<'_>, of: &[(&str, &str)]) -> Markup {
 
 /// What one point stands for.
 pub(super) fn each(span: Span) -> Markup {
-    html! { p { "a " (span.step.name()) ", last " (span.words) } }
+    html! { p { "per " (span.step.name()) ", last " (span.words) } }
 }
 
 /// Requests, and those that were refused or failed.

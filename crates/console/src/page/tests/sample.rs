@@ -95,6 +95,32 @@ impl Verbs for Sample {
         }
         Ok(said)
     }
+
+    fn check(&self) -> Value {
+        let report = operations::verb("ledger", "verify").map(|verb| (verb.output)());
+        let make = Make {
+            names: self.names,
+            rows: self.rows,
+            is_named: false,
+        };
+        let report = report.map(|schema| make.value(schema.as_value(), "", 0));
+        let time = NOW.rfc3339();
+        let state = if self.rows > 50 { "done" } else { "running" };
+        json!({
+            "state": state, "by": make.text("by", 0), "started": time, "ended": time,
+            "at": 804_233, "of": 1_204_310, "report": report, "error": null,
+        })
+    }
+
+    fn start_check(&self) -> Result<(), Error> {
+        *self
+            .calls
+            .lock()
+            .unwrap()
+            .entry("ledger verify".to_owned())
+            .or_default() += 1;
+        Ok(())
+    }
 }
 
 fn fact(kind: &str, names: Names) -> Value {
@@ -233,7 +259,11 @@ impl Make {
                 |(name, schema): (&String, &Value)| (name.clone(), self.value(schema, name, index));
             properties.iter().map(field).collect::<Map<_, _>>()
         });
-        Value::Object(fields.unwrap_or_default())
+        let mut fields = fields.unwrap_or_default();
+        if fields.contains_key("attested") && fields.contains_key("state") {
+            fields.insert("state".to_owned(), json!("good"));
+        }
+        Value::Object(fields)
     }
 
     fn number(&self, name: &str, index: usize) -> u64 {
