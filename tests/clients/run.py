@@ -37,6 +37,8 @@ def settings(data, port, model, recorded):
 data_dir = "{data}"
 [server]
 listen = ["127.0.0.1:{port}"]
+[operator]
+listen = []
 [log]
 filter = "warn"
 [plans.default]

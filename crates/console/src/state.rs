@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use operations::{House, Verb};
+use parking_lot::Mutex;
 use record::Actor;
 use serde_json::Value;
 use tokio::sync::{Semaphore, watch};
@@ -14,6 +15,9 @@ use crate::refusal::Refusal;
 
 /// The most live streams at a time.
 const MOST_STREAMS: usize = 64;
+
+/// The most passwords that are hashed at a time.
+const MOST_HASHING: usize = 2;
 
 /// Writes the metrics, in Prometheus' text format.
 pub type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
@@ -28,8 +32,8 @@ pub struct Parts {
     pub session: Duration,
     /// What a scraper of `/metrics` sends as its bearer token; without one there is no `/metrics`.
     pub scrape_token: Option<String>,
-    /// The metrics.
-    pub metrics: Metrics,
+    /// The metrics, where they are on.
+    pub metrics: Option<Metrics>,
 }
 
 /// What every route shares.
@@ -38,13 +42,17 @@ pub(crate) struct Shared {
     pub(crate) public_url: String,
     pub(crate) sessions: Sessions,
     pub(crate) throttle: Throttle,
+    /// Room for hashing passwords, which is meant to be slow and large.
+    pub(crate) hashing: Semaphore,
+    /// The hash of the secret that makes the first admin, until there is one.
+    pub(crate) welcome: Mutex<Option<blake3::Hash>>,
     /// The check of the ledger that was started last.
     pub(crate) verification: Arc<Verification>,
     /// Room for live streams.
     pub(crate) streams: Arc<Semaphore>,
     /// The scrape token's hash.
     pub(crate) scrape: Option<blake3::Hash>,
-    pub(crate) metrics: Metrics,
+    pub(crate) metrics: Option<Metrics>,
     /// Turns true when the server stops: streams end then.
     pub(crate) stop: watch::Receiver<bool>,
 }
@@ -53,11 +61,17 @@ pub(crate) struct Shared {
 pub(crate) type App = Arc<Shared>;
 
 impl Shared {
-    pub(crate) fn new(parts: Parts, stop: watch::Receiver<bool>) -> App {
+    pub(crate) fn new(
+        parts: Parts,
+        welcome: Option<blake3::Hash>,
+        stop: watch::Receiver<bool>,
+    ) -> App {
         let token = parts.scrape_token.as_deref();
         Arc::new(Self {
             sessions: Sessions::new(parts.session),
             throttle: Throttle::default(),
+            hashing: Semaphore::new(MOST_HASHING),
+            welcome: Mutex::new(welcome),
             verification: Arc::default(),
             streams: Arc::new(Semaphore::new(MOST_STREAMS)),
             scrape: token.map(|token| blake3::hash(token.as_bytes())),
@@ -100,22 +114,5 @@ impl Shared {
         let done = tokio::task::spawn_blocking(move || work(&house)).await;
         done.map_err(|_| Refusal::broke_off())?
             .map_err(Refusal::Verb)
-    }
-
-    /// The same by the verb's name; for pages.
-    ///
-    /// # Errors
-    /// As [`Shared::call`]; a verb that is not there is the house's fault.
-    pub(crate) async fn ask(
-        &self,
-        viewer: &Viewer,
-        noun: &str,
-        verb: &str,
-        input: Value,
-    ) -> Result<Value, Refusal> {
-        let Some(verb) = operations::verb(noun, verb) else {
-            return Err(Refusal::broke_off());
-        };
-        self.call(viewer, verb, input).await
     }
 }

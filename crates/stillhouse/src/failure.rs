@@ -49,6 +49,14 @@ pub(crate) enum Failure {
         /// The system's own error.
         source: std::io::Error,
     },
+    /// An address that the operator's port can't listen on.
+    #[error("can't listen on {address} for the operator: {source}")]
+    ListenOperator {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// The system's own error.
+        source: std::io::Error,
+    },
     /// Something of the system, with what was tried.
     #[error("{what}: {source}")]
     System {
@@ -88,6 +96,9 @@ impl Failure {
             Self::Upstream { .. } => Some("see [upstreams] in the settings file".into()),
             Self::Local(_) => Some("see `file` and `pulled` in the settings file".into()),
             Self::Listen { .. } => Some("name another address by --listen".into()),
+            Self::ListenOperator { .. } => {
+                Some("name another address by `operator.listen`, or none: []".into())
+            }
             Self::Unsound => Some("restore a backup; the findings above name what is bad".into()),
         }
     }

@@ -22,13 +22,18 @@ impl Theme {
         }
     }
 
-    /// The theme of the request's cookie.
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
-        match find(headers, "theme") {
-            Some("light") => Self::Light,
-            Some("dark") => Self::Dark,
+    /// The theme of this name; of no other.
+    pub(crate) fn named(name: &str) -> Self {
+        match name {
+            "light" => Self::Light,
+            "dark" => Self::Dark,
             _ => Self::Auto,
         }
+    }
+
+    /// The theme of the request's cookie.
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        find(headers, "theme").map_or(Self::Auto, Self::named)
     }
 }
 
@@ -53,6 +58,15 @@ pub(crate) fn set_session(id: &str, https: bool) -> HeaderValue {
 /// Takes the session's id away.
 pub(crate) fn clear_session(https: bool) -> HeaderValue {
     written("", "; Max-Age=0", https)
+}
+
+/// Sets the theme, for a year.
+pub(super) fn set_theme(theme: Theme) -> HeaderValue {
+    HeaderValue::from_static(match theme {
+        Theme::Auto => "theme=auto; Path=/; Max-Age=31536000; HttpOnly; SameSite=Strict",
+        Theme::Light => "theme=light; Path=/; Max-Age=31536000; HttpOnly; SameSite=Strict",
+        Theme::Dark => "theme=dark; Path=/; Max-Age=31536000; HttpOnly; SameSite=Strict",
+    })
 }
 
 fn written(id: &str, age: &str, https: bool) -> HeaderValue {

@@ -6,6 +6,7 @@
 
 mod caller;
 mod cookie;
+mod doors;
 mod origin;
 mod posted;
 mod session;
@@ -14,6 +15,7 @@ mod viewer;
 
 pub(crate) use caller::{Caller, bearer};
 pub(crate) use cookie::Theme;
+pub(crate) use doors::routes;
 pub(crate) use origin::{is_ours, known_host};
 pub(crate) use posted::Posted;
 pub(crate) use session::Sessions;

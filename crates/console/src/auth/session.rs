@@ -83,6 +83,12 @@ impl Sessions {
         self.by_hash.lock().remove(&hash(id));
     }
 
+    /// Ends every session of an operator.
+    pub(crate) fn end_all_of(&self, operator: Id<kind::Operator>) {
+        let mut by_hash = self.by_hash.lock();
+        by_hash.retain(|_, session| session.operator != operator);
+    }
+
     fn is_over(&self, session: &Session, now: Time) -> bool {
         let since = |time: Time| Duration::from_micros(now.micros().saturating_sub(time.micros()));
         since(session.seen) >= IDLE || since(session.made) >= self.longest

@@ -20,12 +20,13 @@ pub(super) async fn health(State(app): State<App>) -> (StatusCode, &'static str)
     }
 }
 
-/// `GET /metrics`: for who has the scrape token; without one in the settings there is none.
+/// `GET /metrics`: for who has the scrape token; without one in the settings, or with metrics
+/// off, there is none.
 pub(super) async fn metrics(
     State(app): State<App>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let Some(scrape) = app.scrape else {
+    let (Some(scrape), Some(metrics)) = (app.scrape, app.metrics.clone()) else {
         return Err(Refusal::NoSuchPath("/metrics".to_owned()));
     };
     let sent = bearer(&headers).map(|token| blake3::hash(token.as_bytes()));
@@ -33,7 +34,6 @@ pub(super) async fn metrics(
     if sent != Some(scrape) {
         return Err(Refusal::Credential("the scrape token is wrong or missing"));
     }
-    let metrics = std::sync::Arc::clone(&app.metrics);
     let text = app.block(move |_| Ok(metrics())).await?;
     let content = "text/plain; version=0.0.4; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, content)], text).into_response())

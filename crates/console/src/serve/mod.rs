@@ -27,40 +27,48 @@ const DRAIN: Duration = Duration::from_secs(10);
 
 /// The operator's port.
 pub struct Operator {
-    listener: TcpListener,
+    listeners: Vec<TcpListener>,
     parts: Parts,
+    welcome: Option<String>,
 }
 
 impl Operator {
-    /// The port over a listener.
-    pub fn new(listener: TcpListener, parts: Parts) -> Self {
-        Self { listener, parts }
+    /// The port over its listeners.
+    pub fn new(listeners: Vec<TcpListener>, parts: Parts) -> Self {
+        let has_nobody = parts.house.facts.directory().operators().len() == 0;
+        let welcome = has_nobody.then(|| {
+            let mut secret = [0; 32];
+            (parts.house.random)(&mut secret);
+            hex::encode(secret)
+        });
+        Self {
+            listeners,
+            parts,
+            welcome,
+        }
+    }
+
+    /// The link that makes the first admin, where there is no operator yet. It holds a secret
+    /// that is nowhere else: it is for the terminal of who starts the server, not for the log.
+    pub fn welcome(&self) -> Option<String> {
+        let secret = self.welcome.as_deref()?;
+        Some(format!("{}/welcome#{secret}", self.parts.public_url))
     }
 
     /// Answers until `stop` turns true; then streams end, and running answers have 10 s.
-    pub async fn serve(self, mut stop: watch::Receiver<bool>) {
-        let shared = Shared::new(self.parts, stop.clone());
-        let router = router::router(&shared);
-        let graceful = GracefulShutdown::new();
-        let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-        loop {
-            let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
-                break;
-            };
-            let accepted = tokio::select! {
-                accepted = self.listener.accept() => accepted,
-                // What it gives back borrows the channel, and could not go with this task.
-                () = async { drop(stop.wait_for(|stop| *stop).await) } => break,
-            };
-            match accepted {
-                Ok((stream, _)) => converse(&graceful, stream, router.clone(), permit),
-                Err(error) => {
-                    tracing::warn!(%error, "the operator's port can't accept");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                }
-            }
-        }
-        drop(self.listener);
+    pub async fn serve(self, stop: watch::Receiver<bool>) {
+        let welcome = self.welcome.map(|secret| blake3::hash(secret.as_bytes()));
+        let shared = Shared::new(self.parts, welcome, stop.clone());
+        let port = Port {
+            router: router::router(&shared),
+            graceful: GracefulShutdown::new(),
+            room: Arc::new(Semaphore::new(MOST_CONNECTIONS)),
+        };
+        let listeners = self.listeners.iter();
+        let taking = listeners.map(|listener| port.take(listener, stop.clone()));
+        futures_util::future::join_all(taking).await;
+        drop(self.listeners);
+        let graceful = port.graceful;
         if tokio::time::timeout(DRAIN, graceful.shutdown())
             .await
             .is_err()
@@ -70,29 +78,59 @@ impl Operator {
     }
 }
 
-fn converse(
-    graceful: &GracefulShutdown,
-    stream: TcpStream,
+/// What the connections of every listener share.
+struct Port {
     router: Router,
-    permit: OwnedSemaphorePermit,
-) {
-    // Small answers must not wait for the peer's delayed acknowledgement.
-    let bounded = stream.set_nodelay(true).and_then(|()| {
-        rustix::net::sockopt::set_tcp_user_timeout(&stream, UNREAD_TIMEOUT_MS).map_err(Into::into)
-    });
-    if let Err(error) = bounded {
-        tracing::debug!(%error, "a connection ended before it was taken");
-        return;
-    }
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    let watched = graceful.watch(connection);
-    tokio::spawn(async move {
-        if let Err(error) = watched.await {
-            tracing::debug!(%error, "a connection at the operator's port broke off");
+    graceful: GracefulShutdown,
+    room: Arc<Semaphore>,
+}
+
+impl Port {
+    /// Takes connections until the stop.
+    async fn take(&self, listener: &TcpListener, mut stop: watch::Receiver<bool>) {
+        loop {
+            let next = async {
+                let permit = Arc::clone(&self.room).acquire_owned().await;
+                (permit, listener.accept().await)
+            };
+            let (permit, accepted) = tokio::select! {
+                next = next => next,
+                // What it gives back borrows the channel, and could not go with this task.
+                () = async { drop(stop.wait_for(|stop| *stop).await) } => return,
+            };
+            match (permit, accepted) {
+                (Ok(permit), Ok((stream, _))) => self.converse(stream, permit),
+                (_, Err(error)) => {
+                    tracing::warn!(%error, "the operator's port can't accept");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+                // The room is never closed.
+                (Err(_), _) => return,
+            }
         }
-        drop(permit);
-    });
+    }
+
+    fn converse(&self, stream: TcpStream, permit: OwnedSemaphorePermit) {
+        // Small answers must not wait for the peer's delayed acknowledgement.
+        let bounded = stream.set_nodelay(true).and_then(|()| {
+            rustix::net::sockopt::set_tcp_user_timeout(&stream, UNREAD_TIMEOUT_MS)
+                .map_err(Into::into)
+        });
+        if let Err(error) = bounded {
+            tracing::debug!(%error, "a connection ended before it was taken");
+            return;
+        }
+        let service = TowerToHyperService::new(self.router.clone());
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_TIMEOUT)
+            .serve_connection(TokioIo::new(stream), service);
+        let watched = self.graceful.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = watched.await {
+                tracing::debug!(%error, "a connection at the operator's port broke off");
+            }
+            drop(permit);
+        });
+    }
 }

@@ -10,13 +10,14 @@ use axum::routing::{any, get};
 use crate::auth::{Viewer, known_host};
 use crate::refusal::Refusal;
 use crate::state::App;
-use crate::{api, assets, headers, page};
+use crate::{api, assets, auth, headers, page};
 
 use super::health;
 
 /// All routes over their state.
 pub(crate) fn router(app: &App) -> Router {
     let pages = page::routes()
+        .merge(auth::routes())
         .method_not_allowed_fallback(other_method)
         .fallback(nothing)
         .layer(middleware::from_fn_with_state(app.clone(), around_pages));

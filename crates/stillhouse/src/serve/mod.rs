@@ -4,6 +4,7 @@
 
 mod live;
 mod logs;
+mod operator;
 mod signals;
 mod upstreams;
 
@@ -90,7 +91,7 @@ async fn run(outside: Outside, settings: Settings, facts: Facts) -> Result<()> {
     follow(&facts, &table, &live);
     let since = world::now();
     let look = Arc::clone(&live);
-    let _metrics = telemetry.exposition(Standing {
+    let metrics = telemetry.exposition(Standing {
         gateway: Arc::clone(&gateway),
         facts: facts.clone(),
         answerers: Box::new(move || look.answerers()),
@@ -98,17 +99,22 @@ async fn run(outside: Outside, settings: Settings, facts: Facts) -> Result<()> {
         version: wiring::VERSION,
     });
     let since = Some(since);
-    let house = wiring::house(&settings, facts, table, serving, since);
+    let house = Arc::new(wiring::house(&settings, facts, table, serving, since));
     let doors = Doors::open(&settings).await?;
+    let listeners = operator::listen(&settings).await?;
+    let operator = operator::open(&settings, listeners, Arc::clone(&house), metrics)?;
+    operator::greet(&operator);
     tracing::info!(
         version = wiring::VERSION,
         listen = ?settings.server.listen,
+        operator = ?settings.operator.listen,
         data_dir = %settings.data_dir.display(),
         models = settings.models.len(),
         "serving"
     );
     let (stop, stopped) = watch::channel(false);
-    let mut served = doors.serve(&gateway, Arc::new(house), &stopped);
+    let mut served = doors.serve(&gateway, house, &stopped);
+    served.spawn(operator.serve(stopped.clone()));
     while signals.next().await == Signal::Reload {
         let live = Arc::clone(&live);
         // Off the runtime's threads: a model may be loaded. The next signal need not wait.

@@ -2,6 +2,7 @@
 //! checks what no single value can say, and notes where each value came from.
 
 mod models;
+mod operator;
 mod sections;
 mod telemetry;
 
@@ -93,6 +94,7 @@ impl<'a> Settler<'a> {
             |path| path.display().to_string(),
         );
         let server = self.server(file.server)?;
+        let operator = self.operator(file.operator)?;
         let ledger = self.ledger(file.ledger, &data_dir)?;
         let log_format = self.value("log.format", file.log.format, super::LogFormat::Text);
         let log_filter = self.won(
@@ -110,6 +112,7 @@ impl<'a> Settler<'a> {
             file: path,
             data_dir,
             server,
+            operator,
             ledger,
             log_format,
             log_filter,

@@ -20,6 +20,7 @@ pub(crate) struct Settings {
     /// The data folder: ledger, local socket, pulled models.
     pub(crate) data_dir: PathBuf,
     pub(crate) server: Server,
+    pub(crate) operator: Operator,
     pub(crate) ledger: Ledger,
     pub(crate) log_format: LogFormat,
     /// Directives as `tracing_subscriber::EnvFilter` has them.
@@ -42,6 +43,19 @@ pub(crate) struct Server {
     pub(crate) workers: usize,
     /// The rest as the gateway takes it.
     pub(crate) options: gateway::Options,
+}
+
+/// The operator's port.
+#[derive(Debug, Clone)]
+pub(crate) struct Operator {
+    /// Nothing: there is no such port.
+    pub(crate) listen: Vec<SocketAddr>,
+    /// How people reach it; by default the first listener.
+    pub(crate) public_url: String,
+    /// How long a session may last.
+    pub(crate) session: Duration,
+    /// What a scraper of the metrics sends.
+    pub(crate) scrape_token: Option<SecretPlace>,
 }
 
 /// What becomes of the upstream's call when the client has left.

@@ -18,6 +18,7 @@ use super::settled::{ClientGone, LogFormat, UpstreamKind};
 pub(super) struct File {
     pub(super) data_dir: Option<PathBuf>,
     pub(super) server: Server,
+    pub(super) operator: Operator,
     pub(super) ledger: Ledger,
     pub(super) log: Log,
     pub(super) telemetry: Telemetry,
@@ -45,6 +46,16 @@ pub(super) struct Server {
     pub(super) listed_paths: Option<Vec<String>>,
     pub(super) on_client_gone: Option<ClientGone>,
     pub(super) client_gone_drain_limit_ms: Option<u64>,
+}
+
+/// `[operator]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Operator {
+    pub(super) listen: Option<Vec<SocketAddr>>,
+    pub(super) public_url: Option<String>,
+    pub(super) scrape_token: Option<SecretPlace>,
+    pub(super) session_hours: Option<u32>,
 }
 
 /// `[ledger]`

@@ -104,6 +104,7 @@ fn kills_lose_no_acknowledged_exchange_and_no_money() {
 fn write_settings(still: &Still, upstream: u16, small: u64) {
     let text = format!(
         "[server]\nlisten = [\"127.0.0.1:{}\"]\n\
+         [operator]\nlisten = []\n\
          [upstreams.canned]\nkind = \"openai\"\nservers = [\"http://127.0.0.1:{upstream}/v1\"]\n\
          [models.m]\nupstream = \"canned\"\nmax_output_tokens = 9\n\
          input_dollars_per_million_tokens = 1000\n\

@@ -49,6 +49,7 @@ impl Still {
         let (port, upstream) = (self.port, self.model);
         let text = format!(
             "[server]\nlisten = [\"127.0.0.1:{port}\"]\n\
+             [operator]\nlisten = []\n\
              [upstreams.canned]\nkind = \"openai\"\nservers = [\"http://127.0.0.1:{upstream}/v1\"]\n\
              [models.m]\nupstream = \"canned\"\nmax_output_tokens = 100\n\
              input_dollars_per_million_tokens = 1000\n{model}\n{plans}"
@@ -58,7 +59,7 @@ impl Still {
 
     /// The settings file: the listener, and then these lines.
     pub(crate) fn write_all_settings(&self, rest: &str) {
-        let text = format!("[server]\nlisten = [\"127.0.0.1:{}\"]\n{rest}", self.port);
+        let text = format!("[server]\nlisten = [\"127.0.0.1:{}\"]\n[operator]\nlisten = []\n{rest}", self.port);
         std::fs::write(self.data.path().join("stillhouse.toml"), text).unwrap();
     }
 

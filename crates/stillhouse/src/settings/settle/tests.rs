@@ -158,3 +158,17 @@ fn the_example_settles_and_names_every_key() {
         );
     }
 }
+
+#[test]
+fn the_operators_port_is_off_where_it_listens_nowhere() {
+    let settings = settled("[operator]\nlisten = []\n").unwrap();
+    assert!(settings.operator.listen.is_empty());
+    let settings = settled("[operator]\npublic_url = \"https://a.example/\"\n").unwrap();
+    assert_eq!(settings.operator.public_url, "https://a.example");
+    assert_eq!(settings.operator.listen[0].to_string(), "127.0.0.1:8181");
+    let (told, hint) = refused("[operator]\npublic_url = \"a.example\"\n");
+    assert!(told.starts_with(":2:1: `operator.public_url`"), "{told}");
+    assert!(hint.contains("https://"), "{hint}");
+    let (told, _) = refused("[operator]\nsession_hours = 0\n");
+    assert!(told.contains("1 to 720 are possible"), "{told}");
+}
