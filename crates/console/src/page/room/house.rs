@@ -4,7 +4,7 @@
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
-use super::upkeep::{outcome, plain};
+use super::upkeep::outcome;
 use crate::page::act::{Act, act, form};
 use crate::page::part::icon::Icon;
 use crate::page::part::list::flush;
@@ -65,9 +65,9 @@ fn part(visit: &Visit<'_>, rows: &[&Value]) -> Markup {
     let lines = html! {
         @for row in rows {
             tr {
-                th scope="row" class="mono small" { (row.text("name")) }
-                td class="wrap" { (plain(row.at("value"))) }
-                td { (label(row.text("source"))) }
+                th scope="row" class="mono small" { (row.text("key")) }
+                td class="wrap" { (row.text("value")) }
+                td { (label(row.text("from"))) }
             }
         }
     };

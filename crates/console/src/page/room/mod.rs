@@ -13,6 +13,7 @@ mod overview;
 mod people;
 mod serving;
 mod upkeep;
+mod upstreams;
 mod usage;
 mod verify;
 
@@ -38,7 +39,7 @@ pub(crate) fn respond(visit: &Visit<'_>) -> Answer {
         ("keys", rest) => keys::respond(visit, rest),
         ("grants", rest) => grants::respond(visit, rest),
         ("models", rest) => serving::models(visit, rest),
-        ("upstreams", rest) => serving::upstreams(visit, rest),
+        ("upstreams", rest) => upstreams::respond(visit, rest),
         ("ledger", rest) => ledger::respond(visit, rest),
         ("cost", []) => Some(cost::show(visit)),
         ("usage", []) => Some(usage::show(visit)),

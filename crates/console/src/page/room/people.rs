@@ -106,20 +106,26 @@ fn new_operator(visit: &Visit<'_>) -> Answer {
 /// The link is in this one answer and nowhere else.
 fn invited(visit: &Visit<'_>, said: &Value) -> Answer {
     let operator = said.at("operator");
-    let Some(link) = said.maybe("invitation") else {
+    let Some(secret) = said.maybe("invitation") else {
         return done("/operators", "operator set");
     };
     let body = html! {
-        (note(Mood::Warn, &html! { p { strong { "Send this link now." } " It is shown this once, works once, and ends after 24 hours." } }))
+        (note(Mood::Warn, &html! { p { strong { "Send this now." } " It is shown this once, works once, and ends after 24 hours." } }))
         (card("Invitation", &html! {}, &html! {
-            (line(link, "the invitation"))
+            @match said.maybe("link") {
+                Some(link) => (line(link, "the link")),
+                None => {
+                    p { "The address of this console, then " code { "/invitation" } ", and there this secret:" }
+                    (line(secret, "the secret"))
+                },
+            }
             p class="muted small" { "With it " strong { (operator.text("name")) } " sets a password and may then work as " (words(operator.text("role")).to_lowercase()) "." }
         }))
     };
     let page = Sheet {
         title: "Invitation",
         above: vec![("Operators", "/operators".to_owned())],
-        body: html! { div class="stack" { (body) } },
+        body: html! { div class="stack narrow" { (body) } },
         ..Sheet::default()
     };
     Answer::page(200, sheet(visit, &page))
@@ -231,13 +237,15 @@ fn new_token(visit: &Visit<'_>) -> Answer {
 
 fn token_made(visit: &Visit<'_>, said: &Value) -> Answer {
     let secret = said.text("secret");
+    let base = said.maybe("base_url").unwrap_or("http://127.0.0.1:8181");
     let command = format!(
-        "curl -H 'Authorization: Bearer {secret}' \\\n  http://127.0.0.1:8181/api/v1/server"
+        "curl -H 'Authorization: Bearer {secret}' \
+  {base}/api/v1/server"
     );
     let body = html! {
         (note(Mood::Warn, &html! { p { strong { "Copy the secret now." } " It is shown this once; only its hash is kept." } }))
         (card("Secret", &state("live"), &line(secret, "the secret")))
-        (card("Try it", &html! { p { "at this console's address" } }, &block(&command, "the command line")))
+        (card("Try it", &html! {}, &block(&command, "the command line")))
     };
     let page = Sheet {
         title: "Token created",

@@ -1,5 +1,5 @@
-//! Models and upstreams: how they are, what they are asked, and the switch that takes one out of
-//! use without a restart.
+//! Models: how they are, what they are asked, how quick they were of late, what they cost, and the
+//! switch that takes one out of use without a restart.
 
 use maud::{Markup, html};
 use serde_json::{Value, json};
@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 use crate::page::act::{Act, act, done, form, known};
 use crate::page::fault;
 use crate::page::part::icon::Icon;
-use crate::page::part::list::{card, facts, flush};
+use crate::page::part::list::{card, facts};
 use crate::page::part::note::empty;
 use crate::page::part::sheet::{Sheet, sheet};
 use crate::page::part::table::{figure, head, table, text};
-use crate::page::part::text::{NONE, count, dollars, span};
+use crate::page::part::text::{NONE, count, dollars, many, span};
 use crate::page::part::tile::{Mood, badge};
 use crate::page::query::{Pairs, path};
 use crate::page::said::Said;
@@ -28,7 +28,7 @@ pub(super) fn models(visit: &Visit<'_>, rest: &[&str]) -> Option<Answer> {
 }
 
 /// How a model's or an upstream's servers are, in a word.
-fn health(said: &Value) -> Markup {
+pub(super) fn health(said: &Value) -> Markup {
     let is_on = said.get("on").and_then(Value::as_bool).unwrap_or(true);
     let health = said.get("health").filter(|health| !health.is_null());
     match health {
@@ -47,14 +47,10 @@ fn health(said: &Value) -> Markup {
     }
 }
 
-fn list(visit: &Visit<'_>, noun: &str) -> Result<Value, operations::Error> {
-    visit.verbs.call(noun, "list", json!({}))
-}
-
 fn every_model(visit: &Visit<'_>) -> Answer {
-    let said = match list(visit, "model") {
+    let said = match visit.main("model list", json!({})) {
         Ok(said) => said,
-        Err(error) => return fault::failed(visit, &error),
+        Err(answer) => return *answer,
     };
     let columns = [
         text("Model", ""),
@@ -96,7 +92,7 @@ fn every_model(visit: &Visit<'_>) -> Answer {
     Answer::page(200, sheet(visit, &page))
 }
 
-fn flight(said: &Value) -> String {
+pub(super) fn flight(said: &Value) -> String {
     let health = said.get("health").filter(|health| !health.is_null());
     health.map_or_else(
         || NONE.to_owned(),
@@ -104,16 +100,24 @@ fn flight(said: &Value) -> String {
     )
 }
 
-fn find(visit: &Visit<'_>, noun: &str, rows: &str, name: &str) -> Result<Value, Answer> {
-    let said = list(visit, noun).map_err(|error| fault::failed(visit, &error))?;
+/// The one of this name in a list that is asked for whole.
+pub(super) fn find(
+    visit: &Visit<'_>,
+    verb: &str,
+    rows: &str,
+    name: &str,
+) -> Result<Value, Box<Answer>> {
+    let said = visit.main(verb, json!({}))?;
     let found = said.list(rows).iter().find(|row| row.text("name") == name);
-    found.cloned().ok_or_else(|| fault::missing(visit))
+    found
+        .cloned()
+        .ok_or_else(|| Box::new(fault::missing(visit)))
 }
 
 fn one_model(visit: &Visit<'_>, name: &str) -> Answer {
-    let model = match find(visit, "model", "models", name) {
+    let model = match find(visit, "model list", "models", name) {
         Ok(model) => model,
-        Err(answer) => return answer,
+        Err(answer) => return *answer,
     };
     let price = model.at("dollars_per_million_tokens");
     let tokens = |name: &str| match model.maybe_number(name) {
@@ -137,6 +141,7 @@ fn one_model(visit: &Visit<'_>, name: &str) -> Answer {
                 ("Hidden reasoning", html! { (dollars(price.text("reasoning"))) }),
             ])))
         }
+        (latency(visit, name))
         (super::usage::section(visit, &[("model", name)]))
     };
     let acts = html! { @if known("model set").is_some() { a class="button" href={ (path(&["models", name])) "/set" } { "Switch" } } };
@@ -150,16 +155,59 @@ fn one_model(visit: &Visit<'_>, name: &str) -> Answer {
     Answer::page(200, sheet(visit, &page))
 }
 
-fn switch_model(visit: &Visit<'_>, name: &str) -> Answer {
-    let model = match find(visit, "model", "models", name) {
-        Ok(model) => model,
-        Err(answer) => return answer,
+/// How many exchanges the latency is told of.
+const RECENT: u64 = 100;
+
+/// How quick the last exchanges were: half of them, and all but one in twenty.
+fn latency(visit: &Visit<'_>, model: &str) -> Markup {
+    let input = json!({ "model": model, "kind": "exchange", "limit": RECENT });
+    let said = visit
+        .verbs
+        .call("exchange", "list", input)
+        .unwrap_or_default();
+    let rows = said.list("exchanges");
+    let sorted = |name: &str| {
+        let mut all: Vec<u64> = rows
+            .iter()
+            .filter_map(|row| row.maybe_number(name))
+            .collect();
+        all.sort_unstable();
+        all
     };
-    let is_on = model.get("on").and_then(Value::as_bool).unwrap_or(true);
+    let at = |all: &[u64], percent: usize| {
+        all.get(all.len().saturating_sub(1) * percent / 100)
+            .copied()
+    };
+    let row = |name: &str| {
+        let all = sorted(name);
+        match (at(&all, 50), at(&all, 95)) {
+            (Some(half), Some(most)) => {
+                html! { (span(half)) " median, " (span(most)) " at the 95th percentile" }
+            }
+            _ => html! { span class="muted" { "nothing was asked of late" } },
+        }
+    };
+    let note = html! { p { "of the last " (many(rows.len() as u64, "exchange", "exchanges")) } };
+    card(
+        "Latency",
+        &note,
+        &facts(&[
+            ("First byte", row("first_byte_us")),
+            ("Last byte", row("duration_us")),
+        ]),
+    )
+}
+
+fn switch_model(visit: &Visit<'_>, name: &str) -> Answer {
+    let model = match find(visit, "model list", "models", name) {
+        Ok(model) => model,
+        Err(answer) => return *answer,
+    };
+    let is_on = model.is("on");
     let back = path(&["models", name]);
     let page = Act {
         verb: "model set",
-        title: format!("Switch {name} {}", if is_on { "off" } else { "on" }),
+        title: format!("Switch {} “{name}”", if is_on { "off" } else { "on" }),
         above: vec![("Models", "/models".to_owned()), (name, back.clone())],
         form: super::revised(
             form("model set").fixed("model", name).fixed("on", !is_on),
@@ -172,132 +220,6 @@ fn switch_model(visit: &Visit<'_>, name: &str) -> Answer {
         } },
         back: back.clone(),
         then: Box::new(move |_| done(&back, "model set")),
-    };
-    act(visit, &page)
-}
-
-/// Upstreams.
-pub(super) fn upstreams(visit: &Visit<'_>, rest: &[&str]) -> Option<Answer> {
-    match rest {
-        [] => Some(every_upstream(visit)),
-        [upstream] => Some(one_upstream(visit, upstream)),
-        [upstream, "set"] => Some(switch_upstream(visit, upstream)),
-        _ => None,
-    }
-}
-
-fn every_upstream(visit: &Visit<'_>) -> Answer {
-    let said = match list(visit, "upstream") {
-        Ok(said) => said,
-        Err(error) => return fault::failed(visit, &error),
-    };
-    let columns = [
-        text("Upstream", ""),
-        text("Health", ""),
-        figure("Servers", ""),
-        figure("In flight", ""),
-        text("Models", ""),
-        text("Last error", ""),
-    ];
-    let rows = html! {
-        @for upstream in said.list("upstreams") {
-            tr {
-                th scope="row" class="cut" { a href=(path(&["upstreams", upstream.text("name")])) { (upstream.text("name")) } }
-                td { (health(upstream)) }
-                td class="num" { (count(upstream.list("servers").len() as u64)) }
-                td class="num" { (flight(upstream)) }
-                td class="cut" { (upstream.texts("models").join(", ")) }
-                td class="cut" { (upstream.at("health").get("last_error").and_then(Value::as_str).unwrap_or(NONE)) }
-            }
-        }
-    };
-    let body = html! {
-        section class="card" aria-label="Upstreams" {
-            @if said.list("upstreams").is_empty() {
-                (empty(Icon::Upstream, "No upstream", "Upstreams are written in the settings file.", &html! {}))
-            } @else { (table("Upstreams", &head(&columns, visit.path, &Pairs::default()), &rows)) }
-        }
-    };
-    let page = Sheet {
-        title: "Upstreams",
-        lead: html! { "The servers that answer, or the model in this process." },
-        body,
-        ..Sheet::default()
-    };
-    Answer::page(200, sheet(visit, &page))
-}
-
-fn one_upstream(visit: &Visit<'_>, name: &str) -> Answer {
-    let upstream = match find(visit, "upstream", "upstreams", name) {
-        Ok(upstream) => upstream,
-        Err(answer) => return answer,
-    };
-    let columns = [
-        text("Server", ""),
-        text("State", ""),
-        figure("In flight", ""),
-        figure("Latency", ""),
-        text("Last error", ""),
-        text("", ""),
-    ];
-    let rows = html! {
-        @for server in upstream.list("servers") {
-            tr {
-                th scope="row" class="cut" { (server.text("url")) }
-                td { (crate::page::part::tile::state(server.text("state"))) }
-                td class="num" { (count(server.number("in_flight"))) }
-                td class="num" { (server.maybe_number("latency_us").map_or_else(|| NONE.to_owned(), span)) }
-                td class="cut" { (server.maybe("last_error").unwrap_or(NONE)) }
-                td { span class="row-acts" { a href=(Pairs::default().with("server", server.text("url")).href(&format!("{}/set", path(&["upstreams", name])))) { "Switch" } } }
-            }
-        }
-    };
-    let body = html! {
-        (card("Upstream", &health(&upstream), &facts(&[
-            ("Models", html! { @for model in upstream.texts("models") { a href=(path(&["models", model])) { (model) } " " } }),
-            ("In flight", html! { (flight(&upstream)) " requests now" }),
-        ])))
-        (flush("Servers", &html! {}, &table("Servers", &head(&columns, visit.path, &Pairs::default()), &rows)))
-    };
-    let acts = html! { a class="button" href={ (path(&["upstreams", name])) "/set" } { "Switch" } };
-    let page = Sheet {
-        title: name,
-        above: vec![("Upstreams", "/upstreams".to_owned())],
-        acts,
-        body: html! { div class="stack" { (body) } },
-        ..Sheet::default()
-    };
-    Answer::page(200, sheet(visit, &page))
-}
-
-fn switch_upstream(visit: &Visit<'_>, name: &str) -> Answer {
-    let upstream = match find(visit, "upstream", "upstreams", name) {
-        Ok(upstream) => upstream,
-        Err(answer) => return answer,
-    };
-    let servers = upstream
-        .list("servers")
-        .iter()
-        .map(|server| server.text("url").to_owned());
-    let servers = servers.map(|url| (url.clone(), url)).collect();
-    let back = path(&["upstreams", name]);
-    let page = Act {
-        verb: "upstream set",
-        title: format!("Switch {name}"),
-        above: vec![("Upstreams", "/upstreams".to_owned()), (name, back.clone())],
-        form: super::revised(
-            form("upstream set")
-                .fixed("upstream", name)
-                .choices("server", servers),
-            &upstream,
-        ),
-        button: "Switch",
-        hits: html! {
-            p { strong { "An upstream or server that is switched off gets no new request." } }
-            p { "Requests that run there now (" (flight(&upstream)) ") go on to their end. Its models are refused where no other server is left." }
-        },
-        back: back.clone(),
-        then: Box::new(move |_| done(&back, "upstream set")),
     };
     act(visit, &page)
 }

@@ -178,7 +178,7 @@ pub(super) fn outcome(visit: &Visit<'_>, title: &str, said: &Value) -> Answer {
 }
 
 /// Any value, as a person reads it.
-pub(super) fn plain(value: &Value) -> Markup {
+fn plain(value: &Value) -> Markup {
     match value {
         Value::Null => html! { span class="muted" { "none" } },
         Value::Bool(is) => html! { (if *is { "yes" } else { "no" }) },
