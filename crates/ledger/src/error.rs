@@ -78,7 +78,9 @@ pub enum Error {
         what: String,
     },
     /// A file was written by a version that this one does not know.
-    #[error("{place} has format {found}; this version knows {known}")]
+    #[error(
+        "{place} has format {found}; this version knows {known}: use the version that wrote it, or a newer one"
+    )]
     Format {
         /// Which file or table.
         place: String,

@@ -3,7 +3,12 @@
 
 use hashbrown::HashMap;
 
-use crate::chain::Header;
+use crate::chain::{Header, Seq};
+use crate::store::Store;
+use crate::{Error, Result};
+
+/// How many sums are read at once while a store is brought up to date.
+const PAGE: usize = 10_000;
 
 /// Decides what an entry adds to the store's sums and points.
 ///
@@ -14,6 +19,82 @@ use crate::chain::Header;
 pub trait Folder: Send {
     /// Folds one entry.
     fn fold(&mut self, header: &Header, payload: &[u8], out: &mut GroupOut);
+
+    /// The version of what it puts out. A store that an older version filled is brought up to
+    /// date by [`Folder::upgrade`] before folding goes on; one that a newer version filled is
+    /// not opened. 0: it keeps nothing, and no store is too new or too old for it.
+    fn version(&self) -> u64 {
+        0
+    }
+
+    /// Puts out what this version keeps beyond what the older one did. It is committed in one
+    /// transaction with the new version, so that it is done once, or else from the start again.
+    ///
+    /// # Errors
+    /// The store's; then the ledger is not opened.
+    fn upgrade(&mut self, _old: &Old<'_>, _out: &mut GroupOut) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// A store that an older version filled.
+pub struct Old<'a> {
+    pub(crate) store: &'a dyn Store,
+    pub(crate) from: u64,
+    pub(crate) tip: Seq,
+    pub(crate) progress: &'a dyn Fn(Seq, Seq),
+}
+
+impl Old<'_> {
+    /// The version that filled it.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.from
+    }
+
+    /// Every entry that the store holds, in order; the payload is `None` where it is gone.
+    ///
+    /// # Errors
+    /// [`Error::Store`]; [`Error::Damage`] where an entry can't be read.
+    pub fn each_entry(&self, mut each: impl FnMut(&Header, Option<&[u8]>)) -> Result<()> {
+        let mut next = 1;
+        while let Some(block) = self.store.block(next)? {
+            for (entry, seq) in block.entries()?.iter().zip(block.first_seq..) {
+                let header = entry.header.as_ref().ok_or_else(|| {
+                    Error::damage(
+                        seq,
+                        format!("block {}", block.first_seq),
+                        "no proper header",
+                    )
+                })?;
+                each(header, entry.body.map(|(_, payload)| payload));
+            }
+            (self.progress)(block.last_seq, self.tip);
+            next = block.last_seq + 1;
+        }
+        Ok(())
+    }
+
+    /// Every sum of a namespace, ascending by key.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn each_total(&self, namespace: &str, mut each: impl FnMut(&[u8], i64)) -> Result<()> {
+        let mut from = Vec::new();
+        loop {
+            let page = self.store.totals_between(namespace, &from, None, PAGE)?;
+            for (key, sum) in &page {
+                each(key, *sum);
+            }
+            match page.last() {
+                Some((last, _)) if page.len() == PAGE => {
+                    from.clone_from(last);
+                    from.push(0);
+                }
+                _ => return Ok(()),
+            }
+        }
+    }
 }
 
 /// A folder that keeps nothing.

@@ -25,7 +25,7 @@ use crate::private::make_folder;
 use crate::reader::Reader;
 use crate::retain::{self, Prune};
 use crate::source::Entries;
-use crate::start::{Front, Threads, build};
+use crate::start::{Front, Threads, build, upgrade};
 use crate::store::{SqliteStore, Store};
 use crate::vault::Vault;
 use crate::{Error, Result, backup, keeper};
@@ -86,7 +86,10 @@ impl Ledger {
         folder: Box<dyn Folder>,
     ) -> Result<Self> {
         let sync_within = options.sync_within;
+        let upgrading = options.upgrading.clone();
         let core = Arc::new(build(options, parts, lease)?);
+        let mut folder = folder;
+        upgrade(&*core.store, &mut *folder, &*upgrading)?;
         let mut threads = Threads::default();
         let on = |name: &str, run: Box<dyn FnOnce(&Core) + Send>| {
             let core = Arc::clone(&core);
@@ -175,6 +178,21 @@ impl Ledger {
     /// [`Error::Store`].
     pub fn totals(&self, namespace: &str, prefix: &[u8]) -> Result<Vec<(Vec<u8>, i64)>> {
         self.front.core.store.totals(namespace, prefix)
+    }
+
+    /// Sums of a namespace whose key is `from` or behind it, and before `until`, ascending by
+    /// key, as of the last fold.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn totals_between(
+        &self,
+        namespace: &str,
+        from: &[u8],
+        until: &[u8],
+    ) -> Result<Vec<(Vec<u8>, i64)>> {
+        let store = &self.front.core.store;
+        store.totals_between(namespace, from, Some(until), usize::MAX)
     }
 
     /// A point by its key, as of the last fold; expired ones are gone.

@@ -12,6 +12,9 @@ pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
 /// A cryptographic source of randomness: fills the slice. Salts, nonces and keys come from it.
 pub type Random = Arc<dyn Fn(&mut [u8]) + Send + Sync>;
 
+/// Told how far an older ledger is brought up to date: entries looked at, and how many there are.
+pub type Upgrading = Arc<dyn Fn(u64, u64) + Send + Sync>;
+
 /// How to open a ledger. Start from [`Options::new`] and change what differs.
 #[derive(Clone)]
 pub struct Options {
@@ -41,6 +44,8 @@ pub struct Options {
     pub fold_buffer_bytes: usize,
     /// Limits of the vault.
     pub vault: VaultLimits,
+    /// Told how far an older ledger is brought up to date while it is opened. Default: nobody.
+    pub upgrading: Upgrading,
 }
 
 /// Limits of the vault.
@@ -78,6 +83,7 @@ impl Options {
             fold_every: Duration::from_millis(200),
             fold_buffer_bytes: 16 << 20,
             vault: VaultLimits::default(),
+            upgrading: Arc::new(|_, _| {}),
         }
     }
 }

@@ -9,9 +9,10 @@ use std::thread::JoinHandle;
 use parking_lot::Mutex;
 
 use crate::backup::{HEADS_FILE, JOURNAL_DIR, VAULT_FILE};
-use crate::chain::{Head, Tip};
+use crate::chain::{Head, Seq, Tip};
 use crate::core::{Core, Keeper};
 use crate::disk::Disk;
+use crate::folder::{Folder, GroupOut, Old};
 use crate::folding::FoldLine;
 use crate::heads::{HeadsFile, attested};
 use crate::journal::{Journal, JournalOptions, Known};
@@ -19,6 +20,7 @@ use crate::keys::Keys;
 use crate::lease::Lease;
 use crate::ledger::Parts;
 use crate::options::Options;
+use crate::store::Store;
 use crate::vault::Vault;
 use crate::{Error, Result};
 
@@ -145,6 +147,49 @@ pub(crate) fn build(options: Options, parts: Parts, lease: Lease) -> Result<Core
         check_attested(&core, &head)?;
     }
     Ok(core)
+}
+
+/// The setting that tells which version of the folder filled the sums.
+const FOLDS: &str = "folds";
+
+/// Sees that the store's sums are what this version of the folder keeps, before it goes on.
+pub(crate) fn upgrade(
+    store: &dyn Store,
+    folder: &mut dyn Folder,
+    progress: &dyn Fn(Seq, Seq),
+) -> Result<()> {
+    let known = folder.version();
+    if known == 0 {
+        return Ok(());
+    }
+    let version = known.to_le_bytes();
+    let Some(tip) = store.tip()? else {
+        return store.set_meta(FOLDS, &version);
+    };
+    // The first version did not say which it was.
+    let found = store.meta(FOLDS)?.map_or(1, |bytes| {
+        bytes.try_into().map_or(u64::MAX, u64::from_le_bytes)
+    });
+    if found > known {
+        let place = "the sums in the store".into();
+        return Err(Error::Format {
+            place,
+            found,
+            known,
+        });
+    }
+    if found == known {
+        return Ok(());
+    }
+    let mut out = GroupOut::default();
+    let old = Old {
+        store,
+        from: found,
+        tip: tip.seq,
+        progress,
+    };
+    folder.upgrade(&old, &mut out)?;
+    store.amend(&out, FOLDS, &version)
 }
 
 /// Opens the heads file; its newest line must be this ledger's own.

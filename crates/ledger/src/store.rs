@@ -68,6 +68,25 @@ pub trait Store: Send + Sync {
     /// As above.
     fn totals(&self, namespace: &str, prefix: &[u8]) -> Result<Vec<(Vec<u8>, i64)>>;
 
+    /// The first `limit` sums whose key is `from` or behind it, and before `until` where that is
+    /// given, ascending.
+    ///
+    /// # Errors
+    /// As above.
+    fn totals_between(
+        &self,
+        namespace: &str,
+        from: &[u8],
+        until: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, i64)>>;
+
+    /// Takes sums and points of entries that are held already, together with a setting.
+    ///
+    /// # Errors
+    /// As above.
+    fn amend(&self, out: &GroupOut, key: &str, value: &[u8]) -> Result<()>;
+
     /// A point that has not expired by `now_us`.
     ///
     /// # Errors

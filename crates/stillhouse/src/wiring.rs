@@ -2,6 +2,7 @@
 //! and the house that the verbs work on.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use guard::admission::Table;
 use ledger::facts::{Facts, Touched};
@@ -37,7 +38,20 @@ pub(crate) fn open_ledger(settings: &Settings) -> Result<Facts> {
         body_bytes: written.vault_body_bytes,
         total_bytes: written.vault_total_bytes,
     };
+    options.upgrading = upgrading();
     Ok(Facts::open(options, VERSION)?)
+}
+
+/// Says in the log, each million entries, how far an older ledger is brought up to date.
+fn upgrading() -> ledger::Upgrading {
+    const STEP: u64 = 1_000_000;
+    let next = AtomicU64::new(0);
+    Arc::new(move |entry, of| {
+        if entry >= next.load(Ordering::Relaxed) || entry == of {
+            next.store(entry.saturating_add(STEP), Ordering::Relaxed);
+            tracing::info!(entry, of, "bringing the ledger's sums up to date");
+        }
+    })
 }
 
 /// The table of credentials, filled from the directory.

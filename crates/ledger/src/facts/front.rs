@@ -14,19 +14,6 @@ use super::live::Live;
 use super::{codec, start, totals};
 use crate::{Draft, Ledger, Options, Result, Seq};
 
-/// What an account's use of a model cost on a day.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cost {
-    /// The account.
-    pub account: Id<kind::Account>,
-    /// The day, counted from the epoch.
-    pub day: u32,
-    /// The model.
-    pub model: String,
-    /// Sums in the order of [`super::SUMS`].
-    pub sums: [i64; 8],
-}
-
 /// The ledger, as the house uses it. Cheap to clone; all clones are one.
 #[derive(Clone)]
 pub struct Facts {
@@ -147,26 +134,6 @@ impl Facts {
         Ok(read.map(|(id, idempotency)| (Id::from_bytes(id), idempotency)))
     }
 
-    /// What was used, by account, day and model, as of the last fold.
-    ///
-    /// # Errors
-    /// [`crate::Error::Store`].
-    pub fn costs(&self, account: Option<Id<kind::Account>>) -> Result<Vec<Cost>> {
-        let prefix = account
-            .map(|account| account.bytes().to_vec())
-            .unwrap_or_default();
-        let mut costs = std::collections::BTreeMap::<Vec<u8>, [i64; 8]>::new();
-        for (index, name) in totals::SUMS.into_iter().enumerate() {
-            for (key, sum) in self.ledger.totals(name, &prefix)? {
-                costs.entry(key).or_default()[index] = sum;
-            }
-        }
-        Ok(costs
-            .into_iter()
-            .filter_map(|(key, sums)| read_cost(&key, sums))
-            .collect())
-    }
-
     /// Entries appended since the folds were last stored.
     pub fn entries_since_snapshot(&self) -> u64 {
         // Held while one is being stored: then none is due.
@@ -211,16 +178,5 @@ fn with_draft<T>(fact: &Fact, append: impl FnOnce(Draft<'_>) -> Result<T>) -> Re
         buffer.clear();
         let kind = codec::encode(fact, buffer);
         append(Draft::new(kind, codec::VERSION, buffer))
-    })
-}
-
-fn read_cost(key: &[u8], sums: [i64; 8]) -> Option<Cost> {
-    let (account, rest) = key.split_first_chunk::<16>()?;
-    let (day, model) = rest.split_first_chunk::<4>()?;
-    Some(Cost {
-        account: Id::from_bytes(*account),
-        day: u32::from_be_bytes(*day),
-        model: String::from_utf8_lossy(model).into_owned(),
-        sums,
     })
 }

@@ -11,12 +11,16 @@ mod codec;
 mod directory;
 mod front;
 mod live;
+mod rollup;
 mod start;
 mod totals;
+mod usage;
 
 pub use books::{Books, OpenSlice, Spent};
 pub use change::{ChangeError, Expected, Follower};
 pub use codec::{DecodeError, VERSION, decode, encode, kind};
 pub use directory::{Directory, Impossible, Thing, Touched};
-pub use front::{Cost, Facts};
+pub use front::Facts;
+pub use rollup::Tally;
 pub use totals::{IDEMPOTENCY, REFUSALS, SUMS};
+pub use usage::{Cost, Refused, Span};

@@ -1,11 +1,13 @@
 //! What stays when payloads go: sums by account, model and day, and the answers that an
 //! `Idempotency-Key` may ask for again.
 
-use record::{Exchange, Fact, Idempotency, Refusal, UsageSource};
+use record::{Exchange, Fact, Idempotency, Refusal};
 
 use super::codec;
+use super::rollup::{self, Tally};
+use crate::Result;
 use crate::chain::Header;
-use crate::folder::{Folder, GroupOut};
+use crate::folder::{Folder, GroupOut, Old};
 
 /// The sums that are kept of exchanges, each a namespace of totals.
 pub const SUMS: [&str; 8] = [
@@ -34,21 +36,43 @@ pub(super) fn key(account: &[u8; 16], day: u32, last: &str) -> Vec<u8> {
     key
 }
 
+/// Reads such a key back.
+pub(super) fn split(key: &[u8]) -> Option<([u8; 16], u32, String)> {
+    let (account, rest) = key.split_first_chunk::<16>()?;
+    let (day, last) = rest.split_first_chunk::<4>()?;
+    let last = String::from_utf8_lossy(last).into_owned();
+    Some((*account, u32::from_be_bytes(*day), last))
+}
+
 /// Folds facts into totals and points.
 #[derive(Debug, Default)]
 pub(super) struct Totals;
 
 impl Folder for Totals {
     fn fold(&mut self, header: &Header, payload: &[u8], out: &mut GroupOut) {
-        if header.kind != codec::kind::EXCHANGE && header.kind != codec::kind::REFUSAL {
+        let summed = codec::kind::EXCHANGE..=codec::kind::REFUSALS_COUNTED;
+        if !summed.contains(&header.kind) {
             return;
         }
-        match codec::decode(header.kind, header.version, payload) {
-            Ok(Some(Fact::Exchange(exchange))) => add_exchange(&exchange, out),
-            Ok(Some(Fact::Refusal(refusal))) => add_refusal(&refusal, out),
-            // What a newer version wrote is summed by that version.
-            Ok(_) | Err(_) => {}
+        // What a newer version wrote is summed by that version.
+        let Ok(Some(fact)) = codec::decode(header.kind, header.version, payload) else {
+            return;
+        };
+        rollup::fold(&fact, out);
+        match fact {
+            Fact::Exchange(exchange) => add_exchange(&exchange, out),
+            Fact::Refusal(refusal) => add_refusal(&refusal, out),
+            _ => {}
         }
+    }
+
+    /// 2: the roll-up of the whole house.
+    fn version(&self) -> u64 {
+        2
+    }
+
+    fn upgrade(&mut self, old: &Old<'_>, out: &mut GroupOut) -> Result<()> {
+        rollup::rebuild(old, out)
     }
 }
 
@@ -58,22 +82,7 @@ fn add_exchange(exchange: &Exchange, out: &mut GroupOut) {
         exchange.arrived.day(),
         &exchange.model,
     );
-    let usage = exchange.usage.as_ref();
-    let of = |read: fn(&record::Usage) -> u64| usage.map_or(0, read);
-    let estimated = usage.is_some_and(|usage| usage.source == UsageSource::Estimated);
-    let sums = [
-        1,
-        of(|usage| usage.input),
-        of(|usage| usage.cached_input),
-        of(|usage| usage.output),
-        of(|usage| usage.reasoning),
-        exchange.cost.money.nanos(),
-        u64::from(estimated),
-        exchange
-            .request_bytes
-            .saturating_add(exchange.response_bytes),
-    ];
-    for (name, sum) in SUMS.into_iter().zip(sums) {
+    for (name, sum) in SUMS.into_iter().zip(Tally::of(exchange).sums()) {
         if sum != 0 {
             out.add(name, &key, i64::try_from(sum).unwrap_or(i64::MAX));
         }

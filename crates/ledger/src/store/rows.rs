@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::{Block, Group};
 use crate::chain::Tip;
+use crate::folder::GroupOut;
 
 pub(super) fn meta(connection: &Connection, key: &str) -> rusqlite::Result<Option<Vec<u8>>> {
     connection
@@ -61,6 +62,11 @@ pub(super) fn put_group(tx: &Transaction<'_>, group: &Group<'_>) -> rusqlite::Re
             block.payloads
         ])?;
     }
+    put_out(tx, group.out)?;
+    set_meta(tx, "tip", &encode_tip(&group.tip))
+}
+
+pub(super) fn put_out(tx: &Transaction<'_>, out: &GroupOut) -> rusqlite::Result<()> {
     // Where a sum would leave 64 bits it stays at the end of the range.
     let mut add = tx.prepare_cached(
         "insert into total (namespace, key, value) values (?1, ?2, ?3) on conflict do update set
@@ -68,12 +74,12 @@ pub(super) fn put_group(tx: &Transaction<'_>, group: &Group<'_>) -> rusqlite::Re
          else case when excluded.value > 0 then 9223372036854775807
          else -9223372036854775807 - 1 end end",
     )?;
-    for (namespace, key, delta) in group.out.totals() {
+    for (namespace, key, delta) in out.totals() {
         add.execute(params![namespace, key, delta])?;
     }
     let mut put = tx.prepare_cached("insert or replace into point values (?1, ?2, ?3, ?4)")?;
     let mut remove = tx.prepare_cached("delete from point where namespace = ?1 and key = ?2")?;
-    for (namespace, key, point) in group.out.points() {
+    for (namespace, key, point) in out.points() {
         match point {
             Some(point) => put.execute(params![
                 namespace,
@@ -86,7 +92,7 @@ pub(super) fn put_group(tx: &Transaction<'_>, group: &Group<'_>) -> rusqlite::Re
             None => remove.execute(params![namespace, key])?,
         };
     }
-    set_meta(tx, "tip", &encode_tip(&group.tip))
+    Ok(())
 }
 
 /// The first key behind all keys with this prefix.

@@ -6,13 +6,16 @@ use std::path::{Path, PathBuf};
 use parking_lot::Mutex;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, params};
 
-use super::rows::{decode_tip, meta, prefix_end, put_group, row_block, set_meta};
+use super::rows::{decode_tip, meta, prefix_end, put_group, put_out, row_block, set_meta};
 use super::{Block, Group, Store};
 use crate::chain::{Seq, Tip};
+use crate::folder::GroupOut;
 use crate::private::make_file;
 use crate::{Error, Result};
 
-const FORMAT: u64 = 1;
+/// Raised with every change that a program of the version before would read or go on with
+/// wrongly, so that it does not open the store. 2 has the tables of 1.
+const FORMAT: u64 = 2;
 /// Larger pages than the default: blocks are large, and a page costs more than its bytes.
 const PAGE_BYTES: u32 = 16 << 10;
 /// Small, so that no checkpoint keeps the journal's syncs waiting for long.
@@ -79,7 +82,8 @@ impl SqliteStore {
             read_only: OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
             immutable: false,
         };
-        if store.format()?.is_none() {
+        // Before anything else of this version is written.
+        if store.format()? != Some(FORMAT) {
             store.set_meta("format", &FORMAT.to_le_bytes())?;
         }
         Ok(store)
@@ -263,15 +267,34 @@ impl Store for SqliteStore {
     }
 
     fn totals(&self, namespace: &str, prefix: &[u8]) -> Result<Vec<(Vec<u8>, i64)>> {
+        let end = prefix_end(prefix);
+        self.totals_between(namespace, prefix, end.as_deref(), usize::MAX)
+    }
+
+    fn totals_between(
+        &self,
+        namespace: &str,
+        from: &[u8],
+        until: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, i64)>> {
         self.read("reading totals", |connection| {
             let mut select = connection.prepare_cached(
                 "select key, value from total where namespace = ?1 and key >= ?2
-                 and (?3 is null or key < ?3) order by key",
+                 and (?3 is null or key < ?3) order by key limit ?4",
             )?;
-            let rows = select.query_map(params![namespace, prefix, prefix_end(prefix)], |row| {
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let rows = select.query_map(params![namespace, from, until, limit], |row| {
                 Ok((row.get(0)?, row.get(1)?))
             })?;
             rows.collect()
+        })
+    }
+
+    fn amend(&self, out: &GroupOut, key: &str, value: &[u8]) -> Result<()> {
+        self.write("bringing sums up to date", |tx| {
+            put_out(tx, out)?;
+            set_meta(tx, key, value)
         })
     }
 

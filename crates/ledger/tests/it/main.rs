@@ -1,6 +1,7 @@
 //! The ledger from outside: what it promises, broken on purpose wherever it can be.
 
 mod basics;
+mod changes;
 mod faults;
 mod kill;
 mod kit;
@@ -10,3 +11,4 @@ mod retention;
 mod sim;
 mod store_suite;
 mod tamper;
+mod upgrade;

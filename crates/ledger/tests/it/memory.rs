@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use ledger::chain::{Seq, Tip};
 use ledger::store::{Block, Group, Store};
-use ledger::{Error, Point, Result};
+use ledger::{Error, GroupOut, Point, Result};
 
 use crate::sim::SimDisk;
 
@@ -72,6 +72,25 @@ impl MemoryStore {
     }
 }
 
+impl State {
+    fn put(&mut self, out: &GroupOut) {
+        for (namespace, key, delta) in out.totals() {
+            let sum = self
+                .totals
+                .entry((namespace.to_owned(), key.to_vec()))
+                .or_default();
+            *sum = sum.saturating_add(delta);
+        }
+        for (namespace, key, point) in out.points() {
+            let key = (namespace.to_owned(), key.to_vec());
+            match point {
+                Some(point) => self.points.insert(key, point.clone()),
+                None => self.points.remove(&key),
+            };
+        }
+    }
+}
+
 impl Store for MemoryStore {
     fn tip(&self) -> Result<Option<Tip>> {
         Ok(self.read()?.tip)
@@ -100,20 +119,7 @@ impl Store for MemoryStore {
                 .iter()
                 .map(|block| (block.first_seq, block.clone())),
         );
-        for (namespace, key, delta) in group.out.totals() {
-            let sum = state
-                .totals
-                .entry((namespace.to_owned(), key.to_vec()))
-                .or_default();
-            *sum = sum.saturating_add(delta);
-        }
-        for (namespace, key, point) in group.out.points() {
-            let key = (namespace.to_owned(), key.to_vec());
-            match point {
-                Some(point) => state.points.insert(key, point.clone()),
-                None => state.points.remove(&key),
-            };
-        }
+        state.put(group.out);
         state.tip = Some(group.tip);
         Ok(())
     }
@@ -156,6 +162,28 @@ impl Store for MemoryStore {
             .iter()
             .filter(|((found, key), _)| found == namespace && key.starts_with(prefix));
         Ok(found.map(|((_, key), sum)| (key.clone(), *sum)).collect())
+    }
+
+    fn totals_between(
+        &self,
+        namespace: &str,
+        from: &[u8],
+        until: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, i64)>> {
+        let mut found = self.totals(namespace, &[])?;
+        found.retain(|(key, _)| {
+            key.as_slice() >= from && until.is_none_or(|until| key.as_slice() < until)
+        });
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    fn amend(&self, out: &GroupOut, key: &str, value: &[u8]) -> Result<()> {
+        let mut state = self.write()?;
+        state.put(out);
+        state.meta.insert(key.to_owned(), value.to_vec());
+        Ok(())
     }
 
     fn point(&self, namespace: &str, key: &[u8], now_us: u64) -> Result<Option<Vec<u8>>> {

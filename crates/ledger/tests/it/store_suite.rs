@@ -128,6 +128,13 @@ fn sums_add_up_saturate_and_are_found_by_prefix() {
         assert_eq!(store.totals("money", b"a").expect("reads"), all[..2]);
         assert_eq!(store.totals("money", b"\xff").expect("reads"), all[3..]);
         assert_eq!(store.totals("none", b"").expect("reads"), []);
+        let between = |from: &[u8], until: Option<&[u8]>, limit| {
+            let found = store.totals_between("money", from, until, limit);
+            found.expect("reads")
+        };
+        assert_eq!(between(b"", None, 9), all);
+        assert_eq!(between(&all[1].0, Some(&all[3].0), 9), all[1..3]);
+        assert_eq!(between(&all[1].0, None, 1), all[1..2]);
     });
 }
 
@@ -198,6 +205,20 @@ fn settings_are_kept() {
 }
 
 #[test]
+fn sums_are_amended_together_with_a_setting() {
+    each(|store| {
+        let mut out = GroupOut::default();
+        out.add("money", b"a", 5);
+        commit(store, &[block(1, 3)], 3, &out).expect("follows");
+        store.amend(&out, "version", b"2").expect("amends");
+        let sums = store.totals("money", b"").expect("reads");
+        assert_eq!(sums, [(b"a".to_vec(), 10)]);
+        assert_eq!(store.meta("version").expect("reads"), Some(b"2".to_vec()));
+        assert_eq!(store.tip().expect("reads"), Some(tip(3)));
+    });
+}
+
+#[test]
 fn readers_stand_beside_the_writer_and_a_newer_format_is_refused() {
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("store.sqlite");
@@ -207,14 +228,14 @@ fn readers_stand_beside_the_writer_and_a_newer_format_is_refused() {
     commit(&*store, &[block(1, 1)], 1, &GroupOut::default()).expect("follows");
     assert_eq!(reader.tip().expect("reads"), Some(tip(1)));
     assert!(reader.set_meta("a", b"1").is_err());
-    store.set_meta("format", &2u64.to_le_bytes()).expect("sets");
+    store.set_meta("format", &3u64.to_le_bytes()).expect("sets");
     drop(store);
     assert!(matches!(
         SqliteStore::open(&path),
-        Err(Error::Format { found: 2, .. })
+        Err(Error::Format { found: 3, .. })
     ));
     assert!(matches!(
         SqliteStore::open_read_only(&path),
-        Err(Error::Format { found: 2, .. })
+        Err(Error::Format { found: 3, .. })
     ));
 }
