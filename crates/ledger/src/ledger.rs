@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use crate::back::Backward;
 use crate::backup::STORE_FILE;
 use crate::chain::{ChainId, Seq, Tip};
 use crate::core::Core;
@@ -157,6 +158,14 @@ impl Ledger {
         let core = &self.front.core;
         core.source()
             .entries(first, last.min(core.journal.tip().seq))
+    }
+
+    /// The same from the newest back, from a position on that may lie beyond the tip.
+    #[must_use]
+    pub fn read_back(&self, from: Seq) -> Backward {
+        let core = &self.front.core;
+        let from = from.min(core.journal.tip().seq);
+        Backward::new(core.source(), from, true)
     }
 
     /// One entry, or `None` beyond the tip.

@@ -9,6 +9,7 @@
 //! What never happens here: judging what is stored, rewriting an entry, reading a clock or a
 //! seed of its own (both come in [`Options`]), dialling, or needing an async runtime.
 
+mod back;
 mod backup;
 pub mod chain;
 mod core;
@@ -36,6 +37,7 @@ pub mod store;
 mod vault;
 mod verify;
 
+pub use back::Backward;
 pub use chain::{Hash, Header, Seq};
 pub use entry::{Appended, Draft, Entry, Sealed};
 pub use error::{Error, Fault, Result};

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use ed25519_dalek::VerifyingKey;
 
+use crate::back::Backward;
 use crate::backup::{HEADS_FILE, JOURNAL_DIR, STORE_FILE, VAULT_FILE};
 use crate::chain::{ChainId, Seq, chain_of};
 use crate::disk::{Disk, RealDisk};
@@ -80,6 +81,12 @@ impl Reader {
     pub fn read(&self, range: impl RangeBounds<Seq>) -> Entries {
         let (first, last) = bounds(&range);
         self.source.entries(first, last)
+    }
+
+    /// The same from the newest back, from a position on that may lie beyond the tip.
+    #[must_use]
+    pub fn read_back(&self, from: Seq) -> Backward {
+        Backward::new(self.source.clone(), from, false)
     }
 
     /// One entry; `None` beyond the tip.

@@ -3,6 +3,7 @@
 //! Bounded: one block, or as much of the journal, in memory at a time.
 
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use crate::chain::Seq;
 use crate::disk::Disk;
 use crate::entry::{Entry, Sealed};
 use crate::journal::{Cursor, Journal, Next};
-use crate::store::Store;
+use crate::store::{Block, Store};
 use crate::{Error, Result};
 
 const PIECE_BYTES: usize = 256 << 10;
@@ -72,23 +73,8 @@ impl Entries {
             let what = format!("the store holds nothing before entry {}", block.first_seq);
             return Err(Error::damage(self.next, "the store", what));
         }
-        let skip = (self.next - block.first_seq) as usize;
-        for (place, entry) in block.entries()?.into_iter().enumerate().skip(skip) {
-            let seq = block.first_seq + place as u64;
-            let header = entry.header.ok_or_else(|| {
-                Error::damage(
-                    seq,
-                    format!("block {}", block.first_seq),
-                    "no proper header",
-                )
-            })?;
-            let body = entry.sealed();
-            self.ready.push_back(Entry {
-                hash: header.hash(),
-                header,
-                body,
-            });
-        }
+        self.ready
+            .extend(block_entries(&block, self.next..=block.last_seq)?);
         Ok(!self.ready.is_empty())
     }
 
@@ -122,6 +108,27 @@ impl Entries {
         }
         Ok(!self.ready.is_empty())
     }
+}
+
+/// The entries of a block that lie in a range.
+pub(crate) fn block_entries(block: &Block, wanted: RangeInclusive<Seq>) -> Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    for (entry, seq) in block.entries()?.into_iter().zip(block.first_seq..) {
+        if !wanted.contains(&seq) {
+            continue;
+        }
+        let header = entry.header.ok_or_else(|| {
+            let place = format!("block {}", block.first_seq);
+            Error::damage(seq, place, "no proper header")
+        })?;
+        let body = entry.sealed();
+        entries.push(Entry {
+            hash: header.hash(),
+            header,
+            body,
+        });
+    }
+    Ok(entries)
 }
 
 impl Iterator for Entries {

@@ -1,5 +1,6 @@
 //! The ledger from outside: what it promises, broken on purpose wherever it can be.
 
+mod back;
 mod basics;
 mod changes;
 mod faults;
