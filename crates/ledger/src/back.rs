@@ -75,12 +75,13 @@ impl Iterator for Backward {
     type Item = Result<Entry>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.ready.is_empty() && self.next > 0 {
-            if let Err(error) = self.fetch() {
-                self.next = 0;
-                self.ready.clear();
-                return Some(Err(error));
-            }
+        if self.ready.is_empty()
+            && self.next > 0
+            && let Err(error) = self.fetch()
+        {
+            self.next = 0;
+            self.ready.clear();
+            return Some(Err(error));
         }
         let Some(entry) = self.ready.pop_back() else {
             self.next = 0;

@@ -279,10 +279,17 @@ impl Store for SqliteStore {
         limit: usize,
     ) -> Result<Vec<(Vec<u8>, i64)>> {
         self.read("reading totals", |connection| {
-            let mut select = connection.prepare_cached(
-                "select key, value from total where namespace = ?1 and key >= ?2
-                 and (?3 is null or key < ?3) order by key limit ?4",
-            )?;
+            // Each its own statement: one for both would walk on behind `until` to the end.
+            let mut select = connection.prepare_cached(match until {
+                Some(_) => {
+                    "select key, value from total where namespace = ?1 and key >= ?2
+                     and key < ?3 order by key limit ?4"
+                }
+                None => {
+                    "select key, value from total where namespace = ?1 and key >= ?2
+                     and ?3 is null order by key limit ?4"
+                }
+            })?;
             let limit = i64::try_from(limit).unwrap_or(i64::MAX);
             let rows = select.query_map(params![namespace, from, until, limit], |row| {
                 Ok((row.get(0)?, row.get(1)?))
