@@ -130,7 +130,7 @@
     let waiting = [];
     let isPaused = false;
     const say = (text, kind) => { state.textContent = text; state.className = "live-dot " + kind; };
-    const words = () => isPaused ? say(waiting.length ? `Paused, ${waiting.length} waiting` : "Paused", "") : say("Live", "on");
+    const tell = () => isPaused ? say(waiting.length ? `Paused, ${waiting.length} waiting` : "Paused", "") : say("Live", "on");
     const put = (event) => {
       const row = template.content.firstElementChild.cloneNode(true);
       for (const cell of all("[data-field]", row)) {
@@ -149,27 +149,31 @@
       document.querySelector("[data-live-empty]")?.remove();
     };
     const source = new EventSource(live.dataset.live);
-    source.addEventListener("open", words);
+    source.addEventListener("open", tell);
     source.addEventListener("error", () => say("Connection lost, trying again", "lost"));
     const take = (message) => {
       const event = shape(JSON.parse(message.data));
       if (!isPaused) { put(event); return; }
       waiting.push(event);
       if (waiting.length > most) waiting.shift();
-      words();
+      tell();
     };
-    for (const name of ["message", "exchange", "refusal"]) source.addEventListener(name, take);
-    const clock = (text) => (text ?? "").slice(11, 19);
-    const span = (micros) => micros === undefined || micros === null ? "–" : micros < 1e6 ? `${(micros / 1e3).toFixed(1)} ms` : `${(micros / 1e6).toFixed(2)} s`;
+    for (const name of ["exchange", "refusal"]) source.addEventListener(name, take);
+    const span = (micros) => micros == null ? "–" : micros < 1e6 ? `${(micros / 1e3).toFixed(1)} ms` : `${(micros / 1e6).toFixed(2)} s`;
+    const words = (name) => (name ?? "").replaceAll("_", " ").replace(/^./, (letter) => letter.toUpperCase());
+    const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    const stamp = (text) => `${Number(text.slice(8, 10))} ${months[Number(text.slice(5, 7)) - 1]} ${text.slice(11, 19)}`;
     function shape(event) {
-      const status = event.status ?? 0;
+      const isNothing = event.input_tokens == null && event.output_tokens == null;
       return {
         ...event,
-        clock: clock(event.arrived ?? event.time),
+        clock: stamp(event.arrived),
+        ended: words(event.reason ?? event.outcome),
+        first: span(event.first_byte_us),
         duration: span(event.duration_us),
-        tokens: event.tokens ?? ((event.input_tokens ?? 0) + (event.output_tokens ?? 0)),
-        cost: event.dollars ? "$" + event.dollars : "–",
-        mood: status < 400 ? "ok" : status < 500 ? "warn" : "bad",
+        tokens: isNothing ? "–" : ((event.input_tokens ?? 0) + (event.output_tokens ?? 0)).toLocaleString("en-GB"),
+        cost: event.dollars == null ? "–" : "$" + event.dollars,
+        mood: event.status < 400 ? "ok" : event.status < 500 ? "warn" : "bad",
       };
     }
     pause.addEventListener("click", () => {
@@ -177,7 +181,7 @@
       pause.textContent = isPaused ? "Go on" : "Pause";
       pause.setAttribute("aria-pressed", String(isPaused));
       if (!isPaused) { waiting.forEach(put); waiting = []; }
-      words();
+      tell();
     });
     addEventListener("pagehide", () => source.close());
   }

@@ -133,10 +133,12 @@ fn line(row: &Value) -> Markup {
 }
 
 fn tokens(row: &Value) -> String {
-    let usage = row.at("usage");
-    match usage.is_null() {
-        true => NONE.to_owned(),
-        false => count(usage.number("input") + usage.number("output")),
+    match (
+        row.maybe_number("input_tokens"),
+        row.maybe_number("output_tokens"),
+    ) {
+        (None, None) => NONE.to_owned(),
+        (input, output) => count(input.unwrap_or_default() + output.unwrap_or_default()),
     }
 }
 
@@ -163,7 +165,7 @@ fn template() -> Markup {
 
 fn one(visit: &Visit<'_>, seq: u64) -> Answer {
     let said = match visit.main("exchange show", json!({ "seq": seq })) {
-        Ok(said) => said,
+        Ok(said) => flat(said),
         Err(answer) => return *answer,
     };
     let title = format!("Exchange {}", count(seq));
@@ -174,7 +176,7 @@ fn one(visit: &Visit<'_>, seq: u64) -> Answer {
             (card("Exchange", &status(said.number("status")), &what(&said)))
             (card("Course", &html! {}, &course(&said)))
             (card("Use and money", &html! {}, &used(&said)))
-            (card("Origin", &html! { p { "as far as this house sees" } }, &origin(said.at("origin"))))
+            (card("Origin", &html! { p { "as far as this house sees" } }, &origin(&said)))
         }
         (card("Ledger entry", &html! {}, &facts(&[
             ("Entry", html! { a href=(path(&["ledger", &seq.to_string()])) { (count(seq)) } }),
@@ -193,6 +195,17 @@ fn one(visit: &Visit<'_>, seq: u64) -> Answer {
         ..Sheet::default()
     };
     Answer::page(200, sheet(visit, &page))
+}
+
+/// What a list has of it, and the rest, side by side.
+fn flat(mut said: Value) -> Value {
+    let Some(whole) = said.as_object_mut() else {
+        return said;
+    };
+    if let Some(Value::Object(summary)) = whole.remove("summary") {
+        whole.extend(summary);
+    }
+    said
 }
 
 fn what(said: &Value) -> Markup {
@@ -254,19 +267,18 @@ fn course(said: &Value) -> Markup {
 }
 
 fn used(said: &Value) -> Markup {
-    let usage = said.at("usage");
-    let row = |name: &str| match usage.is_null() {
-        true => html! { span class="muted" { "none" } },
-        false => html! { (count(usage.number(name))) " tokens" },
+    let row = |name: &str| match said.maybe_number(name) {
+        None => html! { span class="muted" { "none" } },
+        Some(tokens) => html! { (count(tokens)) " tokens" },
     };
     facts(&[
-        ("Input", row("input")),
-        ("of this cached", row("cached_input")),
-        ("Output", row("output")),
-        ("of this reasoning", row("reasoning")),
+        ("Input", row("input_tokens")),
+        ("of this cached", row("cached_tokens")),
+        ("Output", row("output_tokens")),
+        ("of this reasoning", row("reasoning_tokens")),
         (
             "Counted by",
-            html! { (words(usage.get("source").and_then(Value::as_str).unwrap_or("nobody"))) },
+            html! { (words(said.maybe("counted_by").unwrap_or("nobody"))) },
         ),
         (
             "Cost",
@@ -275,22 +287,15 @@ fn used(said: &Value) -> Markup {
     ])
 }
 
-fn origin(origin: &Value) -> Markup {
+fn origin(said: &Value) -> Markup {
     let row = |name: &str| {
-        let known = origin
-            .get(name)
-            .and_then(Value::as_str)
-            .filter(|text| !text.is_empty());
+        let known = said.maybe(name).filter(|text| !text.is_empty());
         html! { @match known { Some(text) => (text), None => span class="muted" { "not seen" } } }
     };
     facts(&[
         ("Address", row("address")),
         ("User agent", row("user_agent")),
         ("Languages", row("accept_language")),
-        (
-            "Header order",
-            html! { span class="mono small" { (origin.get("header_order").map(|order| order.as_str().map_or_else(|| order.to_string(), str::to_owned)).unwrap_or_default()) } },
-        ),
     ])
 }
 
@@ -334,10 +339,12 @@ fn look(visit: &Visit<'_>, seq: u64) -> Answer {
 const TEXT_BYTES: usize = 30_000;
 
 fn shown(visit: &Visit<'_>, seq: u64, said: &Value) -> Answer {
-    let body = |name: &str| match said.maybe(name) {
-        Some(text) => block(&cut(text), name),
-        None => html! { p class="muted" { "Nothing is kept of it." } },
+    let body = |name: &str| {
+        let body = said.at(name);
+        let note = html! { p { (bytes(body.number("bytes"))) @if !body.is("is_text") { ", not all of it text" } } };
+        (note, block(&cut(body.text("text")), name))
     };
+    let (request, response) = (body("request"), body("response"));
     let title = format!("Text of exchange {}", count(seq));
     let page = Sheet {
         title: &title,
@@ -345,8 +352,8 @@ fn shown(visit: &Visit<'_>, seq: u64, said: &Value) -> Answer {
         acts: html! { a class="button" href=(path(&["exchanges", &seq.to_string()])) { "To the exchange" } },
         body: html! { div class="stack" {
             (note(Mood::Info, &html! { p { "This look is recorded." } }))
-            (card("Request", &html! {}, &body("request")))
-            (card("Answer", &html! {}, &body("answer")))
+            (card("Request", &request.0, &request.1))
+            (card("Answer", &response.0, &response.1))
         } },
         ..Sheet::default()
     };

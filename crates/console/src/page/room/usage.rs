@@ -91,8 +91,11 @@ impl Use {
             all.times
                 .push(parse(point.text("from")).unwrap_or_default());
             all.requests.push(figure("requests"));
-            all.refusals.push(figure("refusals"));
-            all.errors.push(figure("errors"));
+            // Only the whole house knows these.
+            all.refusals
+                .extend(point.maybe_number("refusals").map(|count| count as f64));
+            all.errors
+                .extend(point.maybe_number("errors").map(|count| count as f64));
             all.input.push(figure("input_tokens"));
             all.output.push(figure("output_tokens"));
             all.dollars
@@ -158,29 +161,26 @@ pub(super) fn each(span: Span) -> Markup {
 
 /// Requests, and those that were refused or failed.
 pub(super) fn requests(used: &Use, span: Span) -> Markup {
+    let all = [
+        ("Requests", 0, &used.requests),
+        ("Refused", 2, &used.refusals),
+        ("Failed", 1, &used.errors),
+    ];
+    let known = all
+        .into_iter()
+        .filter(|(name, _, values)| *name == "Requests" || !values.is_empty());
+    let series = known.map(|(name, color, values)| Series {
+        name,
+        color,
+        values: values.clone(),
+    });
     plot(&Plot {
         id: "requests",
-        title: "Requests, refusals and errors",
+        title: "Requests",
         unit: Unit::Count("requests"),
         step: span.step,
         times: &used.times,
-        series: vec![
-            Series {
-                name: "Requests",
-                color: 0,
-                values: used.requests.clone(),
-            },
-            Series {
-                name: "Refused",
-                color: 2,
-                values: used.refusals.clone(),
-            },
-            Series {
-                name: "Failed",
-                color: 1,
-                values: used.errors.clone(),
-            },
-        ],
+        series: series.collect(),
         is_bars: false,
     })
 }
