@@ -16,6 +16,7 @@ HOUSE = json.loads(os.environ["STILLHOUSE_CLIENTS"])
 
 class House:
     url = HOUSE["url"]
+    operator = HOUSE["operator"]
     keys = HOUSE["keys"]
 
     def openai(self, account="main", **options):

@@ -32,13 +32,13 @@ ACCOUNTS = {
 }
 
 
-def settings(data, port, model, recorded):
+def settings(data, port, operator, model, recorded):
     text = f"""
 data_dir = "{data}"
 [server]
 listen = ["127.0.0.1:{port}"]
 [operator]
-listen = []
+listen = ["127.0.0.1:{operator}"]
 [log]
 filter = "warn"
 [plans.default]
@@ -91,9 +91,9 @@ def main():
     folder = Path(tempfile.mkdtemp(prefix="stillhouse-clients-"))
     upstream = Recorded()
     recorded = upstream.start()
-    port = free_port()
+    port, operator = free_port(), free_port()
     config = folder / "stillhouse.toml"
-    config.write_text(settings(folder / "data", port, model, recorded))
+    config.write_text(settings(folder / "data", port, operator, model, recorded))
 
     def verb(*arguments):
         command = [program, "--config", str(config), "--json", *arguments]
@@ -114,6 +114,7 @@ def main():
             keys[name] = verb("key", "create", "--account", name)["secret"]
         house = {
             "url": f"http://127.0.0.1:{port}",
+            "operator": f"http://127.0.0.1:{operator}",
             "upstream": recorded.removesuffix("/v1"),
             "keys": keys,
             "command": [program, "--config", str(config), "--json"],

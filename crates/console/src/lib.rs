@@ -22,6 +22,7 @@ mod serve;
 mod socket;
 mod state;
 
+pub use api::document as openapi;
 pub use client::Client;
 pub use error::{Error, Result};
 pub use serve::Operator;

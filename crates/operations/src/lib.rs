@@ -6,6 +6,7 @@
 
 pub mod account;
 mod error;
+pub mod exchange;
 mod find;
 pub mod grant;
 mod house;

@@ -118,7 +118,7 @@ pub(crate) fn house(
         random: world::random(),
         version: VERSION.to_owned(),
         public_url: settings.server.public_url.clone(),
-        operator_url: None,
+        operator_url: settings.operator_url(),
         since,
     }
 }

@@ -9,6 +9,8 @@ use axum::Router;
 use axum::routing::{MethodFilter, MethodRouter, get, on};
 use operations::{VERBS, Verb};
 
+pub use openapi::document;
+
 use crate::live;
 use crate::state::App;
 

@@ -22,8 +22,8 @@ pub(super) async fn get() -> Response {
     (content, WRITTEN.as_slice()).into_response()
 }
 
-/// The whole document.
-pub(crate) fn document() -> Value {
+/// The description of the admin API: OpenAPI 3.1.
+pub fn document() -> Value {
     let mut paths = Map::new();
     for verb in VERBS.iter() {
         put(&mut paths, verb.path, verb.method, operation(verb));
@@ -32,6 +32,8 @@ pub(crate) fn document() -> Value {
         put(&mut paths, path, method, operation);
     }
     let mut tags: Vec<&str> = VERBS.iter().map(|verb| verb.noun).collect();
+    tags.push("exchange");
+    tags.sort_unstable();
     tags.dedup();
     let tags: Vec<Value> = tags.iter().map(|noun| json!({ "name": noun })).collect();
     json!({
@@ -95,6 +97,16 @@ fn parameters(verb: &Verb, schema: &Value) -> Vec<Value> {
         parameters.push(json!({ "$ref": "#/components/parameters/Csrf" }));
     }
     parameters
+}
+
+/// The parameters of the live exchanges.
+fn filters() -> Vec<Value> {
+    let schema = crate::live::filters();
+    let fields = schema.get("properties").and_then(Value::as_object);
+    let fields = fields.into_iter().flatten();
+    fields
+        .map(|(name, field)| parameter(name, "query", field, false))
+        .collect()
 }
 
 fn parameter(name: &str, place: &str, field: &Value, required: bool) -> Value {

@@ -1,44 +1,26 @@
-//! The socket and its client, over a house with a real ledger.
+//! The operator's ports over houses with real ledgers: the socket with its client here, the
+//! TCP port in the modules.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
+mod api;
+mod auth;
+mod bad;
+mod browser;
+mod house;
+mod live;
+
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use console::{Client, Error, Socket};
-use guard::admission::Table;
-use ledger::facts::Facts;
-use operations::model::Model;
-use operations::{House, Serving};
-use record::{Amount, Time};
+use operations::House;
 use serde_json::json;
 use tokio::sync::watch;
 
-struct Nobody;
-
-impl Serving for Nobody {
-    fn models(&self) -> Vec<Model> {
-        Vec::new()
-    }
-    fn in_flight(&self) -> u64 {
-        0
-    }
-}
-
 fn house(folder: &Path) -> Arc<House> {
-    let random: operations::Random = Arc::new(|bytes: &mut [u8]| getrandom::fill(bytes).unwrap());
-    let now = || 1_764_000_000_000_000;
-    let options = ledger::Options::new(folder, Arc::new(now), Arc::clone(&random));
-    Arc::new(House {
-        facts: Facts::open(options, "test").unwrap(),
-        table: Arc::new(Table::new(Vec::new(), Box::new(|_| Amount::ZERO))),
-        serving: Arc::new(Nobody),
-        clock: Arc::new(move || Time::from_micros(now())),
-        random,
-        version: "test".into(),
-        public_url: "http://127.0.0.1:1".into(),
-        since: None,
-    })
+    house::house(folder, Arc::new(AtomicU64::new(house::START_US)))
 }
 
 #[tokio::test]

@@ -33,6 +33,14 @@ pub(crate) struct Settings {
     pub(crate) report: Report,
 }
 
+impl Settings {
+    /// How operators reach their port; `None` where it is off.
+    pub(crate) fn operator_url(&self) -> Option<String> {
+        let is_on = !self.operator.listen.is_empty();
+        is_on.then(|| self.operator.public_url.clone())
+    }
+}
+
 /// The public port.
 #[derive(Debug, Clone)]
 pub(crate) struct Server {

@@ -59,7 +59,10 @@ impl Still {
 
     /// The settings file: the listener, and then these lines.
     pub(crate) fn write_all_settings(&self, rest: &str) {
-        let text = format!("[server]\nlisten = [\"127.0.0.1:{}\"]\n[operator]\nlisten = []\n{rest}", self.port);
+        let text = format!(
+            "[server]\nlisten = [\"127.0.0.1:{}\"]\n[operator]\nlisten = []\n{rest}",
+            self.port
+        );
         std::fs::write(self.data.path().join("stillhouse.toml"), text).unwrap();
     }
 

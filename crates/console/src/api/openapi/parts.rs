@@ -29,7 +29,17 @@ pub(super) fn beside_the_verbs() -> Vec<(&'static str, &'static str, Value)> {
         "tags": ["ledger"],
         "responses": events("Events whose data is as `GET /ledger/verify` answers."),
     });
+    let exchanges = json!({
+        "operationId": "exchange_live",
+        "summary": "Exchanges and refusals as the ledger takes them, without text.",
+        "description": "Events `exchange` and `refusal`, each with its entry as id; `skipped` \
+            where more came than are sent. `Last-Event-ID` goes on behind an event.",
+        "tags": ["exchange"],
+        "parameters": super::filters(),
+        "responses": events("Events whose data is one exchange or refusal."),
+    });
     vec![
+        ("/exchanges/live", "get", exchanges),
         ("/ledger/verify", "get", state),
         ("/ledger/verify/live", "get", progress),
     ]
