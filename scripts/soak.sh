@@ -5,5 +5,9 @@ cd "$(dirname "$0")/.."
 
 export STILLHOUSE_SOAK=1
 cargo test --release --workspace --locked --no-fail-fast
+# Prometheus' own look at the alert rules, where it is installed.
+if command -v promtool >/dev/null; then
+    promtool check rules deploy/prometheus/alerts.yml
+fi
 # Whatever parses bytes of strangers, each for a bounded time.
 scripts/fuzz.sh "${STILLHOUSE_FUZZ_SECONDS:-300}"

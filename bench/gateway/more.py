@@ -4,9 +4,10 @@
   memory     resident memory with 100,000 accounts and 1,000 open streams, without the model
   start      start to first answer with 10,001 keys (also after kill -9), without the model
   change     from a change's command to its effect: a revoked key, a limit, a grant
+  metrics    CPU index with metrics on (and scraped each second) against off
   decode     added p99 at 1,000 proxied requests/s while the model in process decodes, two cores
 
-  GW_BIN=<folder with gwmock, gwload, stillhouse, xtask>  ./more.py [--out FILE] [memory|start|change|decode ...]
+  GW_BIN=<folder with gwmock, gwload, stillhouse, xtask>  ./more.py [--out FILE] [memory|start|change|metrics|decode ...]
 Every phase is bounded in time; only processes started here are ended, by pid.
 """
 import json, os, signal, statistics, subprocess, sys, tempfile, threading, time, urllib.error, urllib.request
@@ -193,6 +194,70 @@ def decode(d, log):
     return dict(phase="decode", streams=4, unit="us", rounds=out, added_p99_ms_median=round(statistics.median(r["added_p99"] for r in out) / 1000, 2))
 
 
+TELEMETRY = """
+[telemetry]
+metrics = %s
+[operator]
+listen = ["127.0.0.1:%d"]
+scrape_token = { env = "GW_SCRAPE_TOKEN" }
+"""
+PHASES = {"whole": dict(conns="32", body="chat.json", more=[]), "stream": dict(conns="16", body="chat_stream.json", more=["--stream"])}
+
+
+def scrape(done, seen):
+    head = {"authorization": "Bearer scrape"}
+    while not done.wait(1):
+        status, text = run.get("http://127.0.0.1:%d/metrics" % (PORT + 1), headers=head)
+        seen.append((status, len(text)))
+
+
+def load(phase, gw, mock):
+    """The gateway's processor time over that of mock and load: the CPU index."""
+    o = PHASES[phase]
+    run.mock_set(latency_us=0, chunks=50, interval_us=0)
+    c = ["taskset", "-c", "1", os.path.join(BIN, "gwload"), "--port", str(PORT), "--path", "/v1/chat/completions", "--conns", o["conns"], "--duration-s", "4", "--warmup-s", "0.6",
+         "--body", os.path.join(run.CONF, o["body"]), "--pid", str(gw.pid), "--upid", str(mock.pid), "--header", "Authorization: Bearer " + KEY] + o["more"]
+    j = json.loads(subprocess.run(c, capture_output=True, text=True, timeout=60).stdout)
+    if j["bad"] or j["cut"]:
+        raise SystemExit("%s: %s" % (phase, j["first_err"]))
+    return j["gw_util"] / (j["mock_util"] + j["load_util"])
+
+
+def metrics(d, log, pairs=int(os.environ.get("GW_PAIRS", "7"))):
+    os.environ["GW_SCRAPE_TOKEN"] = "scrape"
+    houses = {on: house(d, 100, 10_001, extra=TELEMETRY % (on, PORT + 1)) for on in ("true", "false")}
+    # Each house's settings stand in a file of their own.
+    for on, (data, conf) in houses.items():
+        own = os.path.join(d, "metrics-%s.toml" % on)
+        text = open(conf).read().split("[telemetry]")[0] + TELEMETRY % (on, PORT + 1)
+        open(own, "w").write(text)
+        houses[on] = (data, own)
+    out, scrapes = {phase: [] for phase in PHASES}, []
+    for pair in range(pairs):
+        got = {}
+        # Which is first changes from pair to pair: the machine may be warmer for the second.
+        for on in sorted(houses, reverse=bool(pair % 2)):
+            mock = run.start([os.path.join(BIN, "gwmock"), "--port", str(UP)], {}, "1", log)
+            gw = run.start([STILLHOUSE, "serve", "--config", houses[on][1], "--data-dir", houses[on][0]], {}, "0", log)
+            first_answer(time.time())
+            done = threading.Event()
+            if on == "true":
+                scraper = threading.Thread(target=scrape, args=(done, scrapes), daemon=True)
+                scraper.start()
+            got[on] = {phase: load(phase, gw, mock) for phase in PHASES}
+            done.set()
+            if on == "true":
+                scraper.join(10)
+            run.stop(gw)
+            run.stop(mock)
+        for phase in PHASES:
+            out[phase].append([round(got[on][phase], 4) for on in ("true", "false")])
+    if not scrapes or any(status != 200 for status, _ in scrapes):
+        raise SystemExit("the metrics could not be scraped: %s" % scrapes[:3])
+    ratios = {phase: statistics.median(on / off for on, off in rounds) for phase, rounds in out.items()}
+    return dict(phase="metrics", unit="CPU index, on and off", rounds=out, scraped_bytes=scrapes[-1][1], ratio={k: round(v, 4) for k, v in ratios.items()})
+
+
 def main():
     run.loopback_only()
     a = sys.argv[1:]
@@ -202,7 +267,7 @@ def main():
         out = open(a[i + 1], "a")
         del a[i:i + 2]
     print(json.dumps(run.cpu()), flush=True)
-    for name in a or ["memory", "start", "change", "decode"]:
+    for name in a or ["memory", "start", "change", "metrics", "decode"]:
         d = tempfile.mkdtemp(prefix="gw-more-")
         with open(os.path.join(d, "log"), "wb") as log:
             try:

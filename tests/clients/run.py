@@ -39,6 +39,7 @@ data_dir = "{data}"
 listen = ["127.0.0.1:{port}"]
 [operator]
 listen = ["127.0.0.1:{operator}"]
+scrape_token = {{ env = "SCRAPE_TOKEN" }}
 [log]
 filter = "warn"
 [plans.default]
@@ -103,7 +104,8 @@ def main():
         return json.loads(done.stdout) if done.stdout.strip() else None
 
     log = open(folder / "server.log", "wb")
-    server = subprocess.Popen([program, "--config", str(config), "serve"], stdout=log, stderr=log)
+    served = {**os.environ, "SCRAPE_TOKEN": "scrape-test"}
+    server = subprocess.Popen([program, "--config", str(config), "serve"], stdout=log, stderr=log, env=served)
     failed = []
     try:
         until_ready(f"http://127.0.0.1:{port}", server)
@@ -115,6 +117,7 @@ def main():
         house = {
             "url": f"http://127.0.0.1:{port}",
             "operator": f"http://127.0.0.1:{operator}",
+            "metrics": [f"http://127.0.0.1:{operator}/metrics", served["SCRAPE_TOKEN"]],
             "upstream": recorded.removesuffix("/v1"),
             "keys": keys,
             "command": [program, "--config", str(config), "--json"],

@@ -15,11 +15,14 @@ const STREAM: &str =
     "{\"model\":\"m\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"2+2?\"}]}";
 const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
+/// Reason, status, the model's number, whether there is such a path.
+type Turned = (Reason, u16, Option<ModelNumber>, bool);
+
 /// Notes everything.
 #[derive(Default)]
 struct Notes {
     ended: Mutex<Vec<Told>>,
-    turned: Mutex<Vec<(Reason, u16, Option<ModelNumber>, bool)>>,
+    turned: Mutex<Vec<Turned>>,
 }
 
 struct Told {

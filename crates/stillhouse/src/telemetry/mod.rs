@@ -8,6 +8,7 @@ mod exposition;
 mod histogram;
 mod metrics;
 mod otlp;
+mod page;
 mod process;
 mod sender;
 mod spans;

@@ -76,6 +76,15 @@ impl Outbox {
         Ok((Self { queue, counts }, sender.run(spans, stopped)))
     }
 
+    /// A queue that nobody empties.
+    #[cfg(test)]
+    pub(super) fn nowhere() -> Self {
+        Self {
+            queue: mpsc::channel(1).0,
+            counts: Arc::default(),
+        }
+    }
+
     /// Puts a span on the queue, or throws it away where there is no room.
     pub(super) fn put(&self, span: Span) {
         if self.queue.try_send(span).is_err() {

@@ -14,4 +14,5 @@ mod ledger;
 mod reload;
 mod serve;
 mod still;
+mod telemetry;
 mod verbs;
