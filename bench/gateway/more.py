@@ -201,6 +201,7 @@ metrics = %s
 listen = ["127.0.0.1:%d"]
 scrape_token = { env = "GW_SCRAPE_TOKEN" }
 """
+NO_OPERATOR = "[operator]\nlisten = []\n"
 PHASES = {"whole": dict(conns="32", body="chat.json", more=[]), "stream": dict(conns="16", body="chat_stream.json", more=["--stream"])}
 
 
@@ -225,12 +226,13 @@ def load(phase, gw, mock):
 
 def metrics(d, log, pairs=int(os.environ.get("GW_PAIRS", "7"))):
     os.environ["GW_SCRAPE_TOKEN"] = "scrape"
-    houses = {on: house(d, 100, 10_001, extra=TELEMETRY % (on, PORT + 1)) for on in ("true", "false")}
-    # Each house's settings stand in a file of their own.
-    for on, (data, conf) in houses.items():
+    houses = {}
+    for on in ("true", "false"):
+        data, conf = house(d, 100, 10_001)
+        # Each house's settings stand in a file of their own.
         own = os.path.join(d, "metrics-%s.toml" % on)
-        text = open(conf).read().split("[telemetry]")[0] + TELEMETRY % (on, PORT + 1)
-        open(own, "w").write(text)
+        text = open(conf).read().replace(NO_OPERATOR, "")
+        open(own, "w").write(text + TELEMETRY % (on, PORT + 1))
         houses[on] = (data, own)
     out, scrapes = {phase: [] for phase in PHASES}, []
     for pair in range(pairs):
