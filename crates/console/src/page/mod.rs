@@ -103,6 +103,7 @@ async fn answered(
             csrf: &viewer.csrf,
             theme: viewer.theme.name(),
             now: (app.house.clock)(),
+            address: &app.public_url,
             path: uri.path(),
             query: Pairs::read(uri.query().unwrap_or_default()),
             form,

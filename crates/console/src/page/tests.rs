@@ -28,6 +28,7 @@ fn visit<'a>(verbs: &'a Sample, address: &'a str, role: Role) -> Visit<'a> {
         csrf: "csrf-token",
         theme: "auto",
         now: NOW,
+        address: "http://127.0.0.1:8181",
         path,
         query: Pairs::read(query),
         form: None,

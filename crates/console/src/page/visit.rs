@@ -40,6 +40,8 @@ pub(crate) struct Visit<'a> {
     pub(crate) theme: &'a str,
     /// Now.
     pub(crate) now: Time,
+    /// How people reach this console, without a slash at the end.
+    pub(crate) address: &'a str,
     /// The path, such as `/accounts`.
     pub(crate) path: &'a str,
     /// What follows `?`.

@@ -13,7 +13,7 @@ pub(crate) fn copy(text: &str, what: &str) -> Markup {
 /// A block of lines.
 pub(crate) fn block(text: &str, what: &str) -> Markup {
     html! {
-        div class="code" { pre tabindex="0" role="region" aria-label=(what) { code { (text) } } (copy(text, what)) }
+        div class="code" { pre tabindex="0" role="group" aria-label=(what) { code { (text) } } (copy(text, what)) }
     }
 }
 

@@ -235,7 +235,7 @@ fn table(plot: &Plot<'_>) -> Markup {
     html! {
         details {
             summary { "As a table" }
-            div class="scroll" tabindex="0" role="region" aria-label={ (plot.title) ", as a table" } {
+            div class="scroll" tabindex="0" role="group" aria-label={ (plot.title) ", as a table" } {
                 table class="dense" {
                     caption class="hide" { (plot.title) " (" (plot.unit.name()) ", UTC)" }
                     thead { tr {

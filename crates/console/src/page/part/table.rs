@@ -98,7 +98,7 @@ fn arrow(direction: Option<&str>) -> Markup {
 /// A table that scrolls by itself where it is too wide.
 pub(crate) fn table(name: &str, head: &Markup, rows: &Markup) -> Markup {
     html! {
-        div class="scroll" tabindex="0" role="region" aria-label=(name) {
+        div class="scroll" tabindex="0" role="group" aria-label=(name) {
             table { (head) tbody { (rows) } }
         }
     }

@@ -111,7 +111,7 @@ fn rows(visit: &Visit<'_>, said: &Value) -> Markup {
     let query = visit.query.without(&["done"]);
     html! {
         @if said.is("behind") { div class="body" { (note(Mood::Info, &html! { p { "The newest entries are still missing in these sums." } })) } }
-        div class="scroll" tabindex="0" role="region" aria-label="Cost" {
+        div class="scroll" tabindex="0" role="group" aria-label="Cost" {
             table {
                 (head(&columns, "/cost", &query))
                 tbody { @for row in rows { tr { (names(row)) (figures(row)) } } }

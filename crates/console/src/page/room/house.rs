@@ -33,7 +33,7 @@ fn show(visit: &Visit<'_>) -> Answer {
     let rows = said.list("settings");
     // A section is what stands before the first point of a name.
     let section = |row: &Value| {
-        row.text("name")
+        row.text("key")
             .split('.')
             .next()
             .unwrap_or_default()

@@ -10,7 +10,7 @@ use crate::page::part::list::{card, facts};
 use crate::page::part::note::{empty, note};
 use crate::page::part::sheet::{Sheet, sheet};
 use crate::page::part::table::{head, table, text};
-use crate::page::part::text::{count, second, time, words};
+use crate::page::part::text::{count, dollars, many, second, time, words};
 use crate::page::part::tile::{Mood, label};
 use crate::page::query::{Pairs, path};
 use crate::page::said::Said;
@@ -126,9 +126,25 @@ fn gist(entry: &Value) -> Markup {
             }
         }
         "exchange" => html! { (get("model")) " " span class="muted" { (words(get("outcome"))) } },
+        "slice_reserved" => html! { "Reserved " (amount(fact.get("reserved"))) },
+        "slice_settled" => html! { "Spent " (amount(fact.get("spent"))) " of its slice" },
         "refusal" => html! { (words(get("reason"))) " " span class="muted" { (get("model")) } },
         _ => html! { span class="muted" { (get("version")) } },
     }
+}
+
+/// Money and tokens, as the ledger has them.
+fn amount(said: Option<&Value>) -> String {
+    let number = |name: &str| {
+        said.and_then(|said| said.get(name)?.as_u64())
+            .unwrap_or_default()
+    };
+    let money = record::Money::from_nanos(number("money")).to_string();
+    format!(
+        "{}, {}",
+        dollars(&money),
+        many(number("tokens"), "token", "tokens")
+    )
 }
 
 /// Who did it.

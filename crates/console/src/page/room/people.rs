@@ -109,16 +109,12 @@ fn invited(visit: &Visit<'_>, said: &Value) -> Answer {
     let Some(secret) = said.maybe("invitation") else {
         return done("/operators", "operator set");
     };
+    // Behind the # it is in no server's log.
+    let link = format!("{}/invitation#{secret}", visit.address);
     let body = html! {
         (note(Mood::Warn, &html! { p { strong { "Send this now." } " It is shown this once, works once, and ends after 24 hours." } }))
         (card("Invitation", &html! {}, &html! {
-            @match said.maybe("link") {
-                Some(link) => (line(link, "the link")),
-                None => {
-                    p { "The address of this console, then " code { "/invitation" } ", and there this secret:" }
-                    (line(secret, "the secret"))
-                },
-            }
+            (line(&link, "the link"))
             p class="muted small" { "With it " strong { (operator.text("name")) } " sets a password and may then work as " (words(operator.text("role")).to_lowercase()) "." }
         }))
     };
@@ -237,10 +233,10 @@ fn new_token(visit: &Visit<'_>) -> Answer {
 
 fn token_made(visit: &Visit<'_>, said: &Value) -> Answer {
     let secret = said.text("secret");
-    let base = said.maybe("base_url").unwrap_or("http://127.0.0.1:8181");
     let command = format!(
         "curl -H 'Authorization: Bearer {secret}' \
-  {base}/api/v1/server"
+  {}/api/v1/server",
+        visit.address
     );
     let body = html! {
         (note(Mood::Warn, &html! { p { strong { "Copy the secret now." } " It is shown this once; only its hash is kept." } }))
