@@ -160,8 +160,6 @@ pub(crate) fn run_fold(core: &Core, mut folder: Box<dyn Folder>) {
 
 /// Folds all there is.
 fn round(core: &Core, folder: &mut dyn Folder, ready: &mut Ready, work: &mut Work) -> Result<()> {
-    // Only a head start for the appender, which makes its own segment where there is none.
-    drop(core.journal.prepare_spare());
     loop {
         if ready.tip.is_none() {
             if work.at == work.batch.bytes.len() {
@@ -186,7 +184,6 @@ fn round(core: &Core, folder: &mut dyn Folder, ready: &mut Ready, work: &mut Wor
         core.fold.reached(tip.seq);
         // The entries are safe; segments that could not be removed now go later.
         drop(core.journal.folded(tip.seq, bytes));
-        drop(core.journal.prepare_spare());
     }
 }
 

@@ -9,6 +9,7 @@ mod pending;
 mod recover;
 mod segment;
 mod segments;
+mod spare;
 mod sync;
 mod take;
 #[cfg(test)]
@@ -19,5 +20,6 @@ pub(crate) use cursor::{Cursor, Next};
 pub(crate) use frame::{Parsed, parse};
 pub(crate) use recover::Known;
 pub(crate) use segment::{SegmentHeader, SegmentReader, Start, Step, list as list_segments};
+pub(crate) use spare::run_spares;
 pub(crate) use sync::{SyncLine, run_sync};
 pub(crate) use take::Batch;

@@ -18,7 +18,7 @@ use crate::entry::{Appended, Draft, Entry};
 use crate::folder::Folder;
 use crate::folding::run_fold;
 use crate::health::Health;
-use crate::journal::run_sync;
+use crate::journal::{run_spares, run_sync};
 use crate::lease::Lease;
 use crate::options::Options;
 use crate::pending::Pending;
@@ -114,7 +114,8 @@ impl Ledger {
         let fold = on("fold", Box::new(move |core| run_fold(core, folder)))?;
         ledger.front.threads.lock().fold = Some(fold);
         for (name, run) in [
-            ("keeper", keeper::run_keeper as fn(&Core)),
+            ("spares", (|core| run_spares(&core.journal)) as fn(&Core)),
+            ("keeper", keeper::run_keeper),
             ("mend", keeper::run_mend as fn(&Core)),
         ] {
             let thread = on(name, Box::new(run))?;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use ed25519_dalek::SigningKey;
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 use smallvec::SmallVec;
 
 use super::SyncLine;
@@ -49,6 +49,8 @@ pub(crate) struct Journal {
     pub(super) syncing: Mutex<()>,
     pub(super) unfolded: AtomicU64,
     closed: AtomicBool,
+    /// Rung when another segment may be wanted, and at the end.
+    pub(super) want: Condvar,
     store_down: AtomicBool,
     store_error: Mutex<String>,
     /// Held while segments are removed, or must not be.
@@ -150,6 +152,7 @@ impl Journal {
             syncing: Mutex::new(()),
             unfolded: AtomicU64::new(found.unfolded_bytes),
             closed: AtomicBool::new(false),
+            want: Condvar::new(),
             store_down: AtomicBool::new(false),
             store_error: Mutex::new(String::new()),
             removals: Mutex::new(()),
@@ -179,6 +182,7 @@ impl Journal {
         // Under the lock, so that no append is half way when this returns.
         let _writer = self.writer.lock();
         self.closed.store(true, Ordering::SeqCst);
+        self.want.notify_all();
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -379,7 +383,11 @@ impl Journal {
             active.marked = Some(active.at);
         }
         let size = (buffer.len() - start) as u64;
+        let was = active.at;
         active.at += size;
+        if was < self.in_use() && active.at >= self.in_use() {
+            self.want.notify_one();
+        }
         *last = tip;
         self.unfolded.fetch_add(size, Ordering::Relaxed);
         self.line.wrote(tip.seq);

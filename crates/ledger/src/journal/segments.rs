@@ -2,7 +2,6 @@
 //! has what is in them used again, or removed. A segment's name is on the device before anything
 //! is written to it.
 
-use std::io;
 use std::mem;
 use std::sync::atomic::Ordering;
 
@@ -20,7 +19,7 @@ const SPARES: usize = 4;
 
 impl Writer {
     /// A number that no segment had.
-    fn take_index(&mut self) -> u64 {
+    pub(super) fn take_index(&mut self) -> u64 {
         self.next_index += 1;
         self.next_index - 1
     }
@@ -80,93 +79,7 @@ impl Journal {
             });
             writer.unsynced.push(old.file);
         }
-        Ok(())
-    }
-
-    /// Makes a segment whose name is durable.
-    fn create(&self, index: u64) -> Result<Active> {
-        let path = segment::path(&self.options.dir, index);
-        let make = || {
-            let file = self.options.disk.open(&path, Mode::Create)?;
-            file.allocate(self.options.segment_bytes)?;
-            file.sync()?;
-            self.options.disk.sync_dir(&self.options.dir)?;
-            Ok(file)
-        };
-        match make() {
-            Ok(file) => Ok(Active {
-                index,
-                file,
-                at: 0,
-                marked: None,
-                reused: false,
-            }),
-            Err(source) => {
-                // Best effort; the next start removes it as unused.
-                drop(self.options.disk.remove(&path));
-                Err(Error::Io {
-                    what: format!("making {path:?}"),
-                    source,
-                })
-            }
-        }
-    }
-
-    /// Makes the next segment ahead of time and writes it once with zeros, so that syncs find
-    /// every block in place (half the time of a sync that has to note a file's growth).
-    pub(crate) fn prepare_spare(&self) -> Result<()> {
-        let index = {
-            let mut writer = self.writer.lock();
-            let in_use = writer
-                .active
-                .as_ref()
-                .is_some_and(|active| active.at > self.options.segment_bytes / 16);
-            if !writer.spares.is_empty() || !in_use || self.is_closed() {
-                return Ok(());
-            }
-            writer.take_index()
-        };
-        let spare = self.create(index)?;
-        if let Err(error) = self.fill(&spare) {
-            drop(
-                self.options
-                    .disk
-                    .remove(&segment::path(&self.options.dir, index)),
-            );
-            return Err(Error::io("filling a journal segment ahead")(error));
-        }
-        self.keep_spare(spare)
-    }
-
-    /// Keeps a segment for later, unless it comes too late: segments are used in the order of
-    /// their numbers.
-    fn keep_spare(&self, spare: Active) -> Result<()> {
-        let mut writer = self.writer.lock();
-        let after = writer.active.as_ref().map_or(0, |active| active.index);
-        let last = writer.spares.back().map_or(after, |spare| spare.index);
-        if spare.index > last && !self.is_closed() {
-            writer.spares.push_back(spare);
-            return Ok(());
-        }
-        drop(writer);
-        let path = segment::path(&self.options.dir, spare.index);
-        self.options
-            .disk
-            .remove(&path)
-            .map_err(Error::io(format!("removing {path:?}")))
-    }
-
-    /// Writes a whole segment once, and brings it to the device.
-    fn fill(&self, spare: &Active) -> io::Result<()> {
-        let zeros = vec![0u8; 1 << 20];
-        let mut at = 0;
-        while at < self.options.segment_bytes {
-            let size = (self.options.segment_bytes - at).min(zeros.len() as u64);
-            spare.file.write_at(&zeros[..size as usize], at)?;
-            // In small parts, so that no sync of the journal waits behind a large one.
-            spare.file.sync()?;
-            at += size;
-        }
+        self.want.notify_one();
         Ok(())
     }
 
@@ -272,7 +185,7 @@ impl Journal {
         mend().map_err(Error::io(format!("using {path:?} again")))
     }
 
-    fn remove(&self, index: u64) -> Result<()> {
+    pub(super) fn remove(&self, index: u64) -> Result<()> {
         let path = segment::path(&self.options.dir, index);
         self.options
             .disk
