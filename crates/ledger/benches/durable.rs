@@ -60,10 +60,11 @@ fn options(folder: &Path) -> Options {
     Options::new(folder, Arc::new(clock), Arc::new(random))
 }
 
-/// Rate of durable exchanges, and the 99th percentile of a binding entry beside them.
+/// Rate of durable exchanges; 99th percentile of a group; a binding entry beside them, in ms.
 #[derive(Clone, Copy, Debug)]
 struct Figures {
     rate: f64,
+    group: f64,
     p50: f64,
     p99: f64,
 }
@@ -75,12 +76,14 @@ fn durable(dir: &Path) {
         let raw = raw(&dir.join(format!("raw-{pair}")));
         let ours = ours(&dir.join(format!("ledger-{pair}")));
         println!(
-            "  raw {:8.0}/s (p50 {:.2} p99 {:.2} ms)   ledger {:8.0}/s (p50 {:.2} p99 {:.2} ms)   \
-             {:.2}x, p99 {:.2}x",
+            "  raw {:7.0}/s, group p99 {:.2}, binding p50 {:.2} p99 {:.2} ms   ledger {:7.0}/s, {:.2}, \
+             {:.2} {:.2}   {:.2}x, binding p99 {:.2}x",
             raw.rate,
+            raw.group,
             raw.p50,
             raw.p99,
             ours.rate,
+            ours.group,
             ours.p50,
             ours.p99,
             ours.rate / raw.rate,
@@ -106,29 +109,62 @@ fn percentile(times: &mut [f64], percent: usize) -> f64 {
     times[(times.len() - 1) * percent / 100]
 }
 
-/// Append and fdatasync, group after group. Its tail is that of the calls themselves.
+/// Append and fdatasync, group after group. Beside it, every 5 ms, a small append with a sync of
+/// its own: what a binding entry is without a ledger.
 fn raw(path: &Path) -> Figures {
-    let mut file = OpenOptions::new()
-        .create_new(true)
-        .append(true)
-        .open(path)
-        .expect("opens");
+    let open = |new| {
+        let mut options = OpenOptions::new();
+        options
+            .create_new(new)
+            .append(true)
+            .open(path)
+            .expect("opens")
+    };
+    let (mut file, mut beside) = (open(true), open(false));
     let bytes = vec![7u8; GROUP * EXCHANGE];
-    let (mut times, started) = (Vec::new(), Instant::now());
-    while started.elapsed() < RUN {
-        let at = Instant::now();
-        file.write_all(&bytes).expect("writes");
-        file.sync_data().expect("syncs");
-        times.push(at.elapsed().as_secs_f64() * 1e3);
-    }
-    let rate = (times.len() * GROUP) as f64 / started.elapsed().as_secs_f64();
+    let stop = AtomicBool::new(false);
+    let (mut times, mut groups, rate) = thread::scope(|scope| {
+        let binding = scope.spawn(|| {
+            every_5_ms(&stop, || {
+                beside.write_all(b"a limit of a key").expect("writes");
+                beside.sync_data().expect("syncs");
+            })
+        });
+        let (mut groups, started) = (Vec::new(), Instant::now());
+        while started.elapsed() < RUN {
+            let at = Instant::now();
+            file.write_all(&bytes).expect("writes");
+            file.sync_data().expect("syncs");
+            groups.push(at.elapsed().as_secs_f64() * 1e3);
+        }
+        let rate = (groups.len() * GROUP) as f64 / started.elapsed().as_secs_f64();
+        stop.store(true, Ordering::Relaxed);
+        (
+            binding.join().expect("the binding thread ends"),
+            groups,
+            rate,
+        )
+    });
     drop(file);
     std::fs::remove_file(path).expect("removes");
     Figures {
         rate,
+        group: percentile(&mut groups, 99),
         p50: percentile(&mut times, 50),
         p99: percentile(&mut times, 99),
     }
+}
+
+/// Times, in milliseconds, of something done every 5 ms until told to stop.
+fn every_5_ms(stop: &AtomicBool, mut run: impl FnMut()) -> Vec<f64> {
+    let mut times = Vec::new();
+    while !stop.load(Ordering::Relaxed) {
+        let at = Instant::now();
+        run();
+        times.push(at.elapsed().as_secs_f64() * 1e3);
+        thread::sleep(Duration::from_millis(5));
+    }
+    times
 }
 
 /// The same through the ledger: observe 64, wait until they are on the device. Beside it, one
@@ -141,36 +177,35 @@ fn ours(folder: &Path) -> Figures {
         .collect();
     let last = [Draft::new(KIND, 1, &payload)];
     let stop = AtomicBool::new(false);
-    let (mut times, rate) = thread::scope(|scope| {
+    let (mut times, mut groups, rate) = thread::scope(|scope| {
         let binding = scope.spawn(|| {
-            let mut times = Vec::new();
-            while !stop.load(Ordering::Relaxed) {
-                let at = Instant::now();
+            every_5_ms(&stop, || {
                 let pending = ledger.bind(&[Draft::new(KIND, 2, b"a limit of a key")]);
                 pending.and_then(ledger::Pending::wait).expect("durable");
-                times.push(at.elapsed().as_secs_f64() * 1e3);
-                thread::sleep(Duration::from_millis(5));
-            }
-            times
+            })
         });
-        let (mut groups, started) = (0usize, Instant::now());
+        let (mut groups, started) = (Vec::new(), Instant::now());
         while started.elapsed() < RUN {
+            let at = Instant::now();
             ledger.observe(&drafts).expect("appends");
-            ledger
-                .bind(&last)
-                .and_then(ledger::Pending::wait)
-                .expect("durable");
-            groups += 1;
+            let pending = ledger.bind(&last);
+            pending.and_then(ledger::Pending::wait).expect("durable");
+            groups.push(at.elapsed().as_secs_f64() * 1e3);
         }
-        let rate = (groups * GROUP) as f64 / started.elapsed().as_secs_f64();
+        let rate = (groups.len() * GROUP) as f64 / started.elapsed().as_secs_f64();
         stop.store(true, Ordering::Relaxed);
-        (binding.join().expect("the binding thread ends"), rate)
+        (
+            binding.join().expect("the binding thread ends"),
+            groups,
+            rate,
+        )
     });
     ledger.close().expect("closes");
     drop(ledger);
     std::fs::remove_dir_all(folder).expect("removes");
     Figures {
         rate,
+        group: percentile(&mut groups, 99),
         p50: percentile(&mut times, 50),
         p99: percentile(&mut times, 99),
     }

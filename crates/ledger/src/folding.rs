@@ -16,7 +16,7 @@ use crate::store::{Block, Group};
 use crate::{Error, Result};
 
 /// About so many bytes in one transaction: its sync must not keep the journal's waiting.
-const GROUP_BYTES: usize = 1 << 20;
+const GROUP_BYTES: usize = 512 << 10;
 /// Payload and header bytes of one block.
 const BLOCK_BYTES: usize = 256 << 10;
 /// The fold thread's niceness.

@@ -45,8 +45,6 @@ pub(crate) struct Journal {
     pub(super) writer: Mutex<Writer>,
     salts: Mutex<Salts>,
     line: SyncLine,
-    /// Held by whoever syncs, so that nobody takes another's half-done sync for done.
-    pub(super) syncing: Mutex<()>,
     pub(super) unfolded: AtomicU64,
     closed: AtomicBool,
     /// Rung when another segment may be wanted, and at the end.
@@ -149,7 +147,6 @@ impl Journal {
             line: SyncLine::new(writer.tip.seq),
             writer: Mutex::new(writer),
             salts: Mutex::default(),
-            syncing: Mutex::new(()),
             unfolded: AtomicU64::new(found.unfolded_bytes),
             closed: AtomicBool::new(false),
             want: Condvar::new(),

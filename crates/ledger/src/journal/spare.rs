@@ -12,6 +12,10 @@ use crate::{Error, Result};
 /// Segments that wait to be used; folded ones come on top.
 const AHEAD: usize = 2;
 
+/// Zeros are written in parts of this size, so that no sync of the journal waits behind a large
+/// one: a device brings all to rest that it was given.
+const FILL_BYTES: usize = 256 << 10;
+
 /// A segment to make.
 struct Wanted {
     index: u64,
@@ -104,12 +108,11 @@ impl Journal {
     /// Writes a whole segment once, and brings it to the device: a sync that has to note that
     /// blocks are written for the first time takes twice as long.
     fn fill(&self, spare: &Active) -> io::Result<()> {
-        let zeros = vec![0u8; 1 << 20];
+        let zeros = vec![0u8; FILL_BYTES];
         let mut at = 0;
         while at < self.options.segment_bytes {
             let size = (self.options.segment_bytes - at).min(zeros.len() as u64);
             spare.file.write_at(&zeros[..size as usize], at)?;
-            // In small parts, so that no sync of the journal waits behind a large one.
             spare.file.sync()?;
             at += size;
         }

@@ -35,6 +35,8 @@ struct State {
     stop: bool,
     stopped: bool,
     cause: String,
+    /// Somebody brings entries to the device right now.
+    syncing: bool,
     wakers: Vec<(u64, Waker)>,
     next_waker: u64,
 }
@@ -133,10 +135,31 @@ impl SyncLine {
         }
     }
 
-    fn reached(&self, seq: Seq) {
+    /// Takes the turn to sync, waiting for whoever has it unless `enough` is reached meanwhile.
+    /// Everybody waits for the same bell, so that nobody who appends again and again can keep
+    /// the turn from the others.
+    fn take_turn(&self, enough: Option<Seq>) -> bool {
         let mut state = self.state.lock();
-        self.synced.store(seq, Ordering::Release);
-        Self::release(&mut state);
+        loop {
+            if enough.is_some_and(|seq| self.outcome(&state, seq).is_some()) {
+                return false;
+            }
+            if !state.syncing {
+                state.syncing = true;
+                return true;
+            }
+            self.done.wait(&mut state);
+        }
+    }
+
+    /// Gives the turn back; all up to `synced` is on the device.
+    fn end_turn(&self, synced: Option<Seq>) {
+        let mut state = self.state.lock();
+        state.syncing = false;
+        if let Some(seq) = synced {
+            self.synced.fetch_max(seq, Ordering::AcqRel);
+            Self::release(&mut state);
+        }
         self.done.notify_all();
     }
 
@@ -220,12 +243,14 @@ pub(crate) fn run_sync(journal: &Journal, within: Duration) {
     };
     while line.next(&pace) {
         let started = Instant::now();
-        if !sync_once(journal) {
+        // Whoever waits for a binding entry may have brought these along meanwhile.
+        let written = line.written.load(Ordering::SeqCst);
+        if !sync_once(journal, Some(written)) {
             return;
         }
         pace.ran(started);
     }
-    sync_once(journal);
+    sync_once(journal, None);
     let mut state = line.state.lock();
     state.stopped = true;
     SyncLine::release(&mut state);
@@ -236,37 +261,39 @@ impl Journal {
     /// Blocks until an entry is on the device. The caller syncs itself, which saves the way to
     /// the sync thread and back; who comes meanwhile waits, and finds that it was taken along.
     pub(crate) fn sync_to(&self, seq: Seq) -> Result<()> {
-        let line = self.line();
-        let known = |line: &SyncLine| line.outcome(&line.state.lock(), seq);
-        if let Some(result) = known(line) {
-            return result;
-        }
-        sync_once(self);
-        match known(line) {
-            Some(result) => result,
-            // Written behind what this sync found: never so for a caller's own entry.
-            None => line.wait(seq),
-        }
+        sync_once(self, Some(seq));
+        // Known by now, but for what was written behind what this sync found: never so for a
+        // caller's own entry.
+        self.line().wait(seq)
     }
 }
 
-/// Brings to the device what is written by now; `false` where the journal has failed.
-fn sync_once(journal: &Journal) -> bool {
-    let _turn = journal.syncing.lock();
+/// Brings to the device what is written by now, or finds that `enough` is there already; `false`
+/// where the journal has failed.
+fn sync_once(journal: &Journal, enough: Option<Seq>) -> bool {
+    let line = journal.line();
+    if line.take_turn(enough) {
+        let synced = sync_files(journal);
+        line.end_turn(synced);
+    }
+    !line.poisoned.load(Ordering::SeqCst)
+}
+
+/// Syncs what is written by now; tells how far, where anything had to be done and went well.
+fn sync_files(journal: &Journal) -> Option<Seq> {
     let line = journal.line();
     if line.poisoned.load(Ordering::SeqCst) {
-        return false;
+        return None;
     }
     let (seq, files) = journal.unsynced();
     if seq <= line.synced() {
-        return true;
+        return None;
     }
     for file in files {
         if let Err(error) = file.sync() {
             line.poison(format!("a sync failed: {error}"));
-            return false;
+            return None;
         }
     }
-    line.reached(seq);
-    true
+    Some(seq)
 }

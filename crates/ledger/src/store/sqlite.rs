@@ -19,7 +19,7 @@ const FORMAT: u64 = 2;
 /// Larger pages than the default: blocks are large, and a page costs more than its bytes.
 const PAGE_BYTES: u32 = 16 << 10;
 /// Small, so that no checkpoint keeps the journal's syncs waiting for long.
-const CHECKPOINT_PAGES: u32 = 256;
+const CHECKPOINT_PAGES: u32 = 64;
 /// How many read connections are kept open.
 const READERS: usize = 8;
 
