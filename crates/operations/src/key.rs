@@ -64,6 +64,7 @@ pub struct Create {
     /// The account's id, or its name where that is unique.
     pub account: String,
     /// What its owner calls it.
+    #[serde(default = "default_name")]
     pub name: String,
     /// From when on it is refused: a day, a time, or a span such as `90d`.
     #[serde(default)]
@@ -74,6 +75,10 @@ pub struct Create {
     /// Why, for the ledger.
     #[serde(default)]
     pub why: String,
+}
+
+fn default_name() -> String {
+    "key".into()
 }
 
 /// What `list` takes.

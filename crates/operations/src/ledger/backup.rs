@@ -14,6 +14,7 @@ use crate::house::House;
 #[serde(deny_unknown_fields)]
 pub struct Backup {
     /// An absolute path of a folder that is not there, or is empty.
+    #[schemars(extend("format" = "path"))]
     pub to: PathBuf,
     /// Copies the keys too: without them the copy verifies but can't be written to, and bodies
     /// stay sealed.

@@ -16,8 +16,10 @@ use crate::error::{Error, Result};
 #[serde(default, deny_unknown_fields)]
 pub struct Export {
     /// A new file for JSON lines, one entry a line.
+    #[schemars(extend("format" = "path"))]
     pub to: Option<PathBuf>,
     /// A folder for `accounts.jsonl` and `traffic.jsonl`.
+    #[schemars(extend("format" = "path"))]
     pub traffic: Option<PathBuf>,
     /// The first entry.
     pub from: Option<u64>,

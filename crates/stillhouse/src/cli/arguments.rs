@@ -1,17 +1,11 @@
-//! The arguments, as clap derives them.
+//! The arguments of the process's own verbs, and those for every command, as clap derives them.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::account::AccountVerb;
-use super::grant::GrantVerb;
-use super::key::KeyVerb;
-use super::ledger::LedgerVerb;
 use super::models::ModelVerb;
-use super::organization::OrganizationVerb;
-use super::plan::PlanVerb;
 
 /// A gateway in front of language models, with a ledger that forgets nothing.
 #[derive(Debug, Parser)]
@@ -62,40 +56,10 @@ pub(super) enum Command {
     Serve(Serve),
     /// How the server, its ledger and its models are.
     Status,
-    /// Customers and teams that accounts belong to.
-    Organization {
-        #[command(subcommand)]
-        verb: OrganizationVerb,
-    },
-    /// Accounts: what limits and budgets belong to.
-    Account {
-        #[command(subcommand)]
-        verb: AccountVerb,
-    },
-    /// Credentials of accounts.
-    Key {
-        #[command(subcommand)]
-        verb: KeyVerb,
-    },
-    /// Leaves with an end and a budget, for distilling and for what a plan does not give.
-    Grant {
-        #[command(subcommand)]
-        verb: GrantVerb,
-    },
-    /// Plans, as the settings file has them.
-    Plan {
-        #[command(subcommand)]
-        verb: PlanVerb,
-    },
     /// Models that are served, and models for the server's own process.
     Model {
         #[command(subcommand)]
         verb: ModelVerb,
-    },
-    /// The ledger: verify it, read it, sum it, keep it small.
-    Ledger {
-        #[command(subcommand)]
-        verb: LedgerVerb,
     },
     /// The settings.
     Config {

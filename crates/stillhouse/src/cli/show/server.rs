@@ -1,17 +1,12 @@
-//! `stillhouse status`
+//! The server as text.
 
-use operations::Nothing;
-use operations::server::Status;
+use operations::server::{Reloaded, Status};
+use operations::settings::{Setting, Settings};
 
-use super::call::Call;
-use super::models;
-use super::page::{Page, short};
+use super::model;
+use crate::cli::page::{Page, short};
 
-pub(super) fn call() -> Call {
-    Call::new("server", "status", &Nothing {}, show)
-}
-
-fn show(status: Status) -> Page {
+pub(super) fn status(status: Status) -> Page {
     let ledger = status.ledger;
     let running = match status.since {
         Some(since) => format!("since {}", short(&since)),
@@ -41,7 +36,27 @@ fn show(status: Status) -> Page {
         ("accounts", Some(known.accounts.to_string())),
         ("keys", Some(known.keys.to_string())),
         ("grants", Some(known.grants.to_string())),
+        ("operators", Some(known.operators.to_string())),
     ])
     .line("")
-    .and(models::table(status.models))
+    .and(model::table(status.models))
+}
+
+pub(super) fn reloaded(reloaded: Reloaded) -> Page {
+    let list = |keys: Vec<String>| match keys.is_empty() {
+        true => "nothing".to_owned(),
+        false => keys.join(", "),
+    };
+    Page::fields(vec![
+        ("in force now", Some(list(reloaded.changed))),
+        ("waits for a restart", Some(list(reloaded.waiting))),
+    ])
+}
+
+pub(super) fn settings(settings: Settings) -> Page {
+    let row = |one: Setting| vec![one.key, one.value, one.from];
+    Page::table(
+        &["SETTING", "VALUE", "FROM"],
+        settings.settings.into_iter().map(row).collect(),
+    )
 }

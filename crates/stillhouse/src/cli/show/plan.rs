@@ -1,34 +1,11 @@
-//! `stillhouse plan …`
+//! Plans as text.
 
-use clap::Subcommand;
-use operations::Nothing;
-use operations::plan::{Listed, Plan, Show};
+use operations::plan::{Listed, Plan};
 
-use super::call::Call;
-use super::limits::{limits, spend};
-use super::page::{Page, or_dash};
+use super::words::{limits, spend};
+use crate::cli::page::{Page, or_dash};
 
-#[derive(Debug, Subcommand)]
-pub(super) enum PlanVerb {
-    /// Every plan.
-    List,
-    /// One plan.
-    Show {
-        /// Its name.
-        plan: String,
-    },
-}
-
-impl PlanVerb {
-    pub(super) fn call(self) -> Call {
-        match self {
-            Self::List => Call::new("plan", "list", &Nothing {}, list),
-            Self::Show { plan } => Call::new("plan", "show", &Show { plan }, one),
-        }
-    }
-}
-
-fn one(plan: Plan) -> Page {
+pub(super) fn one(plan: Plan) -> Page {
     let may = plan.capabilities;
     let yes = |is: bool| Some(if is { "yes" } else { "no" }.to_owned());
     let top = may
@@ -54,7 +31,7 @@ fn one(plan: Plan) -> Page {
     ])
 }
 
-fn list(list: Listed) -> Page {
+pub(super) fn list(list: Listed) -> Page {
     let row = |plan: Plan| {
         vec![
             plan.name,

@@ -1,0 +1,102 @@
+//! Models and upstreams as text.
+
+use operations::model::{Health, Listed, Model};
+use operations::upstream::{self, Upstream};
+
+use crate::cli::page::{Page, or_dash};
+
+pub(super) fn list(listed: Listed) -> Page {
+    table(listed.models)
+}
+
+pub(super) fn one(model: Model) -> Page {
+    table(vec![model])
+}
+
+/// Models as a table.
+pub(super) fn table(models: Vec<Model>) -> Page {
+    let row = |model: Model| {
+        let health = model.health.as_ref();
+        let price = model.dollars_per_million_tokens;
+        vec![
+            model.name,
+            model.upstream,
+            if model.on { "on" } else { "off" }.to_owned(),
+            or_dash(model.context_tokens),
+            format!("${} / ${}", price.input, price.output),
+            or_dash(health.map(|health| format!("{} of {}", health.ready, health.servers))),
+            or_dash(health.map(|health| health.in_flight)),
+            health
+                .and_then(|health| health.last_error.clone())
+                .unwrap_or_default(),
+        ]
+    };
+    Page::table(
+        &[
+            "MODEL",
+            "UPSTREAM",
+            "SWITCH",
+            "CONTEXT",
+            "IN / OUT A MILLION",
+            "READY",
+            "IN FLIGHT",
+            "LAST ERROR",
+        ],
+        models.into_iter().map(row).collect(),
+    )
+}
+
+pub(super) fn upstreams(listed: upstream::Listed) -> Page {
+    upstream_table(listed.upstreams)
+}
+
+pub(super) fn upstream(upstream: Upstream) -> Page {
+    upstream_table(vec![upstream])
+}
+
+/// A row for each upstream, and below it one for each of its servers.
+fn upstream_table(upstreams: Vec<Upstream>) -> Page {
+    let mut rows = Vec::new();
+    for one in upstreams {
+        let health = one.health.as_ref();
+        rows.push(vec![
+            one.name,
+            one.kind,
+            switch(one.on),
+            or_dash(health.map(ready)),
+            or_dash(health.map(|health| health.in_flight)),
+            health
+                .and_then(|health| health.last_error.clone())
+                .unwrap_or_default(),
+        ]);
+        for server in one.servers {
+            rows.push(vec![
+                format!("  {}", server.url),
+                String::new(),
+                switch(server.on),
+                or_dash(server.ready.map(|ready| if ready { "yes" } else { "no" })),
+                or_dash(server.in_flight),
+                String::new(),
+            ]);
+        }
+    }
+    Page::table(
+        &[
+            "UPSTREAM",
+            "KIND",
+            "SWITCH",
+            "READY",
+            "IN FLIGHT",
+            "LAST ERROR",
+        ],
+        rows,
+    )
+}
+
+fn switch(on: bool) -> String {
+    if on { "on" } else { "off" }.to_owned()
+}
+
+fn ready(health: &Health) -> String {
+    format!("{} of {}", health.ready, health.servers)
+}
