@@ -22,6 +22,7 @@ pub mod settings;
 pub mod shapes;
 pub mod token;
 pub mod upstream;
+pub mod usage;
 mod verbs;
 
 pub use error::{Error, Result};

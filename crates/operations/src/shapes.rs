@@ -165,6 +165,14 @@ fn moment(text: &str) -> Option<Time> {
         .map(Time::from_micros)
 }
 
+/// A point in time: RFC 3339, or a day (its start in UTC).
+pub(crate) fn time(field: &str, text: &str) -> Result<Time> {
+    moment(text).ok_or_else(|| {
+        Error::invalid(field, format!("`{text}` is no time"))
+            .with_hint("write 2027-01-31 or 2027-01-31T12:00:00Z")
+    })
+}
+
 /// A day counted from the epoch, written `2026-11-25`.
 pub(crate) fn day(field: &str, text: &str) -> Result<u32> {
     let time = moment(text).filter(|_| text.len() == 10);

@@ -1,6 +1,7 @@
 //! One request and its answer, or its refusal, as facts: who, what, how much, and how it ended.
 //! No text of either is here.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::amount::Amount;
@@ -66,7 +67,7 @@ pub struct Usage {
 }
 
 /// Where a usage comes from. A missing usage is never taken for zero.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum UsageSource {
     /// The upstream said so.
@@ -92,7 +93,7 @@ pub struct Origin {
 
 /// What was changed in a request's body on its way to the upstream (a closed list), or that it
 /// was built anew.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Edit {
     /// The upstream's own name for the model.
@@ -117,7 +118,7 @@ pub struct Share {
 }
 
 /// How an exchange ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The whole answer was sent.
@@ -199,7 +200,9 @@ pub struct Idempotency {
 }
 
 /// Why a request was not let through. Each is a code that clients and reviewers see.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// No credential, or one that is unknown.

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::row::{Kind, Seen};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::find;
 use crate::house::House;
 
@@ -39,8 +39,8 @@ pub struct What {
     pub kind: Option<Kind>,
     /// Only those whose status is of this class.
     pub status: Option<Class>,
-    /// Only refusals for this reason, such as `requests_per_minute`.
-    pub reason: Option<String>,
+    /// Only refusals for this reason.
+    pub reason: Option<Reason>,
 }
 
 /// What is wanted, checked.
@@ -58,24 +58,20 @@ impl Filter {
     /// Checks what is wanted.
     ///
     /// # Errors
-    /// An account or an organisation that is not there, a reason that is none.
+    /// An account or an organisation that is not there.
     pub fn new(house: &House, what: What) -> Result<Self> {
         let directory = house.facts.directory();
         let account = what.account.as_deref();
         let account = account.map(|text| find::account(&directory, text));
         let of = what.organization.as_deref();
         let of = of.map(|text| find::organization(&directory, text));
-        let reason = what.reason.map(|text| {
-            let read = serde_json::from_value(text.as_str().into());
-            read.map_err(|_| Error::invalid("reason", format!("`{text}` is no reason")))
-        });
         Ok(Self {
             account: account.transpose()?.map(|account| account.id),
             organization: of.transpose()?.map(|of| of.id),
             model: what.model,
             kind: what.kind,
             status: what.status,
-            reason: reason.transpose()?,
+            reason: what.reason,
         })
     }
 

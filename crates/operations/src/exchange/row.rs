@@ -3,7 +3,7 @@
 use ::ledger::Entry;
 use ::ledger::facts::{Directory, decode, kind};
 use record::id::kind as named;
-use record::{Edit, Exchange, Fact, Id, Outcome, Reason, Refusal};
+use record::{Exchange, Fact, Id, Outcome, Reason, Refusal};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -20,69 +20,45 @@ pub enum Kind {
     Refusal,
 }
 
-/// Tokens, as the upstream counted them, or as they were counted here.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Usage {
-    /// Of the prompt.
-    pub input: u64,
-    /// Of these, found in a cache.
-    pub cached_input: u64,
-    /// Of the answer, reasoning too.
-    pub output: u64,
-    /// Of these, reasoning.
-    pub reasoning: u64,
-}
-
-/// An exchange or a refusal, without any text.
+/// An exchange or a refusal in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Row {
     /// Its entry in the ledger.
     pub seq: u64,
-    /// Whether it was let through.
-    pub kind: Kind,
-    /// The request id that the client saw.
+    /// The request's id, which the client saw too.
     pub id: String,
-    /// When the request arrived (RFC 3339).
+    /// What it is.
+    pub kind: Kind,
+    /// When the request arrived.
     pub arrived: String,
-    /// The account's id, where the credential told it.
+    /// The account's id, where it is known.
     pub account: Option<String>,
     /// The account's name.
     pub account_name: Option<String>,
-    /// The key's id.
-    pub key: Option<String>,
-    /// The grant's id.
-    pub grant: Option<String>,
-    /// The path that was asked for.
-    pub endpoint: String,
-    /// The model that was asked for; empty where the request did not tell.
+    /// The model that was asked for.
     pub model: String,
-    /// Who answered; `None` for a refusal.
-    pub upstream: Option<String>,
+    /// The path.
+    pub endpoint: String,
     /// The HTTP status that the client got.
     pub status: u16,
-    /// How it ended; `None` for a refusal.
-    #[schemars(with = "Option<String>")]
+    /// How an exchange ended.
     pub outcome: Option<Outcome>,
-    /// Why it was refused; `None` for an exchange.
-    #[schemars(with = "Option<String>")]
+    /// Why a request was refused.
     pub reason: Option<Reason>,
-    /// Whether the answer was a stream.
+    /// Whether the answer was streamed.
     pub streamed: bool,
-    /// Microseconds to the first byte of the answer.
+    /// Microseconds until the answer's first byte.
     pub first_byte_us: Option<u64>,
-    /// Microseconds to the last byte of the answer.
+    /// Microseconds until the answer's last byte.
     pub duration_us: Option<u64>,
-    /// Bytes of the request's body.
-    pub request_bytes: Option<u64>,
-    /// Bytes of the answer's body.
-    pub response_bytes: Option<u64>,
-    /// Tokens, where they are known.
-    pub usage: Option<Usage>,
-    /// What it cost, in dollars.
+    /// Tokens of the prompt.
+    pub input_tokens: Option<u64>,
+    /// Tokens of the answer.
+    pub output_tokens: Option<u64>,
+    /// What it cost.
     pub dollars: Option<String>,
-    /// What was changed in the body on its way.
-    #[schemars(with = "Vec<String>")]
-    pub edits: Vec<Edit>,
+    /// Whether its text was kept; it may have expired since.
+    pub has_text: bool,
 }
 
 /// What an entry says of traffic.
@@ -144,61 +120,48 @@ impl Seen {
 }
 
 fn of_exchange(exchange: &Exchange, seq: u64, account_name: Option<String>) -> Row {
-    let usage = exchange.usage.as_ref().map(|usage| Usage {
-        input: usage.input,
-        cached_input: usage.cached_input,
-        output: usage.output,
-        reasoning: usage.reasoning,
-    });
+    let usage = exchange.usage.as_ref();
     Row {
         seq,
-        kind: Kind::Exchange,
         id: exchange.id.to_string(),
+        kind: Kind::Exchange,
         arrived: exchange.arrived.rfc3339(),
         account: Some(exchange.account.to_string()),
         account_name,
-        key: exchange.key.map(|key| key.to_string()),
-        grant: exchange.grant.map(|grant| grant.to_string()),
-        endpoint: exchange.endpoint.path().to_owned(),
         model: exchange.model.clone(),
-        upstream: Some(exchange.upstream.clone()),
+        endpoint: exchange.endpoint.path().to_owned(),
         status: exchange.status,
         outcome: Some(exchange.outcome),
         reason: None,
         streamed: exchange.streamed,
         first_byte_us: Some(exchange.first_byte_us.into()),
         duration_us: Some(exchange.duration_us),
-        request_bytes: Some(exchange.request_bytes),
-        response_bytes: Some(exchange.response_bytes),
-        usage,
+        input_tokens: usage.map(|usage| usage.input),
+        output_tokens: usage.map(|usage| usage.output),
         dollars: Some(exchange.cost.money.to_string()),
-        edits: exchange.edits.clone(),
+        has_text: exchange.bodies.is_some(),
     }
 }
 
 fn of_refusal(refusal: &Refusal, seq: u64, account_name: Option<String>) -> Row {
     Row {
         seq,
-        kind: Kind::Refusal,
         id: refusal.id.to_string(),
+        kind: Kind::Refusal,
         arrived: refusal.arrived.rfc3339(),
         account: refusal.account.map(|account| account.to_string()),
         account_name,
-        key: refusal.key.map(|key| key.to_string()),
-        grant: refusal.grant.map(|grant| grant.to_string()),
-        endpoint: refusal.path.clone(),
         model: refusal.model.clone(),
-        upstream: None,
+        endpoint: refusal.path.clone(),
         status: refusal.status,
         outcome: None,
         reason: Some(refusal.reason),
         streamed: false,
         first_byte_us: None,
         duration_us: None,
-        request_bytes: None,
-        response_bytes: None,
-        usage: None,
+        input_tokens: None,
+        output_tokens: None,
         dollars: None,
-        edits: Vec::new(),
+        has_text: false,
     }
 }

@@ -6,8 +6,8 @@ use record::Role;
 
 use super::{Access, Verb, on_house, on_reader};
 use crate::{
-    account, grant, key, ledger, model, operator, organization, plan, server, settings, token,
-    upstream,
+    account, exchange, grant, key, ledger, model, operator, organization, plan, server, settings,
+    token, upstream, usage,
 };
 
 /// Reads, without text.
@@ -19,6 +19,11 @@ const READ: Access = Access {
 const CHANGE: Access = Access {
     changes: true,
     roles: &[Role::Operator, Role::Admin],
+};
+/// A look at text: a change, since it is recorded.
+const TEXT: Access = Access {
+    changes: true,
+    roles: &[Role::Reviewer, Role::Admin],
 };
 /// Copies of the ledger, and who runs the house: reading that is not for everybody.
 const SECRET: Access = Access {
@@ -37,6 +42,7 @@ pub static VERBS: LazyLock<Vec<Verb>> = LazyLock::new(|| {
         accounts(),
         organizations(),
         grants(),
+        traffic(),
         ledger(),
         operators(),
         house(),
@@ -163,6 +169,39 @@ fn grants() -> Vec<Verb> {
             READ,
             "GET /grants/{grant}",
             grant::show,
+        ),
+    ]
+}
+
+fn traffic() -> Vec<Verb> {
+    vec![
+        on_house(
+            "exchange list",
+            "Requests that were let through or refused, newest first.",
+            READ,
+            "GET /exchanges",
+            exchange::list,
+        ),
+        on_house(
+            "exchange show",
+            "One request, as far as it is known without its text.",
+            READ,
+            "GET /exchanges/{seq}",
+            exchange::show,
+        ),
+        on_house(
+            "exchange text",
+            "What was asked and answered, where it was kept; who looks is recorded first.",
+            TEXT,
+            "POST /exchanges/{seq}/text",
+            exchange::text,
+        ),
+        on_house(
+            "usage show",
+            "What was used over time: requests, tokens, money.",
+            READ,
+            "GET /usage",
+            usage::show,
         ),
     ]
 }

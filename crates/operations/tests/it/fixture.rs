@@ -109,6 +109,26 @@ impl Fixture {
     }
 
     pub(crate) fn exchange(&self, account: &account::Account, model: &str, nanos: u64) {
+        self.observe(account, model, nanos, None);
+    }
+
+    /// An exchange whose bodies are in the vault.
+    pub(crate) fn exchange_with(
+        &self,
+        account: &account::Account,
+        model: &str,
+        bodies: Option<[[u8; 32]; 2]>,
+    ) {
+        self.observe(account, model, 0, bodies);
+    }
+
+    fn observe(
+        &self,
+        account: &account::Account,
+        model: &str,
+        nanos: u64,
+        bodies: Option<[[u8; 32]; 2]>,
+    ) {
         let now = Time::from_micros(self.clock.load(Ordering::Relaxed));
         let fact = Fact::Exchange(Box::new(Exchange {
             id: Id::new(now, [1; 10]),
@@ -143,7 +163,7 @@ impl Fixture {
                 address: "192.0.2.77".into(),
                 ..Origin::default()
             },
-            bodies: None,
+            bodies,
             idempotency: None,
         }));
         self.house.facts.observe(&fact).unwrap();

@@ -10,6 +10,7 @@ mod fixture;
 mod lists;
 mod operators;
 mod revisions;
+mod traffic;
 
 use std::sync::atomic::Ordering;
 

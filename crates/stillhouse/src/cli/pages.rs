@@ -16,7 +16,7 @@ const MOST: u64 = 1000;
 /// The verb's, or the way's.
 pub(super) fn whole(settings: &Settings, verb: &Verb, mut input: Value) -> Result<Value> {
     let fields = (verb.fields)();
-    let is_list = ["limit", "after"]
+    let is_list = ["limit", "after", "sort"]
         .iter()
         .all(|field| fields.contains(field));
     let said = |field: &str| input.get(field).is_some_and(|value| !value.is_null());

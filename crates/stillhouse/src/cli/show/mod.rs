@@ -9,6 +9,7 @@ mod operator;
 mod organization;
 mod plan;
 mod server;
+mod traffic;
 mod words;
 
 use operations::Verb;
@@ -51,6 +52,10 @@ pub(super) fn page(verb: &Verb, output: Value) -> Result<Page> {
         ("upstream", _) => of(output, model::upstream),
         ("server", "status") => of(output, server::status),
         ("server", _) => of(output, server::reloaded),
+        ("exchange", "list") => of(output, traffic::list),
+        ("exchange", "text") => of(output, traffic::texts),
+        ("exchange", _) => of(output, traffic::one),
+        ("usage", _) => of(output, traffic::used),
         ("settings", _) => of(output, server::settings),
         ("ledger", verb) => of_ledger(verb, output),
         // A verb without a form of its own is shown as it is.
