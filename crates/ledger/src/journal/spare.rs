@@ -67,13 +67,19 @@ impl Journal {
 
     fn prepare(&self, wanted: &Wanted) -> Result<()> {
         let spare = self.create(wanted.index)?;
-        if wanted.fill
-            && let Err(error) = self.fill(&spare)
-        {
-            drop(self.remove(wanted.index));
-            return Err(Error::io("filling a journal segment ahead")(error));
+        let filled = match wanted.fill {
+            true => self.fill(&spare),
+            false => Ok(()),
+        };
+        // A backup that copies must not miss a file that it has listed.
+        let _removing = self.removals.lock();
+        match filled {
+            Ok(()) => self.keep_spare(spare),
+            Err(error) => {
+                drop(self.remove(wanted.index));
+                Err(Error::io("filling a journal segment ahead")(error))
+            }
         }
-        self.keep_spare(spare)
     }
 
     /// Makes a segment whose name is durable.
@@ -120,7 +126,7 @@ impl Journal {
     }
 
     /// Keeps a segment for later, unless it comes too late: segments are used in the order of
-    /// their numbers.
+    /// their numbers. For whoever holds `removals`.
     pub(super) fn keep_spare(&self, spare: Active) -> Result<()> {
         let mut writer = self.writer.lock();
         let active = writer.active.as_ref().map_or(0, |active| active.index);
