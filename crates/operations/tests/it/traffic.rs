@@ -35,7 +35,7 @@ fn list(fixture: &Fixture, input: exchange::List) -> exchange::Listed {
 }
 
 #[test]
-fn exchanges_come_newest_first_and_filtered() {
+fn exchanges_come_newest_first_in_pages() {
     let fixture = Fixture::new();
     let (one, other) = (fixture.account("a"), fixture.account("b"));
     for nanos in 0..7 {
@@ -75,6 +75,17 @@ fn exchanges_come_newest_first_and_filtered() {
         let expected: Vec<u64> = of_b.map(|row| row.seq).collect();
         assert_eq!(found, expected, "{limit} at a time");
     }
+}
+
+#[test]
+fn exchanges_are_filtered() {
+    let fixture = Fixture::new();
+    let (one, other) = (fixture.account("a"), fixture.account("b"));
+    for nanos in 0..7 {
+        fixture.exchange(&one, "m", nanos);
+        fixture.exchange(&other, "n", nanos);
+    }
+    refuse(&fixture, &other);
     let count = |input: exchange::List| list(&fixture, input).exchanges.len();
     let any = exchange::List::default;
     assert_eq!(
