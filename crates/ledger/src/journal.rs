@@ -5,6 +5,7 @@
 mod append;
 mod cursor;
 mod frame;
+mod open;
 mod pending;
 mod recover;
 mod segment;

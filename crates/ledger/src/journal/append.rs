@@ -14,13 +14,13 @@ use smallvec::SmallVec;
 use super::SyncLine;
 use super::frame::{self, FRAME_OVERHEAD};
 use super::pending::{Pending, Salts};
-use super::recover::{self, Found, Known, MARK_BYTES, Mark};
+use super::recover::{Found, MARK_BYTES, Mark};
 use super::segment;
 use crate::chain::{
     ChainId, FIRST_FREE_KIND, Hash, Head, Header, KIND_HEAD, MAX_PAYLOAD, Salt, Seq, Tip,
     commitment,
 };
-use crate::disk::{Disk, DiskFile, Mode};
+use crate::disk::{Disk, DiskFile};
 use crate::entry::{Appended, Draft};
 use crate::options::Random;
 use crate::{Error, Result};
@@ -43,14 +43,14 @@ pub(crate) struct Journal {
     pub(super) options: JournalOptions,
     pub(super) chain: ChainId,
     pub(super) writer: Mutex<Writer>,
-    salts: Mutex<Salts>,
-    line: SyncLine,
+    pub(super) salts: Mutex<Salts>,
+    pub(super) line: SyncLine,
     pub(super) unfolded: AtomicU64,
-    closed: AtomicBool,
+    pub(super) closed: AtomicBool,
     /// Rung when another segment may be wanted, and at the end.
     pub(super) want: Condvar,
-    store_down: AtomicBool,
-    store_error: Mutex<String>,
+    pub(super) store_down: AtomicBool,
+    pub(super) store_error: Mutex<String>,
     /// Held while segments are removed, or must not be.
     pub(super) removals: Mutex<()>,
 }
@@ -89,75 +89,6 @@ enum Whose {
 type Seals = SmallVec<[(Salt, Hash); 4]>;
 
 impl Journal {
-    /// Recovers what is there; makes the folder where it is missing. Returns the bytes of a
-    /// torn tail that were cut.
-    pub(crate) fn open(options: JournalOptions, known: Known) -> Result<(Self, u64)> {
-        let dir = &options.dir;
-        options
-            .disk
-            .create_dir(dir)
-            .map_err(Error::io(format!("making {dir:?}")))?;
-        if let Some(parent) = dir.parent() {
-            options
-                .disk
-                .sync_dir(parent)
-                .map_err(Error::io(format!("syncing {parent:?}")))?;
-        }
-        let mut found = recover::recover(&*options.disk, dir, known)?;
-        let mut active = None;
-        if let Some(last) = found.segments.pop() {
-            let path = segment::path(dir, last.index);
-            let file = options
-                .disk
-                .open(&path, Mode::Write)
-                .map_err(Error::io(format!("opening {path:?}")))?;
-            // What was found may still be in the system's hands only; from here on it counts.
-            file.sync()
-                .map_err(Error::io(format!("syncing {path:?}")))?;
-            active = Some(Active {
-                index: last.index,
-                file,
-                at: last.end,
-                marked: None,
-                reused: last.reused,
-            });
-        }
-        let writer = Writer {
-            tip: found.tip,
-            active,
-            spares: VecDeque::new(),
-            next_index: found.next_index,
-            reusable_from: found.next_index,
-            retired: found.segments.into(),
-            unsynced: Vec::new(),
-            marks: found.marks.into(),
-            pending: Pending {
-                behind: found.tip.seq > known.folded.seq,
-                ..Pending::default()
-            },
-        };
-        for retired in &writer.retired {
-            let path = segment::path(dir, retired.index);
-            let file = options.disk.open(&path, Mode::Write);
-            file.and_then(|file| file.sync())
-                .map_err(Error::io(format!("syncing {path:?}")))?;
-        }
-        let journal = Self {
-            chain: known.chain,
-            line: SyncLine::new(writer.tip.seq),
-            writer: Mutex::new(writer),
-            salts: Mutex::default(),
-            unfolded: AtomicU64::new(found.unfolded_bytes),
-            closed: AtomicBool::new(false),
-            want: Condvar::new(),
-            store_down: AtomicBool::new(false),
-            store_error: Mutex::new(String::new()),
-            removals: Mutex::new(()),
-            options,
-        };
-        Ok((journal, found.cut_bytes))
-    }
-
     pub(crate) fn line(&self) -> &SyncLine {
         &self.line
     }
