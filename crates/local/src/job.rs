@@ -128,6 +128,18 @@ impl Line {
         self.events.capacity() >= self.widest
     }
 
+    /// Whether the client has read all there was, so that a request which rested may go on; if not,
+    /// the client's next reading wakes the scheduler.
+    pub(crate) fn is_drained(&self) -> bool {
+        let drained = || self.events.capacity() == self.events.max_capacity();
+        if drained() {
+            return true;
+        }
+        self.valve.rests.store(true, Ordering::SeqCst);
+        // As above.
+        drained()
+    }
+
     /// Sends an event for which [`Self::has_room`] found room.
     pub(crate) fn send(&self, event: Event) {
         if let Err(mpsc::error::TrySendError::Full(_)) = self.events.try_send(event) {

@@ -5,7 +5,8 @@
 //! One thread (the desk) reads requests: bytes to tokens, and every mistake of a client. One
 //! thread (the scheduler) owns the sequences and runs the model, all requests in one forward pass
 //! after another. What it writes travels on a bounded line to the task that asked, which tells it
-//! in the API's format: a slow client's sequences rest, and one who leaves ends them.
+//! in the API's format: a slow client's sequences give their
+//! slots up and rest, and one who leaves ends them.
 
 mod bounds;
 mod chat;

@@ -37,9 +37,10 @@ pub struct Options {
     /// A shorter context than the file's, in tokens; a loaded model has its own.
     pub context: Option<usize>,
     /// Answers that are computed at the same time, at least 1. Each takes memory for as much of
-    /// the context as it uses.
+    /// the context as it uses. Answers whose clients don't read rest beside them, and keep what
+    /// they need while all together fit `max_sequences` whole contexts.
     pub max_sequences: usize,
-    /// Requests that wait beyond those; then [`upstream::Error::QueueFull`].
+    /// Requests that wait or rest beyond those; then [`upstream::Error::QueueFull`].
     pub queue: usize,
     /// Most tokens of an answer whose request names no limit, 1 to `max_output`. On
     /// `/v1/completions` it is the API's own 16 instead.

@@ -2,6 +2,10 @@
 //! after another (continuous batching; Yu et al., "Orca", OSDI 2022). Prompts are read in chunks
 //! beside the answers that are being written, so that a long prompt does not stop them. It knows
 //! tokens alone: no formats, no clients but for the lines that their events go to.
+//!
+//! A sequence whose client does not read gives its slot up and rests until the client has read
+//! all. It keeps its cache while all caches together fit what the slots may take at most; then
+//! the caches of those that have rested longest are dropped, and computed again when they go on.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -20,17 +24,22 @@ pub(crate) struct Scheduler {
     shared: Arc<Shared>,
     clock: Clock,
     slots: usize,
+    /// Bytes of all caches beyond which those at rest lose theirs.
+    memory: usize,
     /// Prompts without a slot, oldest first.
     waiting: VecDeque<(Arc<Line>, Prompt)>,
     /// Prompts that were read, with answers that have not begun.
     forks: VecDeque<Fork>,
     running: Vec<Sequence>,
+    /// Sequences whose clients are to read first, those that have rested longest first.
+    resting: VecDeque<Sequence>,
 }
 
 impl Scheduler {
     /// With so many slots, at least one.
     pub(crate) fn new(model: Arc<Model>, shared: Arc<Shared>, clock: Clock, slots: usize) -> Self {
         Self {
+            memory: model.cache_memory(model.context()).saturating_mul(slots),
             model,
             shared,
             clock,
@@ -38,6 +47,7 @@ impl Scheduler {
             waiting: VecDeque::new(),
             forks: VecDeque::new(),
             running: Vec::new(),
+            resting: VecDeque::new(),
         }
     }
 
@@ -45,16 +55,25 @@ impl Scheduler {
     pub(crate) fn run(&mut self) {
         let mut idle = true;
         while let Some(jobs) = self.shared.take(idle) {
-            for Job { line, prompts } in jobs {
-                let line = Arc::new(line);
-                self.waiting
-                    .extend(prompts.into_iter().map(|p| (Arc::clone(&line), p)));
-            }
-            self.forget_the_gone();
-            self.begin_answers();
-            self.admit();
-            idle = !self.step();
+            idle = !self.turn(jobs);
         }
+    }
+
+    /// Takes new requests in and runs one step; false where nothing can be done until something
+    /// happens.
+    fn turn(&mut self, jobs: Vec<Job>) -> bool {
+        for Job { line, prompts } in jobs {
+            let line = Arc::new(line);
+            self.waiting
+                .extend(prompts.into_iter().map(|p| (Arc::clone(&line), p)));
+        }
+        self.forget_the_gone();
+        self.rest();
+        self.go_on();
+        self.begin_answers();
+        self.admit();
+        // Who has a slot and could not use it rests in the next turn, and others get the slot.
+        self.step() || !self.running.is_empty()
     }
 
     /// Removes what nobody waits for any more.
@@ -62,6 +81,27 @@ impl Scheduler {
         self.waiting.retain(|(line, _)| !line.is_gone());
         self.forks.retain(|fork| !fork.line.is_gone());
         self.running.retain(|sequence| !sequence.line.is_gone());
+        self.resting.retain(|sequence| !sequence.line.is_gone());
+    }
+
+    /// Takes the slots of those whose clients do not read.
+    fn rest(&mut self) {
+        let stops = |sequence: &mut Sequence| !sequence.line.has_room();
+        self.resting.extend(self.running.extract_if(.., stops));
+    }
+
+    /// Gives free slots to those whose clients have read again.
+    fn go_on(&mut self) {
+        let mut at = 0;
+        while self.running.len() < self.slots
+            && let Some(sequence) = self.resting.get(at)
+        {
+            if sequence.line.is_drained() {
+                self.running.extend(self.resting.remove(at));
+            } else {
+                at += 1;
+            }
+        }
     }
 
     /// Gives free slots to answers whose prompt is read.
@@ -85,20 +125,21 @@ impl Scheduler {
         self.forks = resting;
     }
 
-    /// Gives free slots to waiting prompts: first to requests that have the fewest.
+    /// Gives free slots to waiting prompts: first to requests that have the fewest. Who could not
+    /// take a slot keeps none.
     fn admit(&mut self) {
-        while self.running.len() + self.forks.len() < self.slots {
+        let kept = self.forks.iter().filter(|fork| fork.line.has_room());
+        let kept = kept.count();
+        while self.running.len() + kept < self.slots {
             let slots_of = |line: &Arc<Line>| {
                 self.running
                     .iter()
                     .filter(|sequence| Arc::ptr_eq(&sequence.line, line))
                     .count()
             };
-            let slots = self
-                .waiting
-                .iter()
-                .map(|(line, _)| slots_of(line))
-                .enumerate();
+            let slots = self.waiting.iter().enumerate();
+            let slots = slots.filter(|(_, (line, _))| line.has_room());
+            let slots = slots.map(|(at, (line, _))| (at, slots_of(line)));
             // The first of the least.
             let Some((at, _)) = slots.min_by_key(|&(_, slots)| slots) else {
                 return;
@@ -108,6 +149,31 @@ impl Scheduler {
             };
             self.running
                 .push(Sequence::read(line, prompt, self.model.cache()));
+        }
+    }
+
+    /// Drops caches that nobody works on while all together take too much: those of sequences
+    /// first, then those of prompts.
+    fn keep_within_memory(&mut self) {
+        let sequences = self.running.iter().chain(&self.resting);
+        let sequences: usize = sequences.map(|s| s.memory(&self.model)).sum();
+        let mut held = sequences + self.forks.iter().map(Fork::memory).sum::<usize>();
+        for sequence in &mut self.resting {
+            if held <= self.memory {
+                return;
+            }
+            held -= sequence.forget();
+        }
+        let mut at = 0;
+        while held > self.memory
+            && let Some(fork) = self.forks.get(at)
+        {
+            if fork.line.has_room() {
+                at += 1;
+            } else if let Some(fork) = self.forks.remove(at) {
+                held -= fork.memory();
+                self.waiting.push_front(fork.forget());
+            }
         }
     }
 
@@ -137,6 +203,7 @@ impl Scheduler {
         if rows == 0 {
             return false;
         }
+        self.keep_within_memory();
         let started = (self.clock)();
         let at_work = self.running.iter_mut().filter(|s| s.share > 0);
         let mut steps: Vec<Step<'_>> = at_work.map(Sequence::step).collect();
@@ -180,3 +247,6 @@ impl Scheduler {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,32 +1,34 @@
 //! One sequence in the model: a prompt that is being read, or an answer that is being written.
 //! It takes part in a forward pass and turns the outcome into events; it never runs one itself.
+//! It knows all of its tokens, so that its cache may be dropped and computed again.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use lm::{Cache, Output, Scored, Step, Want, Writer};
+use lm::{Cache, Model, Output, Scored, Step, Want, Writer};
 
 use crate::job::{Event, Line, Prompt};
 
-/// A sequence that holds one of the model's slots.
+/// A sequence that holds one of the model's slots, or rests.
 pub(crate) struct Sequence {
     pub(crate) line: Arc<Line>,
+    /// Of the first of its tokens; which are missing is told by its length.
     cache: Cache,
     work: Work,
-    /// Tokens that it feeds in the step at hand; 0 while it rests.
+    /// Tokens that it feeds in the step at hand; 0 while it waits for its turn.
     pub(crate) share: usize,
 }
 
 enum Work {
     Reading {
         prompt: Prompt,
-        fed: usize,
         scores: Vec<Scored>,
     },
     Writing {
         answer: usize,
         writer: Box<Writer>,
-        next: [u32; 1],
+        /// The prompt and what was written: at least the last of them is to be fed.
+        tokens: Vec<u32>,
     },
 }
 
@@ -43,6 +45,9 @@ pub(crate) enum Outcome {
 /// A prompt that was read once for all of its answers.
 pub(crate) struct Fork {
     pub(crate) line: Arc<Line>,
+    /// Its place in the request.
+    index: usize,
+    tokens: Vec<u32>,
     /// Gone with the last answer.
     cache: Option<Cache>,
     logits: Vec<f32>,
@@ -52,11 +57,12 @@ pub(crate) struct Fork {
 impl Sequence {
     /// Begins to read a prompt.
     pub(crate) fn read(line: Arc<Line>, prompt: Prompt, cache: Cache) -> Self {
-        let work = Work::Reading {
-            prompt,
-            fed: 0,
-            scores: Vec::new(),
-        };
+        let scores = Vec::new();
+        let work = Work::Reading { prompt, scores };
+        Self::new(line, cache, work)
+    }
+
+    fn new(line: Arc<Line>, cache: Cache, work: Work) -> Self {
         Self {
             line,
             cache,
@@ -65,36 +71,60 @@ impl Sequence {
         }
     }
 
-    /// Whether an answer is being written.
+    /// Whether an answer is being written, with no more to feed than its last token.
     pub(crate) fn is_writing(&self) -> bool {
-        matches!(self.work, Work::Writing { .. })
+        matches!(self.work, Work::Writing { .. }) && self.ready() == 1
     }
 
     /// Tokens that it could feed now.
     pub(crate) fn ready(&self) -> usize {
-        match &self.work {
-            Work::Reading { prompt, fed, .. } => prompt.tokens.len() - fed,
-            Work::Writing { .. } => 1,
+        let tokens = match &self.work {
+            Work::Reading { prompt, .. } => &prompt.tokens,
+            Work::Writing { tokens, .. } => tokens,
+        };
+        tokens.len() - self.cache.len()
+    }
+
+    /// Bytes that its cache holds after the step at hand.
+    pub(crate) fn memory(&self, model: &Model) -> usize {
+        model.cache_memory(self.cache.len() + self.share)
+    }
+
+    /// Drops its cache, which is computed again when it goes on. Returns the bytes that are free.
+    pub(crate) fn forget(&mut self) -> usize {
+        let held = self.cache.memory();
+        self.cache.truncate(0);
+        if let Work::Reading { scores, .. } = &mut self.work {
+            scores.clear();
         }
+        held
     }
 
     /// Its part of a forward pass: the next [`Self::share`] tokens.
     pub(crate) fn step(&mut self) -> Step<'_> {
+        let start = self.cache.len();
+        let end = start + self.share;
         let (tokens, want) = match &self.work {
-            Work::Reading { prompt, fed, .. } => {
-                let end = fed + self.share;
+            Work::Reading { prompt, .. } => {
                 let all = &prompt.tokens;
                 let want = Want {
                     logits: end == all.len() && !prompt.answers.is_empty(),
                     score: match prompt.score {
-                        Some(_) => &all[fed + 1..(end + 1).min(all.len())],
+                        Some(_) => &all[start + 1..(end + 1).min(all.len())],
                         None => &[],
                     },
                     top: prompt.score.unwrap_or(0),
                 };
-                (&all[*fed..end], want)
+                (&all[start..end], want)
             }
-            Work::Writing { next, .. } => (&next[..], Want::logits()),
+            Work::Writing { tokens, .. } => {
+                let want = Want {
+                    logits: end == tokens.len(),
+                    score: &[],
+                    top: 0,
+                };
+                (&tokens[start..end], want)
+            }
         };
         Step {
             cache: &mut self.cache,
@@ -104,75 +134,60 @@ impl Sequence {
     }
 
     /// Takes the outcome of [`Self::step`].
-    pub(crate) fn take(self, output: Output) -> Outcome {
-        let Self {
-            line,
-            cache,
-            work,
-            share,
-        } = self;
-        match work {
+    pub(crate) fn take(mut self, output: Output) -> Outcome {
+        let Output {
+            logits,
+            scores: new,
+        } = output;
+        self.share = 0;
+        let is_fed = self.ready() == 0;
+        match &mut self.work {
+            Work::Reading { scores, .. } => scores.extend(new),
             Work::Writing {
-                answer, mut writer, ..
-            } => {
-                let logits = output.logits.unwrap_or_default();
-                match write(&line, answer, &mut writer, &logits) {
-                    Some(next) => {
-                        let work = Work::Writing {
-                            answer,
-                            writer,
-                            next,
-                        };
-                        Outcome::More(Self {
-                            line,
-                            cache,
-                            work,
-                            share: 0,
-                        })
-                    }
-                    None => Outcome::Done(line),
+                answer,
+                writer,
+                tokens,
+            } if is_fed => {
+                let logits = logits.as_deref().unwrap_or_default();
+                match write(&self.line, *answer, writer, logits) {
+                    Some(next) => tokens.push(next),
+                    None => return Outcome::Done(self.line),
                 }
             }
-            Work::Reading {
-                prompt,
-                fed,
-                mut scores,
-            } => {
-                let fed = fed + share;
-                scores.extend(output.scores);
-                if fed < prompt.tokens.len() {
-                    let work = Work::Reading {
-                        prompt,
-                        fed,
-                        scores,
-                    };
-                    return Outcome::More(Self {
-                        line,
-                        cache,
-                        work,
-                        share: 0,
-                    });
-                }
-                if prompt.score.is_some() {
-                    line.send(Event::Scored {
-                        prompt: prompt.index,
-                        scores,
-                    });
-                }
-                match output.logits {
-                    Some(logits) if !prompt.answers.is_empty() => {
-                        let answers = prompt.answers.into();
-                        Outcome::Read(Fork {
-                            line,
-                            cache: Some(cache),
-                            logits,
-                            answers,
-                        })
-                    }
-                    _ => Outcome::Done(line),
-                }
-            }
+            Work::Writing { .. } => {}
         }
+        match self.work {
+            Work::Reading { prompt, scores } if is_fed => {
+                read(self.line, self.cache, prompt, scores, logits)
+            }
+            work => Outcome::More(Self { work, ..self }),
+        }
+    }
+}
+
+/// What comes of a prompt that is read.
+fn read(
+    line: Arc<Line>,
+    cache: Cache,
+    prompt: Prompt,
+    scores: Vec<Scored>,
+    logits: Option<Vec<f32>>,
+) -> Outcome {
+    let Prompt { index, .. } = prompt;
+    if prompt.score.is_some() {
+        let prompt = index;
+        line.send(Event::Scored { prompt, scores });
+    }
+    match logits {
+        Some(logits) if !prompt.answers.is_empty() => Outcome::Read(Fork {
+            line,
+            index,
+            tokens: prompt.tokens,
+            cache: Some(cache),
+            logits,
+            answers: prompt.answers.into(),
+        }),
+        _ => Outcome::Done(line),
     }
 }
 
@@ -180,6 +195,11 @@ impl Fork {
     /// Whether all of its answers have begun.
     pub(crate) fn is_spent(&self) -> bool {
         self.answers.is_empty()
+    }
+
+    /// Bytes of its cache.
+    pub(crate) fn memory(&self) -> usize {
+        self.cache.as_ref().map_or(0, Cache::memory)
     }
 
     /// Begins the next answer. There is no sequence where it ended with its first token.
@@ -193,24 +213,33 @@ impl Fork {
         } else {
             self.cache.clone()
         }?;
+        let mut tokens = self.tokens.clone();
+        tokens.push(next);
         let work = Work::Writing {
             answer,
             writer,
-            next,
+            tokens,
         };
-        Some(Sequence {
-            line: Arc::clone(&self.line),
-            cache,
-            work,
-            share: 0,
-        })
+        Some(Sequence::new(Arc::clone(&self.line), cache, work))
+    }
+
+    /// Drops its cache: its prompt is to be read again for the answers that have not begun.
+    pub(crate) fn forget(self) -> (Arc<Line>, Prompt) {
+        let prompt = Prompt {
+            index: self.index,
+            tokens: self.tokens,
+            // The scores were told.
+            score: None,
+            answers: self.answers.into(),
+        };
+        (self.line, prompt)
     }
 }
 
 /// Writes one token and sends it; returns it unless it was the last.
-fn write(line: &Line, answer: usize, writer: &mut Writer, logits: &[f32]) -> Option<[u32; 1]> {
+fn write(line: &Line, answer: usize, writer: &mut Writer, logits: &[f32]) -> Option<u32> {
     let piece = writer.push(logits);
-    let next = piece.finish.is_none().then_some([piece.choice.token]);
+    let next = piece.finish.is_none().then_some(piece.choice.token);
     line.send(Event::Piece { answer, piece });
     next
 }

@@ -129,20 +129,30 @@ async fn who_leaves_while_waiting_leaves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_client_rests_and_loses_nothing() {
-    let local = start();
-    let slow = open(&local, &endless()).await;
-    // It reads nothing, the others are answered all the same.
-    for i in 0..30 {
+async fn slow_clients_keep_no_slot_and_lose_nothing() {
+    let mut settings = options(tiny());
+    settings.max_sequences = 1;
+    let local = LocalUpstream::start(settings).unwrap();
+    let mut sampled = endless();
+    (sampled["temperature"], sampled["seed"]) = (json!(1.0), json!(5));
+    let bodies = [endless(), sampled];
+    let mut slow = Vec::new();
+    // They read nothing, and there is one slot: the second begins when the first rests.
+    for body in &bodies {
+        slow.push(open(&local, body).await);
+    }
+    for i in 0..10 {
         chat(&local, message(&format!("meanwhile {i}"))).await;
     }
-    // It is not finished either: its line is bounded.
-    until("only it is left", || local.health().in_flight == 1).await;
-    let slow = events(&all(slow).await.unwrap());
-    let quick = events(&all(open(&local, &endless()).await).await.unwrap());
-    let (text, _, finish) = gathered(&slow, 0, "content");
-    assert_eq!(text, gathered(&quick, 0, "content").0);
-    assert_eq!(finish, "length");
+    // They are not finished: their lines are bounded.
+    until("only they are left", || local.health().in_flight == 2).await;
+    for (slow, body) in slow.into_iter().zip(&bodies) {
+        let slow = events(&all(slow).await.unwrap());
+        let quick = events(&all(open(&local, body).await).await.unwrap());
+        let (text, _, finish) = gathered(&slow, 0, "content");
+        assert_eq!(text, gathered(&quick, 0, "content").0);
+        assert_eq!(finish, "length");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
