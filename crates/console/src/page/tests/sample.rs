@@ -152,16 +152,10 @@ fn points(input: &Value) -> Vec<Value> {
     let point = |index: u64| {
         let at = from + index * step;
         let hour = (at / (DAY_US / 24) % 24) as f64;
-        let wave = if is_hour {
-            1.2 - ((hour - 15.0) / 24.0 * std::f64::consts::TAU)
-                .cos()
-                .mul_add(-1.0, 0.0)
-                * -1.0
-        } else {
-            1.0
-        };
+        let wave = ((hour - 15.0) / 24.0 * std::f64::consts::TAU).cos();
+        let wave = if is_hour { 1.2 + wave } else { 1.2 };
         let noise = (index.wrapping_mul(2_654_435_761) >> 7) % 100;
-        let requests = ((2.3 - wave).max(0.1) * 4000.0 + noise as f64 * 22.0) as u64;
+        let requests = (wave * 4000.0 + noise as f64 * 22.0) as u64;
         json!({
             "from": Time::from_micros(at).rfc3339(), "requests": requests, "refusals": requests / 41 + noise,
             "errors": requests / 310 + u64::from(noise > 93) * 160, "input_tokens": requests * 812, "output_tokens": requests * 265,
