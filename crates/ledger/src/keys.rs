@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use ed25519_dalek::{SigningKey, VerifyingKey};
 
+use crate::backup::RestoredKeys;
 use crate::chain::{ChainId, chain_of};
 use crate::options::Random;
 use crate::{Error, Result};
@@ -80,6 +81,35 @@ pub(crate) fn copy(from: &Path, to: &Path, with_secrets: bool) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Brings the keys of a backup to a restored ledger: from the backup, else from a folder that
+/// holds them.
+pub(crate) fn restore(from: &Path, to: &Path, elsewhere: Option<&Path>) -> Result<RestoredKeys> {
+    let public = public_key(from)?;
+    write(to, PUBLIC, &public.to_bytes(), 0o644)?;
+    let bring = |name: &str| -> Result<bool> {
+        let beside = elsewhere.map(|folder| {
+            let last = Path::new(name).file_name().unwrap_or_default();
+            folder.join(last)
+        });
+        let places = [Some(from.join(name)), beside];
+        let Some(place) = places.into_iter().flatten().find(|place| place.exists()) else {
+            return Ok(false);
+        };
+        let bytes = read(&place)?;
+        if name == SIGNING && SigningKey::from_bytes(&bytes).verifying_key() != public {
+            return Err(Error::Argument(format!(
+                "{place:?} is the key of another ledger"
+            )));
+        }
+        write(to, name, &bytes, 0o600)?;
+        Ok(true)
+    };
+    Ok(RestoredKeys {
+        signing: bring(SIGNING)?,
+        vault: bring(VAULT)?,
+    })
 }
 
 fn read_or_make(folder: &Path, name: &str, fresh: bool, random: &Random) -> Result<[u8; 32]> {

@@ -38,6 +38,7 @@ mod vault;
 mod verify;
 
 pub use back::Backward;
+pub use backup::{LastBackup, RestoredKeys, restore};
 pub use chain::{Hash, Header, Seq};
 pub use entry::{Appended, Draft, Entry, Sealed};
 pub use error::{Error, Fault, Result};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ed25519_dalek::VerifyingKey;
 
 use crate::back::Backward;
-use crate::backup::{HEADS_FILE, JOURNAL_DIR, STORE_FILE, VAULT_FILE};
+use crate::backup::{HEADS_FILE, JOURNAL_DIR, LastBackup, STORE_FILE, VAULT_FILE};
 use crate::chain::{ChainId, Seq, chain_of};
 use crate::disk::{Disk, RealDisk};
 use crate::entry::Entry;
@@ -148,6 +148,12 @@ impl Reader {
             Err(error) => return Err(error),
         };
         Vault::open_read_only(&self.folder.join(VAULT_FILE), key)
+    }
+
+    /// The last backup, as far as the ledger knows.
+    #[must_use]
+    pub fn last_backup(&self) -> Option<LastBackup> {
+        LastBackup::of(&self.folder)
     }
 
     /// Whether a server holds the folder now.

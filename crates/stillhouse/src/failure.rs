@@ -68,6 +68,17 @@ pub(crate) enum Failure {
     /// The ledger is not as it was written.
     #[error("the ledger is not sound")]
     Unsound,
+    /// A backup that can't be restored as it is.
+    #[error("the backup {0} is not sound; nothing was restored")]
+    BackupUnsound(PathBuf),
+    /// `doctor` found something.
+    #[error("{faults} faults, {warnings} warnings")]
+    Unwell {
+        /// What does not work or is not safe.
+        faults: usize,
+        /// What may not work for long.
+        warnings: usize,
+    },
 }
 
 /// Shorthand for results of this crate.
@@ -99,14 +110,17 @@ impl Failure {
             Self::ListenOperator { .. } => {
                 Some("name another address by `operator.listen`, or none: []".into())
             }
+            Self::BackupUnsound(_) => Some("take an older backup".into()),
+            Self::Unwell { .. } => Some("each line above says what to do".into()),
             Self::Unsound => Some("restore a backup; the findings above name what is bad".into()),
         }
     }
 
-    /// 2 for what the caller wrote wrong, 1 for all else.
+    /// 2 for what the caller wrote wrong, and for faults that `doctor` found; 1 for all else.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Settings(_) | Self::Upstream { .. } => 2,
+            Self::Unwell { faults, .. } if *faults > 0 => 2,
             Self::Verb(operations::Error::Invalid { .. }) => 2,
             _ => 1,
         }

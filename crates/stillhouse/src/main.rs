@@ -3,8 +3,10 @@
 //! verbs of the process itself.
 
 mod cli;
+mod doctor;
 mod failure;
 mod models;
+mod restore;
 mod serve;
 mod settings;
 mod telemetry;

@@ -61,6 +61,19 @@ pub(super) enum Command {
         #[command(subcommand)]
         verb: ModelVerb,
     },
+    /// What is wrong with this server, and what to do. Ends with 1 after warnings, 2 after faults.
+    Doctor,
+    /// Makes a data folder from a backup, verified before and after.
+    Restore {
+        /// The folder that `ledger backup` made.
+        backup: PathBuf,
+        /// The data folder to make: not there yet, or empty.
+        #[arg(long, value_name = "FOLDER")]
+        to: PathBuf,
+        /// Where signing.key and vault.key are, if the backup was made without them.
+        #[arg(long, value_name = "FOLDER")]
+        keys: Option<PathBuf>,
+    },
     /// The settings.
     Config {
         #[command(subcommand)]

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod call;
+mod doctor;
 mod door;
 mod field;
 mod ledger;
@@ -12,6 +13,7 @@ mod models;
 mod outside;
 mod page;
 mod pages;
+mod restore;
 mod show;
 mod tree;
 
@@ -61,6 +63,10 @@ impl Arguments {
             } => {
                 let settings = settle(&outside::outside(&global, Some(&serve))?)?;
                 check(&settings, global.json)
+            }
+            Command::Doctor => doctor::run(&outside::outside(&global, None)?, global.json),
+            Command::Restore { backup, to, keys } => {
+                restore::run(&backup, &to, keys.as_deref(), global.json)
             }
             Command::Status => {
                 let verb = operations::verb("server", "status").expect("a test names it");

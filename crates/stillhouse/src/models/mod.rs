@@ -6,7 +6,7 @@ mod hub;
 mod package;
 mod shelf;
 
-pub(crate) use package::pull_default;
+pub(crate) use package::{MODEL_SHA256 as DEFAULT_SHA256, pull_default};
 pub(crate) use shelf::{Pulled, Shelf};
 
 use crate::failure::Result;

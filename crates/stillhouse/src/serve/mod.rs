@@ -28,6 +28,8 @@ use live::Live;
 use signals::{Signal, Signals};
 use upstreams::{Off, Upstreams};
 
+pub(crate) use upstreams::dialled;
+
 /// How long the traces that wait may take to be sent at the end.
 const LAST_TRACES: std::time::Duration = std::time::Duration::from_secs(3);
 

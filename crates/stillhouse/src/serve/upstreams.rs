@@ -215,7 +215,7 @@ fn http(name: &str, servers: &Servers, old: Option<&Made>) -> Result<Made> {
 ///
 /// # Errors
 /// A secret or a file that can't be read.
-fn dialled(name: &str, servers: &Servers) -> Result<upstream::Settings> {
+pub(crate) fn dialled(name: &str, servers: &Servers) -> Result<upstream::Settings> {
     let mut settings = servers.settings.clone();
     if let Some(place) = &servers.secret {
         let secret = place

@@ -7,12 +7,14 @@
 )]
 
 mod config;
+mod doctor;
 mod errors;
 mod faces;
 mod hub;
 mod kill;
 mod ledger;
 mod reload;
+mod restore;
 mod serve;
 mod still;
 mod telemetry;

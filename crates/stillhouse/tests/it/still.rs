@@ -15,6 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A data folder of its own, with a settings file over a canned model server.
 pub(crate) struct Still {
     pub(crate) data: TempDir,
+    /// The data folder, where that is another.
+    moved: Option<PathBuf>,
     pub(crate) port: u16,
     model: u16,
 }
@@ -36,7 +38,8 @@ impl Still {
     pub(crate) fn new() -> Self {
         let model = canned_model();
         let still = Self {
-            data: tempfile::tempdir().unwrap(),
+            data: private_folder(),
+            moved: None,
             port: free_port(),
             model,
         };
@@ -66,12 +69,18 @@ impl Still {
         std::fs::write(self.data.path().join("stillhouse.toml"), text).unwrap();
     }
 
+    /// Uses another data folder from now on.
+    pub(crate) fn use_folder(&mut self, folder: &std::path::Path) {
+        self.moved = Some(folder.to_owned());
+    }
+
+    fn folder(&self) -> &std::path::Path {
+        self.moved.as_deref().unwrap_or(self.data.path())
+    }
+
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_stillhouse"));
-        command
-            .arg("--data-dir")
-            .arg(self.data.path())
-            .args(arguments);
+        command.arg("--data-dir").arg(self.folder()).args(arguments);
         command
             .env_clear()
             .env("HOME", self.data.path())
@@ -122,7 +131,7 @@ impl Still {
                 server.read_log()
             );
             TcpStream::connect(("127.0.0.1", self.port)).is_ok()
-                && self.data.path().join("stillhouse.sock").exists()
+                && self.folder().join("stillhouse.sock").exists()
         });
         server
     }
@@ -208,6 +217,15 @@ pub(crate) fn until(what: &str, mut is: impl FnMut() -> bool) {
         assert!(start.elapsed() < PATIENCE, "waited in vain until {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// A folder as the server itself would make it.
+fn private_folder() -> TempDir {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let alone = std::fs::Permissions::from_mode(0o700);
+    std::fs::set_permissions(folder.path(), alone).unwrap();
+    folder
 }
 
 fn free_port() -> u16 {
