@@ -97,6 +97,12 @@ fn texts(folder: &Path) -> Result<()> {
     let streams = [0, 1, 2, 3, 0x80].into_iter();
     let streams = streams.flat_map(|kind| ANSWERS.map(|answer| with(&[kind, 3], answer)));
     put(folder, "wire_sse", streams)?;
+    let litellm = [
+        include_str!("../../crates/wire/tests/golden/litellm/config.yaml"),
+        include_str!("../../crates/wire/tests/golden/litellm/keys.json"),
+        include_str!("../../crates/wire/tests/golden/litellm/teams.json"),
+    ];
+    put(folder, "wire_litellm", litellm.map(|text| text.as_bytes().to_vec()))?;
     let translated = (0..3).flat_map(|endpoint| {
         let both = BODIES
             .iter()

@@ -10,6 +10,7 @@ pub mod exchange;
 mod find;
 pub mod grant;
 mod house;
+pub mod import;
 pub mod key;
 pub mod ledger;
 pub mod model;

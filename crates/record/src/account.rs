@@ -57,7 +57,7 @@ pub struct Key {
     pub name: String,
     /// The first letters of the secret, to recognise it by.
     pub prefix: String,
-    /// BLAKE3 of the whole secret.
+    /// BLAKE3 of the whole secret; SHA-256 of one that was brought from another gateway.
     pub hash: [u8; 32],
     /// From when on it is refused; `None`: never.
     pub expires: Option<Time>,

@@ -224,3 +224,19 @@ async fn a_model_without_the_endpoint_says_so() {
     let done = tokio::time::timeout(SOON, house.finish()).await;
     assert!(done.is_ok());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_is_known_by_its_sha256_opens_too() {
+    use sha2::Digest as _;
+    let peer = Peer::always(json("200 OK", "", CHAT)).await;
+    let house = house(http(&peer)).await;
+    let brought = "sk-from-elsewhere";
+    house.key(house.account, |key| {
+        key.hash = sha2::Sha256::digest(brought).into();
+    });
+    let path = "/v1/chat/completions";
+    let ask = r#"{"model":"m","messages":[{"role":"user","content":"x"}]}"#;
+    assert_eq!(house.post(brought, path, ask).await.status(), 200);
+    assert_eq!(house.post("sk-from-nowhere", path, ask).await.status(), 401);
+    house.finish().await;
+}

@@ -47,7 +47,8 @@ impl Table {
         }
     }
 
-    /// The credential whose secret has this BLAKE3 hash.
+    /// The credential whose secret has this hash: BLAKE3, or SHA-256 of a key that was brought from
+    /// elsewhere.
     pub fn find(&self, hash: &[u8; 32]) -> Option<Arc<Credential>> {
         self.secrets.read().get(hash).cloned()
     }

@@ -12,6 +12,8 @@ use crate::{Entry, Result};
 pub struct Tail {
     /// The first entry that was looked at.
     pub from: Seq,
+    /// When that was written, in microseconds since 1970.
+    pub from_us: u64,
     /// The last entry; 0 where there is none.
     pub tip: Seq,
     /// When the last entry was written, in microseconds since 1970.
@@ -51,7 +53,7 @@ pub fn check_tail(reader: &Reader, before: u64) -> Result<Tail> {
     let near = attested.min(reader.folded()?.saturating_add(1));
     let from = near.saturating_sub(before).max(1);
     let sound_so_far = findings.len();
-    let last = walk(reader, from, head.as_ref(), &mut findings)?;
+    let (from_us, last) = walk(reader, from, head.as_ref(), &mut findings)?;
     let tip = last.as_ref().map_or(0, |entry| entry.header.seq);
     if findings.len() == sound_so_far && tip < attested {
         let what = "a signed head attests entries that are missing";
@@ -59,6 +61,7 @@ pub fn check_tail(reader: &Reader, before: u64) -> Result<Tail> {
     }
     Ok(Tail {
         from,
+        from_us,
         tip,
         tip_us: last.map_or(0, |entry| entry.header.time_us),
         has_heads: heads.is_some(),
@@ -68,14 +71,15 @@ pub fn check_tail(reader: &Reader, before: u64) -> Result<Tail> {
     })
 }
 
-/// Checks the entries from one on; returns the last that can be read.
+/// Checks the entries from one on; returns the first one's time and the last that can be read.
 fn walk(
     reader: &Reader,
     from: Seq,
     head: Option<&Head>,
     findings: &mut Vec<Finding>,
-) -> Result<Option<Entry>> {
+) -> Result<(u64, Option<Entry>)> {
     let mut last: Option<Entry> = None;
+    let mut first_us = None;
     for entry in reader.read(from..) {
         let entry = match entry {
             Ok(entry) => entry,
@@ -96,9 +100,10 @@ fn walk(
             let what = "the newest signed head attests another entry here";
             findings.push(bad(seq, "the chain", what));
         }
+        first_us.get_or_insert(header.time_us);
         last = Some(entry);
     }
-    Ok(last)
+    Ok((first_us.unwrap_or_default(), last))
 }
 
 fn bad(seq: Seq, place: &str, what: &str) -> Finding {

@@ -6,8 +6,8 @@ use record::Role;
 
 use super::{Access, Verb, on_house, on_reader};
 use crate::{
-    account, exchange, grant, key, ledger, model, operator, organization, plan, server, settings,
-    token, upstream, usage,
+    account, exchange, grant, import, key, ledger, model, operator, organization, plan, server,
+    settings, token, upstream, usage,
 };
 
 /// Reads, without text.
@@ -282,6 +282,13 @@ fn house() -> Vec<Verb> {
             READ,
             "GET /settings",
             settings::show,
+        ),
+        on_house(
+            "import litellm",
+            "Brings over what a LiteLLM proxy keeps, or shows what that would be.",
+            ADMIN,
+            "POST /import/litellm",
+            import::litellm,
         ),
         on_house(
             "server status",

@@ -12,12 +12,14 @@ use super::field;
     not(test),
     expect(dead_code, reason = "the tests hold the tree against it")
 )]
-pub(super) const PROCESS: [&str; 7] = [
+pub(super) const PROCESS: [&str; 9] = [
     "completions",
     "config check",
+    "doctor",
     "model pull",
     "model pulled",
     "model rm",
+    "restore",
     "serve",
     // Another name of `server status`.
     "status",

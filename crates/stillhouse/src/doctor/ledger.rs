@@ -152,7 +152,12 @@ fn end(tail: &Tail, served: bool, now: u64, found: &mut Findings) {
         found.fault("ledger", what, RESTORE);
     }
     let unattested = tail.tip.saturating_sub(tail.attested);
-    let age = now.saturating_sub(tail.attested_us) / SECOND;
+    // Without any head yet, since the first entry.
+    let since = match tail.attested {
+        0 => tail.from_us,
+        _ => tail.attested_us,
+    };
+    let age = now.saturating_sub(since) / SECOND;
     if !tail.has_heads && tail.tip > 0 {
         let what = "there is no heads file: a cut or rewrite would not be found";
         let hint = "put the heads file back, or mend ledger.heads_file; a server starts a new one";

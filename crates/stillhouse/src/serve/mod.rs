@@ -5,6 +5,7 @@
 mod live;
 mod logs;
 mod operator;
+mod ready;
 mod signals;
 mod upstreams;
 
@@ -117,11 +118,13 @@ async fn run(outside: Outside, settings: Settings, facts: Facts) -> Result<()> {
     let (stop, stopped) = watch::channel(false);
     let mut served = doors.serve(&gateway, house, &stopped);
     served.spawn(operator.serve(stopped.clone()));
+    ready::tell(ready::READY);
     while signals.next().await == Signal::Reload {
         let live = Arc::clone(&live);
         // Off the runtime's threads: a model may be loaded. The next signal need not wait.
         drop(tokio::task::spawn_blocking(move || reload(&live)));
     }
+    ready::tell(ready::STOPPING);
     tracing::info!("draining; a second signal stops at once");
     // Nobody listening any more is what is wanted.
     let _ = stop.send(true);

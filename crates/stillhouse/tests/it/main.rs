@@ -11,6 +11,7 @@ mod doctor;
 mod errors;
 mod faces;
 mod hub;
+mod import;
 mod kill;
 mod ledger;
 mod reload;

@@ -31,7 +31,7 @@ pub(crate) fn read_all(ending: &str) -> Vec<Vec<u8>> {
 }
 
 /// Compares with the golden file of this name, or writes it.
-fn check(name: &str, found: &[u8]) {
+pub(crate) fn check(name: &str, found: &[u8]) {
     let path = folder().join(name);
     let found = String::from_utf8(found.to_vec()).unwrap();
     let found = if name.ends_with(".json") {

@@ -8,6 +8,7 @@
 
 mod generate;
 mod golden;
+mod litellm;
 mod python;
 mod splices;
 mod strangers;

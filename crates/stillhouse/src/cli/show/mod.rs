@@ -2,6 +2,7 @@
 
 mod account;
 mod grant;
+mod import;
 mod key;
 mod ledger;
 mod model;
@@ -56,6 +57,7 @@ pub(super) fn page(verb: &Verb, output: Value) -> Result<Page> {
         ("exchange", "text") => of(output, traffic::texts),
         ("exchange", _) => of(output, traffic::one),
         ("usage", _) => of(output, traffic::used),
+        ("import", _) => of(output, import::litellm),
         ("settings", _) => of(output, server::settings),
         ("ledger", verb) => of_ledger(verb, output),
         // A verb without a form of its own is shown as it is.
