@@ -4,7 +4,7 @@ export CARGO_TARGET_DIR ?= $(HOME)/.cache/stillhouse/target
 # Read by the tests of the model in process and by the set-up; fetched once.
 export STILLHOUSE_MODEL ?= $(HOME)/.cache/stillhouse/models/smollm2-135m-instruct.gguf
 
-.PHONY: help run test soak bench bench-reference build setup fmt clean
+.PHONY: help run test soak bench bench-reference build deb setup fmt clean
 
 help:
 	@echo "make run              set up, build, and serve the small model on loopback"
@@ -13,12 +13,16 @@ help:
 	@echo "make bench            the figures"
 	@echo "make bench-reference  what needs PyTorch, TRL or llama.cpp"
 	@echo "make build            the release binary"
+	@echo "make deb              the Debian package (needs cargo-deb)"
 
 setup:
 	@scripts/setup.sh
 
 build: setup
 	cargo build --release --locked -p stillhouse
+
+deb: build
+	@scripts/package.sh
 
 run: build
 	@scripts/run.sh

@@ -11,3 +11,5 @@ if command -v promtool >/dev/null; then
 fi
 # Whatever parses bytes of strangers, each for a bounded time.
 scripts/fuzz.sh "${STILLHOUSE_FUZZ_SECONDS:-300}"
+# What the guides say, run against a server.
+scripts/test-guides.sh

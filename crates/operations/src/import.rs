@@ -28,13 +28,17 @@ const NO_TEAM: &str = "litellm";
 #[serde(default, deny_unknown_fields)]
 pub struct Litellm {
     /// The proxy's `config.yaml`.
+    #[schemars(extend("format" = "path"))]
     pub proxy_config: Option<PathBuf>,
     /// Its keys: the answer of `/key/list?return_full_object=true`, or the table
     /// `LiteLLM_VerificationToken` as JSON or CSV.
+    #[schemars(extend("format" = "path"))]
     pub keys: Option<PathBuf>,
     /// Its teams: the answer of `/team/list`, or the table `LiteLLM_TeamTable` as JSON or CSV.
+    #[schemars(extend("format" = "path"))]
     pub teams: Option<PathBuf>,
     /// Where to write the lines for the settings file; a file that is not there yet.
+    #[schemars(extend("format" = "path"))]
     pub settings_to: Option<PathBuf>,
     /// The plan of accounts that may use every model; `default` where nothing is said.
     pub plan: Option<String>,

@@ -11,25 +11,45 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) fn look(settings: &Settings, served: bool, found: &mut Findings) {
     for address in &settings.server.listen {
-        port("public port", *address, served, found);
+        let is_ours = |answer: &str| answer.ends_with("{\"status\":\"ok\"}");
+        let ours = served.then(|| answers(*address, is_ours));
+        port("public port", *address, ours, found);
     }
-    let url = &settings.server.public_url;
-    let reachable = settings
-        .server
-        .listen
-        .iter()
-        .find(|one| !one.ip().is_loopback());
+    for address in &settings.operator.listen {
+        let ours = served.then(|| answers(*address, |answer| answer.starts_with("HTTP/1.1 ")));
+        port("operator's port", *address, ours, found);
+    }
+    exposed(
+        "server",
+        &settings.server.listen,
+        &settings.server.public_url,
+        found,
+    );
+    exposed(
+        "operator",
+        &settings.operator.listen,
+        &settings.operator.public_url,
+        found,
+    );
+}
+
+/// A port that others can reach is reached by https, or credentials travel in the clear.
+fn exposed(section: &str, listen: &[SocketAddr], url: &str, found: &mut Findings) {
+    let reachable = listen.iter().find(|one| !one.ip().is_loopback());
     if let (Some(address), true) = (reachable, url.starts_with("http://")) {
-        let what = format!("{address} is reachable without encryption: keys travel in the clear");
-        let hint = "listen on loopback behind a TLS proxy, and set server.public_url to https://…";
+        let what =
+            format!("{address} is reachable without encryption: credentials travel in the clear");
+        let hint = format!(
+            "listen on loopback behind a TLS proxy, and set {section}.public_url to https://…"
+        );
         found.warning("port", what, hint);
     }
 }
 
-/// One listener: free where no server runs, ours where one does.
-fn port(name: &str, address: SocketAddr, served: bool, found: &mut Findings) {
-    if served {
-        return match is_ours(address) {
+/// One listener: free where no server runs; where one does, `ours` tells whether it answers there.
+fn port(name: &str, address: SocketAddr, ours: Option<bool>, found: &mut Findings) {
+    if let Some(ours) = ours {
+        return match ours {
             true => found.good("port", format!("the {name} {address} is served")),
             false => {
                 let what = format!("a server runs, but the {name} {address} is not its own");
@@ -56,8 +76,8 @@ fn port(name: &str, address: SocketAddr, served: bool, found: &mut Findings) {
     }
 }
 
-/// Whether the health page there answers as ours does.
-fn is_ours(address: SocketAddr) -> bool {
+/// Whether what answers there is ours.
+fn answers(address: SocketAddr, is_ours: fn(&str) -> bool) -> bool {
     let ask = || -> std::io::Result<String> {
         let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
         stream.set_read_timeout(Some(PATIENCE))?;
@@ -67,5 +87,5 @@ fn is_ours(address: SocketAddr) -> bool {
         stream.take(4096).read_to_string(&mut answer)?;
         Ok(answer)
     };
-    ask().is_ok_and(|answer| answer.ends_with("{\"status\":\"ok\"}"))
+    ask().is_ok_and(|answer| is_ours(&answer))
 }

@@ -209,3 +209,65 @@ fn a_model_in_process_comes_and_goes() {
     server.signal("-TERM");
     assert_eq!(server.ended(), Some(0));
 }
+
+/// Calls a verb over the local socket, which has all of them.
+fn call(still: &Still, route: &str, body: &str) -> String {
+    let path = still.data.path().join("stillhouse.sock");
+    let mut stream = std::os::unix::net::UnixStream::connect(path).unwrap();
+    let length = body.len();
+    let request = format!(
+        "POST /v1/{route} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn a_model_and_a_server_are_switched_under_an_open_stream() {
+    let still = Still::new();
+    let (gated, open) = gated_model("gated");
+    let settings = format!("{}[models.m]\nupstream = \"u\"\n", upstream("u", gated));
+    still.write_all_settings(&settings);
+    let server = still.serve();
+    let secret = still.account();
+    let mut stream = open_stream(&still, &secret, "gated");
+    let off = call(
+        &still,
+        "model/set",
+        r#"{"model":"m","on":false,"why":"it rests"}"#,
+    );
+    assert!(off.starts_with("HTTP/1.1 200"), "{off}");
+    // In force at once: the verb's answer came after the switch.
+    let (status, body) = still.ask(&secret);
+    assert_eq!(status, 503, "{body}");
+    assert!(body.contains("model_unavailable"), "{body}");
+    // The stream that was open goes on to its end.
+    open.send(()).unwrap();
+    let mut rest = String::new();
+    stream.read_to_string(&mut rest).unwrap();
+    assert!(rest.contains("[DONE]"), "{rest}");
+    // It is kept over a restart.
+    server.signal("-TERM");
+    assert_eq!(server.ended(), Some(0));
+    let server = still.serve();
+    assert_eq!(still.ask(&secret).0, 503);
+    assert!(call(&still, "model/set", r#"{"model":"m","on":true}"#).starts_with("HTTP/1.1 200"));
+    drop(open_stream(&still, &secret, "gated"));
+    // A server that is off gets nothing new; it was the only one.
+    let body = format!(r#"{{"upstream":"u","server":"http://127.0.0.1:{gated}/v1","on":false}}"#);
+    let off = call(&still, "upstream/set", &body);
+    assert!(off.starts_with("HTTP/1.1 200"), "{off}");
+    let (status, body) = still.ask(&secret);
+    assert!(
+        status == 503 && body.contains("upstream_unavailable"),
+        "{status} {body}"
+    );
+    // And still after a reload that makes nothing new, by the verb.
+    let reloaded = call(&still, "server/reload", "{}");
+    assert!(reloaded.starts_with("HTTP/1.1 200"), "{reloaded}");
+    assert_eq!(still.ask(&secret).0, 503);
+    server.signal("-TERM");
+    assert_eq!(server.ended(), Some(0));
+}

@@ -54,7 +54,7 @@ fn a_backup_under_load_is_restored_served_and_verified() {
     server.signal("-TERM");
     assert_eq!(server.ended(), Some(0));
     assert_eq!(new.json(&["ledger", "verify"])["sound"], true);
-    let requests = new.json(&["ledger", "cost"])["total"]["requests"].as_u64();
+    let requests = new.json(&["ledger", "cost"])["sum"]["requests"].as_u64();
     assert!(requests.unwrap() > 50);
     // What was there stays there.
     let again = still.say(&["restore", text(&copy), "--to", text(&elsewhere)]);

@@ -171,7 +171,7 @@ impl Reading {
         }
         let text = |key: &str| params.get(key).and_then(Value::as_str);
         let base = text("api_base").or_else(|| text("base_url"));
-        let Some((found, upstream_model)) = provider(model, base.is_some()) else {
+        let Some((found, upstream_model)) = provider(model) else {
             return self.note(format!(
                 "`{name}`: the provider of `{model}` speaks neither OpenAI's nor Anthropic's API"
             ));
@@ -179,7 +179,7 @@ impl Reading {
         let Some(server) = self.server(name, found, base) else {
             return;
         };
-        let secret_env = self.secret(name, found, text("api_key"));
+        let secret_env = self.secret(name, found, (text("api_key"), base));
         for key in params.keys().filter(|key| !PARAMS.contains(&key.as_str())) {
             self.note(format!("`{name}`: litellm_params.{key}"));
         }
@@ -230,10 +230,16 @@ impl Reading {
         }
     }
 
-    /// The variable that holds the key; a key that stands in the file is never repeated.
-    fn secret(&mut self, name: &str, found: &Provider, key: Option<&str>) -> Option<String> {
+    /// The variable that holds the key. A key that stands in the file is never repeated, and its
+    /// variable is the model's own: a provider's key must not go to another's server.
+    fn secret(
+        &mut self,
+        name: &str,
+        found: &Provider,
+        (key, base): (Option<&str>, Option<&str>),
+    ) -> Option<String> {
         let Some(key) = key else {
-            return found.key.map(str::to_owned);
+            return found.key.filter(|_| base.is_none()).map(str::to_owned);
         };
         if let Some(variable) = key.strip_prefix("os.environ/") {
             return Some(variable.to_owned());
@@ -241,9 +247,12 @@ impl Reading {
         if ["", "none", "None", "EMPTY", "empty", "fake-key", "dummy"].contains(&key) {
             return None;
         }
-        let letters = found.prefix.chars();
-        let variable: String = letters.map(|c| c.to_ascii_uppercase()).collect();
-        let variable = format!("{variable}_API_KEY");
+        let letter = |c: char| match c.is_ascii_alphanumeric() {
+            true => c.to_ascii_uppercase(),
+            false => '_',
+        };
+        let variable: String = name.chars().map(letter).collect();
+        let variable = format!("LITELLM_{variable}_API_KEY");
         self.note(format!(
             "`{name}`: the API key stands in the file itself; put it into the environment as {variable}"
         ));

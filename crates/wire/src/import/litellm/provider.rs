@@ -75,13 +75,11 @@ const PROVIDERS: [Provider; 18] = [
 ];
 
 /// The provider of a `model` such as `openai/gpt-4o`, and the model's own name there. A name
-/// without a known prefix is OpenAI's own where it has no slash; with `has_base` it is taken
-/// whole, as the server there has it.
-pub(super) fn provider(model: &str, has_base: bool) -> Option<(&'static Provider, &str)> {
-    if let Some((prefix, name)) = model.split_once('/')
-        && let Some(known) = PROVIDERS.iter().find(|one| one.prefix == prefix)
-    {
-        return Some((known, name));
-    }
-    (has_base || !model.contains('/')).then(|| (&PROVIDERS[0], model))
+/// without a slash is OpenAI's own; another prefix is a provider that we do not speak to.
+pub(super) fn provider(model: &str) -> Option<(&'static Provider, &str)> {
+    let Some((prefix, name)) = model.split_once('/') else {
+        return Some((&PROVIDERS[0], model));
+    };
+    let known = PROVIDERS.iter().find(|one| one.prefix == prefix)?;
+    Some((known, name))
 }
