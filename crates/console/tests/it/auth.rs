@@ -228,7 +228,7 @@ async fn every_answer_says_what_a_browser_may_do_with_it() {
         );
         assert_eq!(
             said.header("referrer-policy"),
-            Some("no-referrer"),
+            Some("same-origin"),
             "{path}"
         );
         assert_eq!(said.header("cache-control"), Some("no-store"), "{path}");
