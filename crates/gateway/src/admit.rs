@@ -37,7 +37,7 @@ impl Refused {
         }
     }
 
-    fn denied(denied: &Denied, model: &str) -> Self {
+    pub(crate) fn denied(denied: &Denied, model: &str) -> Self {
         Self {
             error: reply::denied(denied),
             retry_after_us: denied.retry_after_us,

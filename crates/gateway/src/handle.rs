@@ -86,9 +86,17 @@ impl Gateway {
             Ok(Start::Plain) => None,
             Ok(Start::First(turn)) => Some(turn),
             Ok(Start::Again(known)) => {
+                let repeated = self.table.repeat(&credential, received.arrived);
+                let rates = match repeated {
+                    Ok(rates) => rates,
+                    Err(denied) => {
+                        let refused = Refused::denied(&denied, "");
+                        return self.refuse(&received, Some(&credential), &refused);
+                    }
+                };
                 let done = replay::record(self, &received, &credential, &endpoint, &body, &known);
                 return match done {
-                    Ok(()) => replay::answer(&received, known),
+                    Ok(()) => replay::answer(&received, known, &rates),
                     Err(_) => self.turn_away(
                         &received,
                         Some(&credential),

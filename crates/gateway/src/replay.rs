@@ -1,7 +1,7 @@
 //! An answer that an `Idempotency-Key` had before, given again: paid once, recorded each time.
 
 use bytes::Bytes;
-use guard::admission::Credential;
+use guard::admission::{Credential, Rates};
 use http::StatusCode;
 use record::{Amount, Endpoint, Exchange, Fact, Outcome};
 use wire::Policy;
@@ -79,8 +79,8 @@ fn tell(gateway: &Gateway, received: &Received, exchange: &Exchange, recorded: b
     });
 }
 
-/// The answer that an `Idempotency-Key` had before.
-pub(crate) fn answer(received: &Received, known: Known) -> Reply {
+/// The answer that an `Idempotency-Key` had before, with what is left of the limits now.
+pub(crate) fn answer(received: &Received, known: Known, rates: &Rates) -> Reply {
     let status = StatusCode::from_u16(known.status).unwrap_or(StatusCode::OK);
     let mut reply = reply::json(status, known.body);
     if let Ok(value) = http::HeaderValue::try_from(known.content_type) {
@@ -92,5 +92,6 @@ pub(crate) fn answer(received: &Received, known: Known) -> Reply {
     reply
         .headers_mut()
         .insert(replayed, http::HeaderValue::from_static("true"));
+    reply::rates(rates, reply.headers_mut());
     reply::signed(received, reply)
 }

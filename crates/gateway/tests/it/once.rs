@@ -98,6 +98,36 @@ async fn the_same_key_and_body_get_the_first_answer_paid_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_repetition_counts_as_a_request_and_as_nothing_else() {
+    let peer = talking().await;
+    let house = house(http(&peer)).await;
+    let account = house.account(|account| {
+        account.limits.requests_per_minute = Some(3);
+        account.limits.tokens_per_minute = Some(1000);
+    });
+    let key = house.key(account, |_| {});
+    assert_eq!(once(&house, &key, "a", ASK).await.status(), 200);
+    // What the first used is known when it is recorded: from then on the level stands still.
+    let again = once(&house, &key, "a", ASK).await;
+    let tokens = again.header("x-ratelimit-remaining-tokens").unwrap();
+    let tokens: u64 = tokens.parse().unwrap();
+    let last = once(&house, &key, "a", ASK).await;
+    assert_eq!(last.header("idempotency-replayed"), Some("true"));
+    assert_eq!(last.header("x-ratelimit-remaining-requests"), Some("0"));
+    let left = last.header("x-ratelimit-remaining-tokens").unwrap();
+    assert!(left.parse::<u64>().unwrap() >= tokens);
+    let refused = once(&house, &key, "a", ASK).await;
+    assert_eq!(refused.status(), 429);
+    assert_eq!(refused.header("idempotency-replayed"), None);
+    assert_eq!(
+        house.refusal(&refused.id()).reason,
+        Reason::RequestsPerMinute
+    );
+    assert_eq!(peer.seen().len(), 1);
+    house.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_the_first_runs_the_second_waits_elsewhere() {
     let (upstream, mut questions) = puppet();
     let house = house(upstream).await;

@@ -22,6 +22,16 @@ struct Levels {
 }
 
 impl Levels {
+    /// Takes one request of the limit a minute.
+    fn take_request(&mut self, limits: &Limits, now: Time) -> Result<(), (Reason, u64)> {
+        let Some(rate) = limits.requests_per_minute.map(u64::from) else {
+            return Ok(());
+        };
+        let bucket = self.requests.get_or_insert_with(|| Bucket::full(rate, now));
+        let taken = bucket.take(1, rate, now);
+        taken.map_err(|wait| (Reason::RequestsPerMinute, wait))
+    }
+
     fn rates(&mut self, limits: &Limits, now: Time) -> Rates {
         let of = |bucket: &mut Option<Bucket>, rate: Option<u64>| {
             let rate = rate?;
@@ -64,14 +74,7 @@ impl Meter {
         {
             return Err((Reason::Concurrency, 1_000_000));
         }
-        if let Some(rate) = limits.requests_per_minute.map(u64::from) {
-            let bucket = levels
-                .requests
-                .get_or_insert_with(|| Bucket::full(rate, now));
-            bucket
-                .take(1, rate, now)
-                .map_err(|wait| (Reason::RequestsPerMinute, wait))?;
-        }
+        levels.take_request(limits, now)?;
         if let Some(rate) = limits.tokens_per_minute {
             let bucket = levels.tokens.get_or_insert_with(|| Bucket::full(rate, now));
             if let Err(wait) = bucket.take(tokens, rate, now) {
@@ -84,6 +87,16 @@ impl Meter {
             }
         }
         levels.in_flight += 1;
+        Ok(levels.rates(limits, now))
+    }
+
+    /// Takes one request alone: no place and no tokens.
+    ///
+    /// # Errors
+    /// As [`Self::enter`].
+    pub(super) fn repeat(&self, limits: &Limits, now: Time) -> Result<Rates, (Reason, u64)> {
+        let mut levels = self.levels.lock();
+        levels.take_request(limits, now)?;
         Ok(levels.rates(limits, now))
     }
 
@@ -114,6 +127,23 @@ impl Meter {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_repeated_request_takes_neither_tokens_nor_a_place() {
+        let meter = Meter::default();
+        let now = Time::from_micros(1_000_000_000);
+        let limits = Limits {
+            requests_per_minute: Some(2),
+            tokens_per_minute: Some(100),
+            concurrency: Some(1),
+        };
+        let _place = meter.enter(&limits, 100, now).unwrap();
+        let rates = meter.repeat(&limits, now).unwrap();
+        assert_eq!(rates.requests.map(|r| r.1), Some(0));
+        let (reason, wait) = meter.repeat(&limits, now).unwrap_err();
+        assert_eq!((reason, wait), (Reason::RequestsPerMinute, 30_000_000));
+        assert_eq!(meter.in_flight(), 1);
+    }
 
     #[test]
     fn a_refused_request_takes_nothing() {

@@ -48,12 +48,7 @@ impl Permit {
             return Err(Denied::for_good(Reason::CapabilityNotAllowed, Some(param)));
         }
         let entered = holder.meter().enter(&terms.limits, want.tokens, now);
-        let rates = entered.map_err(|(reason, wait)| Denied {
-            reason,
-            retry_after_us: Some(wait),
-            param: None,
-            rates: Some(holder.meter().rates(&terms.limits, now)),
-        })?;
+        let rates = entered.map_err(|reached| denied(holder, reached, now))?;
         Ok(Self {
             credential: Arc::clone(credential),
             estimate: want.tokens,
@@ -78,6 +73,26 @@ impl Permit {
 
     fn holder(&self) -> &Holder {
         self.credential.holder()
+    }
+}
+
+/// Counts a request that is answered without using anything: against the requests a minute alone.
+pub(super) fn repeat(credential: &Credential, now: Time) -> Result<Rates, Denied> {
+    if let Some(denied) = credential.ended(now) {
+        return Err(denied);
+    }
+    let holder = credential.holder();
+    let counted = holder.meter().repeat(&holder.terms().limits, now);
+    counted.map_err(|reached| denied(holder, reached, now))
+}
+
+/// A limit is reached, and another try may succeed after so many microseconds.
+fn denied(holder: &Holder, (reason, wait): (Reason, u64), now: Time) -> Denied {
+    Denied {
+        reason,
+        retry_after_us: Some(wait),
+        param: None,
+        rates: Some(holder.meter().rates(&holder.terms().limits, now)),
     }
 }
 

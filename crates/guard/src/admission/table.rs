@@ -12,7 +12,8 @@ use smallvec::SmallVec;
 
 use super::credential::{Credential, Holder, Opening, Secret};
 use super::denied::Denied;
-use super::permit::{Permit, Want};
+use super::meter::Rates;
+use super::permit::{self, Permit, Want};
 use super::purse::Purse;
 use super::terms::Terms;
 
@@ -64,6 +65,15 @@ impl Table {
         now: Time,
     ) -> Result<Permit, Denied> {
         Permit::grant(credential, want, now)
+    }
+
+    /// Counts a request whose answer is known already: against the requests a minute, and against
+    /// nothing else.
+    ///
+    /// # Errors
+    /// That limit is reached, or the credential has ended.
+    pub fn repeat(&self, credential: &Credential, now: Time) -> Result<Rates, Denied> {
+        permit::repeat(credential, now)
     }
 
     /// The purses that a request with this credential draws on: the holder's and the key's own.
