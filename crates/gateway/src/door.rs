@@ -97,6 +97,9 @@ impl Gateway {
                 ended = connection.as_mut() => {
                     if let Err(error) = ended {
                         tracing::debug!(%error, "a connection ended early");
+                        if let Some(status) = unreadable(&error) {
+                            record::unreadable(self, &peer, status);
+                        }
                     }
                     return;
                 }
@@ -111,6 +114,20 @@ impl Gateway {
             }
         }
     }
+}
+
+/// The status with which the library itself has answered what is no request. It writes that head
+/// alone, and lets nobody add an id or a body.
+fn unreadable(error: &hyper::Error) -> Option<u16> {
+    if !error.is_parse() {
+        return None;
+    }
+    Some(match error.is_parse_too_large() {
+        // It tells the two apart in words only.
+        true if error.to_string().starts_with("URI") => 414,
+        true => 431,
+        false => 400,
+    })
 }
 
 /// Waits for a later stage than this.

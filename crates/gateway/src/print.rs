@@ -2,7 +2,9 @@
 //!
 //! The HTTP library below lower-cases names, so the first head of each connection is looked at
 //! as it comes. Nothing of any value is kept, only a hash of the names, and whether the head has
-//! both a length and a transfer coding, of which the library would drop one without a word.
+//! both a length and a transfer coding, of which the library would drop one without a word. On a
+//! later request of the connection the coding decides, as RFC 9112 (6.3) has it; a connection is
+//! closed behind every chunked body, so that nothing after it is taken for a request.
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -8,14 +8,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use guard::admission::{Credential, Permit};
 use record::{
-    Amount, Edit, Endpoint, Exchange, Fact, Idempotency, KeySecret, Outcome, Reason, Refusal,
-    Usage, UsageSource,
+    Amount, Edit, Endpoint, Exchange, Fact, Idempotency, KeySecret, Origin, Outcome, Reason,
+    Refusal, Usage, UsageSource,
 };
 
 use crate::budget::Tickets;
 use crate::models::Route;
 use crate::observer::{Ended, ModelNumber, Timings, TurnedAway};
-use crate::received::{Received, Target};
+use crate::received::{Peer, Received, Target};
 use crate::state::{Gateway, Stage};
 
 /// Bytes of text that make about one token, for estimates alone (English, GPT-like vocabularies).
@@ -274,6 +274,44 @@ pub(crate) fn refusal(
     };
     if let Err(error) = gateway.facts.observe(&Fact::Refusal(Box::new(refusal))) {
         tracing::error!(%error, request = %received.id, "a refusal could not be recorded");
+    }
+}
+
+/// Records that what came over a connection was no request: nothing of it is known but where it
+/// came from. Bounded as refusals of strangers are.
+pub(crate) fn unreadable(gateway: &Gateway, peer: &Peer, status: u16) {
+    let (arrived, reason) = (gateway.now(), Reason::InvalidRequest);
+    gateway.observer.turned_away(&TurnedAway {
+        endpoint: None,
+        model: None,
+        status,
+        reason,
+        arrived,
+        duration_us: 0,
+        trace: None,
+    });
+    if !gateway.flood.is_written(arrived) {
+        return;
+    }
+    let refusal = Refusal {
+        id: gateway.new_id(),
+        account: None,
+        key: None,
+        grant: None,
+        path: String::new(),
+        model: String::new(),
+        arrived,
+        status,
+        reason,
+        origin: Origin {
+            address: peer.address.to_canonical().to_string(),
+            header_order: peer.print.hash.load(Ordering::Relaxed),
+            user_agent: String::new(),
+            accept_language: String::new(),
+        },
+    };
+    if let Err(error) = gateway.facts.observe(&Fact::Refusal(Box::new(refusal))) {
+        tracing::error!(%error, "a refusal could not be recorded");
     }
 }
 

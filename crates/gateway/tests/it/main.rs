@@ -12,6 +12,7 @@ mod client;
 mod clock;
 mod faults;
 mod grants;
+mod heads;
 mod hostile;
 mod house;
 mod leaving;
