@@ -60,14 +60,17 @@ struct Open {
     spent: Amount,
     overrun: Amount,
     tickets: u32,
+    /// Of another span or another currency: it counts no more.
     retired: bool,
+    /// The budget was lowered: it counts, but nothing more is drawn from it.
+    frozen: bool,
     opened: Time,
     used: Time,
 }
 
 impl Open {
     fn free(&self) -> Amount {
-        if self.retired {
+        if self.retired || self.frozen {
             return Amount::ZERO;
         }
         self.reserved.minus(self.drawn).minus(self.spent)
@@ -148,6 +151,9 @@ impl Purse {
         state.reserving = None;
         state.last_size = slice.reserved;
         let retired = slice.budget != state.budget;
+        // The budget was lowered while this was being reserved.
+        let held = state.gone.plus(state.reserved()).plus(slice.reserved);
+        let frozen = !state.bound.counted(held).fits(state.bound.amount);
         state.open.push(Open {
             id: slice.id,
             reserved: slice.reserved,
@@ -156,6 +162,7 @@ impl Purse {
             overrun: Amount::ZERO,
             tickets: 0,
             retired,
+            frozen,
             opened: now,
             used: now,
         });
@@ -196,6 +203,9 @@ impl Purse {
         {
             state.open.iter_mut().for_each(|slice| slice.retired = true);
             state.gone = bound.counted(gone(budget));
+        } else if !state.bound.amount.fits(bound.amount) {
+            // In force now, not when the open slices are used up.
+            state.open.iter_mut().for_each(|slice| slice.frozen = true);
         }
         state.budget = budget;
         state.bound = bound;
@@ -296,7 +306,7 @@ impl State {
         for slice in &mut self.open {
             let spent = rest.min(slice.free());
             // A request that costs nothing still belongs to a slice, if there is one.
-            if spent == Amount::ZERO && (rest != Amount::ZERO || slice.retired) {
+            if spent == Amount::ZERO && (rest != Amount::ZERO || slice.retired || slice.frozen) {
                 continue;
             }
             slice.drawn = slice.drawn.plus(spent);

@@ -92,6 +92,63 @@ fn the_last_cent_can_be_spent() {
     assert_eq!(books.settled, amount(1_000, 1_000));
 }
 
+fn lowered(purse: &Purse, nanos: u64) {
+    let bound = Bound {
+        amount: amount(nanos, 1_000_000),
+        money: true,
+        tokens: true,
+        period: SpendPeriod::Total,
+    };
+    purse.rebind(bound, |_| panic!("the span is the same"), START);
+}
+
+#[test]
+fn a_lowered_budget_holds_at_once_also_for_slices_that_are_open() {
+    let purse = purse(1_000_000, 1_000_000);
+    let mut books = Books::default();
+    let ticket = books.draw(&purse, amount(100, 1), START).expect("enough");
+    let running = books.draw(&purse, amount(100, 1), START).expect("enough");
+    lowered(&purse, 90);
+    assert!(books.draw(&purse, amount(10, 1), START).is_none());
+    // What runs is settled; what the slice held beside comes back.
+    let _ = ticket.settle(amount(50, 1), START);
+    let _ = running.settle(amount(20, 1), START);
+    books.sweep(&purse, START, false);
+    assert_eq!(purse.standing(), (amount(70, 2), Amount::ZERO));
+    assert!(books.draw(&purse, amount(21, 1), START).is_none());
+    let last = books
+        .draw(&purse, amount(20, 1), START)
+        .expect("that is left");
+    let _ = last.settle(amount(20, 1), START);
+    books.sweep(&purse, START, true);
+    assert_eq!(books.committed().money, Money::from_nanos(90));
+}
+
+#[test]
+fn a_slice_that_comes_after_the_budget_was_lowered_is_not_drawn_from() {
+    let purse = purse(1_000_000, 1_000_000);
+    let Draw::Reserve(budget, reserved) = purse.draw(amount(100, 1), START) else {
+        panic!("nothing is reserved yet");
+    };
+    lowered(&purse, 50);
+    let id = Id::from_bytes([7; 16]);
+    purse.opened(
+        &Slice {
+            id,
+            budget,
+            reserved,
+        },
+        START,
+    );
+    assert!(matches!(purse.draw(amount(10, 1), START), Draw::Exhausted));
+    let closed = purse.sweep(START, false);
+    assert_eq!(closed[0].spent, Amount::ZERO);
+    assert!(matches!(
+        purse.draw(amount(10, 1), START),
+        Draw::Reserve(..)
+    ));
+}
+
 #[test]
 fn a_large_budget_is_reserved_seldom() {
     let purse = purse(1_000_000_000, 1_000_000_000);

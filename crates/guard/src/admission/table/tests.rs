@@ -277,6 +277,8 @@ fn a_grant_that_was_narrowed_keeps_what_it_spent() {
         },
         NOW,
     );
+    // What the slice held beside is free once its settling is written.
+    assert_eq!(purse.sweep(NOW, false).len(), 1);
     assert!(!matches!(purse.draw(fifty_one, NOW), Draw::Exhausted));
 }
 
