@@ -14,6 +14,7 @@ mod budget;
 mod course;
 mod detached;
 mod door;
+mod draw;
 mod failure;
 mod flood;
 mod handle;

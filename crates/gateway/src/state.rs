@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use record::{Id, Reason, Time, id::kind};
 use tokio::sync::{Notify, watch};
 
+use crate::draw::Draw;
 use crate::flood::Flood;
 use crate::live::Live;
 use crate::models::{Models, Numbered};
@@ -69,6 +70,7 @@ pub struct Gateway {
     pub(crate) observer: Arc<dyn Observer>,
     clock: Clock,
     random: Random,
+    draw: Draw,
     pub(crate) options: Options,
     pub(crate) live: Arc<Live>,
     pub(crate) running: RunningKeys,
@@ -99,6 +101,7 @@ impl Gateway {
             observer: parts.observer,
             clock: parts.clock,
             random: parts.random,
+            draw: Draw::default(),
             options: parts.options,
             live: Arc::default(),
             running: RunningKeys::default(),
@@ -138,9 +141,7 @@ impl Gateway {
     }
 
     pub(crate) fn random_bytes(&self) -> [u8; 10] {
-        let mut bytes = [0; 10];
-        (self.random)(&mut bytes);
-        bytes
+        self.draw.next(&self.random)
     }
 
     pub(crate) fn new_id(&self) -> Id<kind::Exchange> {
