@@ -15,6 +15,7 @@ mod sync;
 mod take;
 #[cfg(test)]
 mod tests;
+mod times;
 
 pub(crate) use append::{Journal, JournalOptions};
 pub(crate) use cursor::{Cursor, Next};
@@ -24,3 +25,4 @@ pub(crate) use segment::{SegmentHeader, SegmentReader, Start, Step, list as list
 pub(crate) use spare::run_spares;
 pub(crate) use sync::{SyncLine, run_sync};
 pub(crate) use take::Batch;
+pub use times::SyncTimes;

@@ -18,7 +18,7 @@ use crate::entry::{Appended, Draft, Entry};
 use crate::folder::Folder;
 use crate::folding::run_fold;
 use crate::health::Health;
-use crate::journal::{run_spares, run_sync};
+use crate::journal::{SyncTimes, run_spares, run_sync};
 use crate::lease::Lease;
 use crate::options::Options;
 use crate::pending::Pending;
@@ -332,6 +332,12 @@ impl Ledger {
     #[must_use]
     pub fn health(&self) -> Health {
         self.front.core.health()
+    }
+
+    /// How long syncs took, since it was opened.
+    #[must_use]
+    pub fn sync_times(&self) -> SyncTimes {
+        self.front.core.journal.line().times()
     }
 
     /// Signs a last head, syncs, folds and ends the threads. Later appends are refused. Safe to

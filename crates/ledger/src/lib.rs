@@ -44,6 +44,7 @@ pub use entry::{Appended, Draft, Entry, Sealed};
 pub use error::{Error, Fault, Result};
 pub use folder::{Folder, GroupOut, NoFolder, Old, Point};
 pub use health::{Health, State};
+pub use journal::SyncTimes;
 pub use ledger::{Ledger, Parts};
 pub use options::{Clock, Options, Random, Upgrading, VaultLimits};
 pub use pending::Pending;

@@ -24,6 +24,9 @@ pub struct Upstream {
     pub models: Vec<String>,
     /// How it is; `None` where no server runs.
     pub health: Option<Health>,
+    /// How quick its servers were of late, taken together; `None` where no server of ours runs,
+    /// and for a model in process.
+    pub latency: Option<Latency>,
     /// Whether it is switched on.
     pub on: bool,
     /// The ledger's entry that switched it last; 0 where only the settings name it.
@@ -39,10 +42,36 @@ pub struct Server {
     pub ready: Option<bool>,
     /// Requests in flight; `None` where no server of ours runs.
     pub in_flight: Option<usize>,
+    /// How quick it was of late; `None` where no server of ours runs.
+    pub latency: Option<Latency>,
     /// Whether it is switched on.
     pub on: bool,
     /// The ledger's entry that switched it last; 0 where only the settings name it.
     pub revision: u64,
+}
+
+/// How quick answers were in the last minutes. Only answers with a status of 2xx count. Times
+/// are in microseconds, at most a quarter too high and never too low.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Latency {
+    /// How far back the figures reach, at most, in seconds.
+    pub span_seconds: u64,
+    /// Answers that came to their end.
+    pub answers: u64,
+    /// From the choice of the server to the first byte of the answer's body; `None` where none
+    /// came.
+    pub first_byte: Option<Percentiles>,
+    /// Likewise to its last byte; `None` where none came.
+    pub whole: Option<Percentiles>,
+}
+
+/// Percentiles of times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Percentiles {
+    /// Half of the answers were at least as quick, in microseconds.
+    pub p50_us: u64,
+    /// 95 of 100 answers were at least as quick, in microseconds.
+    pub p95_us: u64,
 }
 
 /// What `list` gives.

@@ -193,6 +193,7 @@ pub(crate) fn written_upstreams(settings: &Settings) -> Vec<Upstream> {
         url: url.trim_end_matches('/').to_owned(),
         ready: None,
         in_flight: None,
+        latency: None,
         on: true,
         revision: 0,
     };
@@ -213,6 +214,7 @@ pub(crate) fn written_upstreams(settings: &Settings) -> Vec<Upstream> {
             servers,
             models: vec![],
             health: None,
+            latency: None,
             on: true,
             revision: 0,
         }

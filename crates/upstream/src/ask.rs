@@ -158,6 +158,8 @@ pub struct ServerState {
     pub ready: bool,
     /// Requests in flight.
     pub in_flight: usize,
+    /// How quick it was in the last minutes.
+    pub latency: crate::Latency,
 }
 
 /// Someone who answers for a model.

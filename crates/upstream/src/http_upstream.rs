@@ -21,6 +21,7 @@ use parking_lot::Mutex;
 use crate::answer::{end_to_end, is_busy, is_failure, is_stream};
 use crate::balance::{Servers, Tried};
 use crate::dial::Dialer;
+use crate::latency::Recent;
 use crate::link::{Link, NoAnswer};
 use crate::patience::Patience;
 use crate::reading::{Parts, Reading};
@@ -28,7 +29,8 @@ use crate::route::Target;
 use crate::server::{Server, Turn};
 use crate::settings::{InvalidSettings, Settings};
 use crate::{
-    Answer, AnswerBody, Ask, BoxFuture, EndpointSet, Error, Health, ServerState, Upstream, count,
+    Answer, AnswerBody, Ask, BoxFuture, EndpointSet, Error, Health, Latency, ServerState, Upstream,
+    count,
 };
 
 /// One or more HTTP servers that answer for the same models.
@@ -145,8 +147,20 @@ impl HttpUpstream {
             on: server.is_on(),
             ready: server.is_open(),
             in_flight: server.outstanding(),
+            latency: Self::recent([server].into_iter()).latency(),
         };
         self.servers.iter().map(of).collect()
+    }
+
+    /// How quick all of its servers were in the last minutes, taken together.
+    pub fn latency(&self) -> Latency {
+        Self::recent(self.servers.iter()).latency()
+    }
+
+    fn recent<'a>(servers: impl Iterator<Item = &'a Server>) -> Recent {
+        let mut recent = Recent::default();
+        servers.for_each(|server| recent.add(&server.times, server.now_ms()));
+        recent
     }
 
     pub(crate) fn broken(&self, why: String) -> Error {
@@ -231,7 +245,8 @@ impl HttpUpstream {
         if is_failure(head.status) {
             self.shared.failed(&server, &head.status);
         }
-        let reading = Reading::new(incoming, link, turn, patience, &self.shared);
+        let is_timed = head.status.is_success() && matches!(target, Target::Endpoint(_));
+        let reading = Reading::new(incoming, link, turn, patience, &self.shared, is_timed);
         let body = if is_stream(&headers) {
             AnswerBody::Chunks(Box::pin(Parts::new(reading)))
         } else {

@@ -11,6 +11,7 @@ mod count;
 mod dial;
 mod health;
 mod http_upstream;
+mod latency;
 mod link;
 mod patience;
 mod reading;
@@ -23,5 +24,6 @@ pub use ask::{
     Answer, AnswerBody, Ask, BoxFuture, Chunks, EndpointSet, Error, Health, ServerState, Upstream,
 };
 pub use http_upstream::HttpUpstream;
+pub use latency::{Latency, Percentiles};
 pub use secret::Secret;
 pub use settings::{InvalidSettings, Kind, Settings};

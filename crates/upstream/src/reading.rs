@@ -28,6 +28,9 @@ pub(crate) struct Reading {
     patience: Patience,
     idle_timeout: Duration,
     upstream: Arc<Shared>,
+    /// Whether its times count: a refusal says nothing of how quick a server answers.
+    is_timed: bool,
+    begun: bool,
 }
 
 impl Reading {
@@ -37,6 +40,7 @@ impl Reading {
         turn: Turn,
         mut patience: Patience,
         upstream: &Arc<Shared>,
+        is_timed: bool,
     ) -> Self {
         let idle_timeout = upstream.idle_timeout;
         patience.restart(idle_timeout);
@@ -48,6 +52,8 @@ impl Reading {
             patience,
             idle_timeout,
             upstream,
+            is_timed,
+            begun: false,
         }
     }
 
@@ -64,6 +70,7 @@ impl Reading {
             }
             match polled {
                 Poll::Ready(Some(Ok(frame))) => {
+                    self.begin();
                     if self.incoming.is_end_stream() {
                         self.finish();
                     } else {
@@ -93,8 +100,17 @@ impl Reading {
         }
     }
 
+    fn begin(&mut self) {
+        if !std::mem::replace(&mut self.begun, true) && self.is_timed {
+            self.turn.clock(|times| &times.first_byte);
+        }
+    }
+
     fn finish(&mut self) {
         if let Some(link) = self.link.take() {
+            if self.is_timed {
+                self.turn.clock(|times| &times.whole);
+            }
             self.turn.server.give_back(link);
         }
     }

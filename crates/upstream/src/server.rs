@@ -19,6 +19,7 @@ use record::Endpoint;
 use crate::Ask;
 use crate::dial::Dialer;
 use crate::health::ServerHealth;
+use crate::latency::{Ring, Times};
 use crate::link::{Http1, Link};
 use crate::route::{Routes, Target};
 use crate::settings::{InvalidSettings, Kind, Settings};
@@ -34,6 +35,7 @@ pub(crate) struct Server {
     /// Its base URL, for the record.
     pub(crate) label: Arc<str>,
     pub(crate) health: ServerHealth,
+    pub(crate) times: Times,
     routes: Routes,
     /// Headers of every request, among them `host` and the credential.
     headers: HeaderMap,
@@ -77,6 +79,7 @@ impl Server {
         Ok(Self {
             label: base.trim_end_matches('/').into(),
             health: ServerHealth::default(),
+            times: Times::default(),
             routes,
             headers,
             dialer,
@@ -239,6 +242,7 @@ fn is_ours(name: &HeaderName) -> bool {
 pub(crate) struct Turn {
     pub(crate) server: Arc<Server>,
     is_probe: bool,
+    begun: Instant,
 }
 
 impl Turn {
@@ -247,7 +251,19 @@ impl Turn {
         Self {
             server: Arc::clone(server),
             is_probe: server.health.begin(),
+            begun: Instant::now(),
         }
+    }
+
+    /// Counts the time from its beginning to now.
+    pub(crate) fn clock(&self, ring: fn(&Times) -> &Ring) {
+        let now = Instant::now();
+        let whole = |time: Duration, unit: fn(&Duration) -> u128| {
+            u64::try_from(unit(&time)).unwrap_or(u64::MAX)
+        };
+        let now_ms = whole(now.duration_since(self.server.born), Duration::as_millis);
+        let micros = whole(now.duration_since(self.begun), Duration::as_micros);
+        ring(&self.server.times).add(now_ms, micros);
     }
 }
 

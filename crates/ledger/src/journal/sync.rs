@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 
 use super::Journal;
+use super::times::{SyncTimes, Times};
 use crate::chain::Seq;
 use crate::{Error, Result};
 
@@ -24,6 +25,7 @@ pub(crate) struct SyncLine {
     /// The thread sleeps without a time limit: the next write has to wake it.
     asleep: AtomicBool,
     poisoned: AtomicBool,
+    times: Times,
     state: Mutex<State>,
     wake: Condvar,
     done: Condvar,
@@ -52,6 +54,11 @@ impl SyncLine {
     /// The last entry that is on the device.
     pub(crate) fn synced(&self) -> Seq {
         self.synced.load(Ordering::Acquire)
+    }
+
+    /// How long syncs took, since the ledger was opened.
+    pub(crate) fn times(&self) -> SyncTimes {
+        self.times.seen()
     }
 
     /// Tells of a write. Costs two atomic operations unless the thread sleeps.
@@ -289,11 +296,13 @@ fn sync_files(journal: &Journal) -> Option<Seq> {
     if seq <= line.synced() {
         return None;
     }
+    let started = Instant::now();
     for file in files {
         if let Err(error) = file.sync() {
             line.poison(format!("a sync failed: {error}"));
             return None;
         }
     }
+    line.times.add(started.elapsed());
     Some(seq)
 }

@@ -34,11 +34,13 @@ impl Serving for One {
                 url: "http://127.0.0.1:1/v1".into(),
                 ready: None,
                 in_flight: None,
+                latency: None,
                 on: true,
                 revision: 0,
             }],
             models: vec![],
             health: None,
+            latency: None,
             on: true,
             revision: 0,
         }]

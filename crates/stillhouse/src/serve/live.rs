@@ -161,6 +161,7 @@ impl Serving for Live {
         let mut upstreams = wiring::written_upstreams(&now.settings);
         for one in &mut upstreams {
             one.health = now.upstreams.health(&one.name).map(health);
+            one.latency = now.upstreams.latency(&one.name).map(latency);
             for state in now.upstreams.servers(&one.name) {
                 let known = one
                     .servers
@@ -169,6 +170,7 @@ impl Serving for Live {
                 if let Some(known) = known {
                     known.ready = Some(state.ready);
                     known.in_flight = Some(state.in_flight);
+                    known.latency = Some(latency(state.latency));
                 }
             }
         }
@@ -200,5 +202,18 @@ fn health(health: ::upstream::Health) -> Health {
         servers: health.servers,
         in_flight: health.in_flight,
         last_error: health.last_error,
+    }
+}
+
+fn latency(latency: ::upstream::Latency) -> upstream::Latency {
+    let percentiles = |times: ::upstream::Percentiles| upstream::Percentiles {
+        p50_us: times.p50_us,
+        p95_us: times.p95_us,
+    };
+    upstream::Latency {
+        span_seconds: latency.span.as_secs(),
+        answers: latency.answers,
+        first_byte: latency.first_byte.map(percentiles),
+        whole: latency.whole.map(percentiles),
     }
 }

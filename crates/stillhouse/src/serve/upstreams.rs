@@ -140,6 +140,7 @@ impl Upstreams {
                 Made::Http { .. } => None,
                 Made::Local { upstream, .. } => Some(upstream.load()),
             },
+            servers: made.servers(),
         };
         self.by_name.iter().map(look).collect()
     }
@@ -151,9 +152,15 @@ impl Upstreams {
 
     /// How the servers of one of them are; none for a model in process.
     pub(super) fn servers(&self, name: &str) -> Vec<upstream::ServerState> {
-        match self.by_name.get(name) {
-            Some(Made::Http { upstream, .. }) => upstream.servers(),
-            Some(Made::Local { .. }) | None => vec![],
+        self.by_name.get(name).map_or_else(Vec::new, Made::servers)
+    }
+
+    /// How quick the servers of one of them were of late, taken together; `None` for a model in
+    /// process.
+    pub(super) fn latency(&self, name: &str) -> Option<upstream::Latency> {
+        match self.by_name.get(name)? {
+            Made::Http { upstream, .. } => Some(upstream.latency()),
+            Made::Local { .. } => None,
         }
     }
 
@@ -169,6 +176,13 @@ impl Made {
         match self {
             Self::Http { upstream, .. } => Arc::<HttpUpstream>::clone(upstream),
             Self::Local { upstream, .. } => Arc::<LocalUpstream>::clone(upstream),
+        }
+    }
+
+    fn servers(&self) -> Vec<upstream::ServerState> {
+        match self {
+            Self::Http { upstream, .. } => upstream.servers(),
+            Self::Local { .. } => vec![],
         }
     }
 

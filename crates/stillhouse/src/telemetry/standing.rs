@@ -8,11 +8,13 @@ use gateway::Gateway;
 use ledger::State;
 use ledger::facts::Facts;
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::DescriptorEncoder;
+use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use record::Time;
 
 use super::page::{Page, Series};
+
+const MICROS: f64 = 1e6;
 
 /// Someone who answers for models, at one moment.
 pub(crate) struct Answerer {
@@ -22,6 +24,8 @@ pub(crate) struct Answerer {
     pub(crate) health: upstream::Health,
     /// How busy it is, where it is a model in process.
     pub(crate) load: Option<local::Load>,
+    /// How its servers are; none for a model in process.
+    pub(crate) servers: Vec<upstream::ServerState>,
 }
 
 /// What is looked at.
@@ -140,6 +144,25 @@ impl House {
             "ledger_cut_bytes",
             "Bytes of a torn end that the last start cut off: what a power cut took",
             |series| series.only(&health.cut_bytes),
+        )?;
+        let times = self.0.facts.ledger().sync_times();
+        page.metric(
+            "ledger_sync_seconds",
+            "Time that bringing entries to the device took",
+            MetricType::Histogram,
+            |series| {
+                let bound = |micros| match micros {
+                    u64::MAX => f64::INFINITY,
+                    micros => micros as f64 / MICROS,
+                };
+                let bins = times.bins.iter();
+                let bins: Vec<_> = bins.map(|(end, count)| (bound(*end), *count)).collect();
+                let count = bins.iter().map(|(_, count)| count).sum();
+                let sum = times.sum_us as f64 / MICROS;
+                series
+                    .0
+                    .encode_histogram::<NoLabelSet>(sum, count, &bins, None)
+            },
         )
     }
 
@@ -163,6 +186,25 @@ impl House {
             "Requests that an upstream works on",
             |series| named(series, |health| health.in_flight),
         )?;
+        for (name, help, times) in TIMES {
+            page.gauge(name, help, |series| {
+                let servers = all.iter().flat_map(|one| {
+                    let servers = one.servers.iter();
+                    servers.filter_map(move |server| Some((one, server, times(&server.latency)?)))
+                });
+                for (one, server, times) in servers {
+                    for (quantile, micros) in [("0.5", times.p50_us), ("0.95", times.p95_us)] {
+                        let labels = [
+                            ("upstream", one.name.as_str()),
+                            ("server", &*server.url),
+                            ("quantile", quantile),
+                        ];
+                        series.level(&labels, &(micros as f64 / MICROS))?;
+                    }
+                }
+                Ok(())
+            })?;
+        }
         for (name, help, number) in LOADS {
             page.gauge(name, help, |series| {
                 let loaded = all.iter().filter_map(|one| Some((one, one.load?)));
@@ -174,6 +216,22 @@ impl House {
         Ok(())
     }
 }
+
+type OfTimes = fn(&upstream::Latency) -> Option<upstream::Percentiles>;
+
+/// What is said of how quick a server is; servers are as many as the settings name.
+const TIMES: [(&str, &str, OfTimes); 2] = [
+    (
+        "upstream_recent_first_byte_seconds",
+        "From the choice of a server to the first byte of its answer's body, over the last 5 minutes",
+        |latency| latency.first_byte,
+    ),
+    (
+        "upstream_recent_answer_seconds",
+        "From the choice of a server to the last byte of its answer, over the last 5 minutes",
+        |latency| latency.whole,
+    ),
+];
 
 type OfLoad = fn(&local::Load) -> usize;
 

@@ -57,6 +57,7 @@ fn house() -> House {
             name: "quo\"te\\d".to_owned(),
             health,
             load: Some(load),
+            servers: Vec::new(),
         }]
     };
     let text = telemetry

@@ -148,3 +148,25 @@ async fn a_server_that_is_switched_off_gets_nothing_new() {
     upstream.ask(chat()).await.unwrap();
     assert_eq!((a.asked(), b.asked()), (1, 4));
 }
+
+#[tokio::test]
+async fn only_good_answers_are_timed() {
+    let good = always(json("200 OK", "", "{}")).await;
+    let wrong = always(json("400 Bad Request", "", "{}")).await;
+    let upstream = upstream(vec![good.base(), wrong.base()]);
+    for _ in 0..10 {
+        upstream.ask(chat()).await.unwrap();
+    }
+    let servers = upstream.servers();
+    let (timed, not) = (servers[0].latency, servers[1].latency);
+    assert_eq!((timed.answers, not.answers), (5, 0));
+    let (first, whole) = (timed.first_byte.unwrap(), timed.whole.unwrap());
+    assert!(first.p50_us > 0 && first.p50_us <= whole.p50_us);
+    assert!(whole.p95_us >= whole.p50_us);
+    assert_eq!(not.whole, None);
+    assert_eq!(
+        upstream.latency(),
+        timed,
+        "all that was timed came from one"
+    );
+}

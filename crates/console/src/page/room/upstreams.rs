@@ -11,7 +11,7 @@ use crate::page::part::list::{card, facts, flush};
 use crate::page::part::note::empty;
 use crate::page::part::sheet::{Sheet, sheet};
 use crate::page::part::table::{figure, head, table, text};
-use crate::page::part::text::{NONE, count};
+use crate::page::part::text::{NONE, count, span};
 use crate::page::part::tile::{Mood, badge, label};
 use crate::page::query::{Pairs, path};
 use crate::page::said::Said;
@@ -35,6 +35,29 @@ fn error(said: &Value) -> Option<&str> {
     said.at("health").get("last_error").and_then(Value::as_str)
 }
 
+/// Columns of how quick answers were; the verb says how far back that reaches: 5 minutes.
+const QUICK: [&str; 4] = [
+    "First byte, p50, 5 min",
+    "First byte, p95, 5 min",
+    "Answer, p50, 5 min",
+    "Answer, p95, 5 min",
+];
+
+/// The cells of those columns.
+fn quick(said: &Value) -> Markup {
+    let latency = said.at("latency");
+    let time = |of: &str, name: &str| {
+        let micros = latency.at(of).maybe_number(name);
+        micros.map_or_else(|| NONE.to_owned(), span)
+    };
+    html! {
+        @for of in ["first_byte", "whole"] {
+            td class="num" { (time(of, "p50_us")) }
+            td class="num" { (time(of, "p95_us")) }
+        }
+    }
+}
+
 fn all(visit: &Visit<'_>) -> Answer {
     let said = match visit.main("upstream list", json!({})) {
         Ok(said) => said,
@@ -45,6 +68,10 @@ fn all(visit: &Visit<'_>) -> Answer {
         text("Health", ""),
         figure("Servers", ""),
         figure("In flight", ""),
+        figure(QUICK[0], ""),
+        figure(QUICK[1], ""),
+        figure(QUICK[2], ""),
+        figure(QUICK[3], ""),
         text("Models", ""),
         text("Last error", ""),
     ];
@@ -55,6 +82,7 @@ fn all(visit: &Visit<'_>) -> Answer {
                 td { (health(upstream)) }
                 td class="num" { (count(upstream.list("servers").len() as u64)) }
                 td class="num" { (flight(upstream)) }
+                (quick(upstream))
                 td class="cut" { (upstream.texts("models").join(", ")) }
                 td class="cut" { (error(upstream).unwrap_or(NONE)) }
             }
@@ -86,6 +114,7 @@ fn one(visit: &Visit<'_>, name: &str) -> Answer {
             ("Kind", html! { (upstream.text("kind")) }),
             ("Models", html! { @for model in upstream.texts("models") { a href=(path(&["models", model])) { (label(model)) } " " } }),
             ("In flight", html! { (flight(&upstream)) " requests now" }),
+            ("Answers, last 5 min", html! { (upstream.at("latency").maybe_number("answers").map_or_else(|| NONE.to_owned(), count)) }),
             ("Last error", html! { @match error(&upstream) { Some(error) => (error), None => span class="muted" { "none" } } }),
         ])))
         @if !upstream.list("servers").is_empty() { (flush("Servers", &html! {}, &servers(visit, name, &upstream))) }
@@ -107,6 +136,10 @@ fn servers(visit: &Visit<'_>, name: &str, upstream: &Value) -> Markup {
         text("Server", ""),
         text("Health", ""),
         figure("In flight", ""),
+        figure(QUICK[0], ""),
+        figure(QUICK[1], ""),
+        figure(QUICK[2], ""),
+        figure(QUICK[3], ""),
         text("", ""),
     ];
     let rows = html! {
@@ -116,6 +149,7 @@ fn servers(visit: &Visit<'_>, name: &str, upstream: &Value) -> Markup {
                 th scope="row" class="wrap" { (url) }
                 td { (server_health(server)) }
                 td class="num" { (server.maybe_number("in_flight").map_or_else(|| NONE.to_owned(), count)) }
+                (quick(server))
                 td { span class="row-acts" {
                     a href=(Pairs::default().with("server", url).href(&format!("{}/set", here(name)))) {
                         (if server.is("on") { "Switch off" } else { "Switch on" }) span class="hide" { " " (url) }

@@ -1,7 +1,7 @@
 //! Models and upstreams as text.
 
 use operations::model::{Health, Listed, Model};
-use operations::upstream::{self, Upstream};
+use operations::upstream::{self, Latency, Percentiles, Upstream};
 
 use crate::cli::page::{Page, or_dash};
 
@@ -65,6 +65,8 @@ fn upstream_table(upstreams: Vec<Upstream>) -> Page {
             switch(one.on),
             or_dash(health.map(ready)),
             or_dash(health.map(|health| health.in_flight)),
+            first_byte(one.latency),
+            whole(one.latency),
             health
                 .and_then(|health| health.last_error.clone())
                 .unwrap_or_default(),
@@ -76,6 +78,8 @@ fn upstream_table(upstreams: Vec<Upstream>) -> Page {
                 switch(server.on),
                 or_dash(server.ready.map(|ready| if ready { "yes" } else { "no" })),
                 or_dash(server.in_flight),
+                first_byte(server.latency),
+                whole(server.latency),
                 String::new(),
             ]);
         }
@@ -87,10 +91,25 @@ fn upstream_table(upstreams: Vec<Upstream>) -> Page {
             "SWITCH",
             "READY",
             "IN FLIGHT",
+            "FIRST BYTE P95",
+            "ANSWER P95",
             "LAST ERROR",
         ],
         rows,
     )
+}
+
+/// Of the last minutes.
+fn first_byte(latency: Option<Latency>) -> String {
+    millis(latency.and_then(|latency| latency.first_byte))
+}
+
+fn whole(latency: Option<Latency>) -> String {
+    millis(latency.and_then(|latency| latency.whole))
+}
+
+fn millis(times: Option<Percentiles>) -> String {
+    or_dash(times.map(|times| format!("{:.1} ms", times.p95_us as f64 / 1e3)))
 }
 
 fn switch(on: bool) -> String {
