@@ -130,7 +130,11 @@
     let waiting = [];
     let isPaused = false;
     const say = (text, kind) => { state.textContent = text; state.className = "live-dot " + kind; };
-    const tell = () => isPaused ? say(waiting.length ? `Paused, ${waiting.length} waiting` : "Paused", "") : say("Live", "on");
+    let skipped = 0;
+    const tell = () => {
+      const more = (isPaused && waiting.length ? `, ${waiting.length} waiting` : "") + (skipped ? `, ${skipped.toLocaleString("en-GB")} skipped` : "");
+      say((isPaused ? "Paused" : "Live") + more, isPaused ? "" : "on");
+    };
     const put = (event) => {
       const row = template.content.firstElementChild.cloneNode(true);
       for (const cell of all("[data-field]", row)) {
@@ -159,7 +163,16 @@
       tell();
     };
     for (const name of ["exchange", "refusal"]) source.addEventListener(name, take);
+    // More came at once than is sent one by one: the list has them.
+    source.addEventListener("skipped", (message) => { skipped += JSON.parse(message.data).count; tell(); });
     const span = (micros) => micros == null ? "–" : micros < 1e6 ? `${(micros / 1e3).toFixed(1)} ms` : `${(micros / 1e6).toFixed(2)} s`;
+    // As the page has them: cents, or two significant digits where there is less than one.
+    const dollars = (text) => {
+      const value = Number(text);
+      const zeros = /\.(0*)/.exec(text)?.[1].length ?? 0;
+      if (value > 0 && value < 0.01) return "$" + value.toFixed(Math.min(zeros + 2, 9));
+      return "$" + value.toLocaleString("en-GB", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+    };
     const words = (name) => (name ?? "").replaceAll("_", " ").replace(/^./, (letter) => letter.toUpperCase());
     const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     const stamp = (text) => `${Number(text.slice(8, 10))} ${months[Number(text.slice(5, 7)) - 1]} ${text.slice(11, 19)}`;
@@ -172,7 +185,7 @@
         first: span(event.first_byte_us),
         duration: span(event.duration_us),
         tokens: isNothing ? "–" : ((event.input_tokens ?? 0) + (event.output_tokens ?? 0)).toLocaleString("en-GB"),
-        cost: event.dollars == null ? "–" : "$" + event.dollars,
+        cost: event.dollars == null ? "–" : dollars(event.dollars),
         mood: event.status < 400 ? "ok" : event.status < 500 ? "warn" : "bad",
       };
     }

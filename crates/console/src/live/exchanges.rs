@@ -27,9 +27,9 @@ pub(crate) fn schema() -> Value {
     generator.into_root_schema_for::<What>().to_value()
 }
 
-/// The verb that has the same facts, whose roles these are.
+/// The verb that has the same rows, whose roles these are.
 fn verb() -> Result<&'static Verb, Refusal> {
-    operations::verb("ledger", "tail").ok_or_else(Refusal::broke_off)
+    operations::verb("exchange", "list").ok_or_else(Refusal::broke_off)
 }
 
 /// Follows from now on, or from the event that the browser saw last.

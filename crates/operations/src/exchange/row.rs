@@ -134,13 +134,18 @@ fn of_exchange(exchange: &Exchange, seq: u64, account_name: Option<String>) -> R
         outcome: Some(exchange.outcome),
         reason: None,
         streamed: exchange.streamed,
-        first_byte_us: Some(exchange.first_byte_us.into()),
+        first_byte_us: first_byte(exchange),
         duration_us: Some(exchange.duration_us),
         input_tokens: usage.map(|usage| usage.input),
         output_tokens: usage.map(|usage| usage.output),
         dollars: Some(exchange.cost.money.to_string()),
         has_text: exchange.bodies.is_some(),
     }
+}
+
+/// The largest number says that no byte came.
+fn first_byte(exchange: &Exchange) -> Option<u64> {
+    (exchange.first_byte_us != u32::MAX).then(|| exchange.first_byte_us.into())
 }
 
 fn of_refusal(refusal: &Refusal, seq: u64, account_name: Option<String>) -> Row {
