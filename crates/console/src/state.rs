@@ -43,7 +43,7 @@ pub(crate) struct Shared {
     pub(crate) sessions: Sessions,
     pub(crate) throttle: Throttle,
     /// Room for hashing passwords, which is meant to be slow and large.
-    pub(crate) hashing: Semaphore,
+    pub(crate) hashing: Arc<Semaphore>,
     /// The hash of the secret that makes the first admin, until there is one.
     pub(crate) welcome: Mutex<Option<blake3::Hash>>,
     /// The check of the ledger that was started last.
@@ -70,7 +70,7 @@ impl Shared {
         Arc::new(Self {
             sessions: Sessions::new(parts.session),
             throttle: Throttle::default(),
-            hashing: Semaphore::new(MOST_HASHING),
+            hashing: Arc::new(Semaphore::new(MOST_HASHING)),
             welcome: Mutex::new(welcome),
             verification: Arc::default(),
             streams: Arc::new(Semaphore::new(MOST_STREAMS)),

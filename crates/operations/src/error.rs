@@ -141,6 +141,10 @@ impl From<ChangeError> for Error {
                         message,
                         hint: None,
                     },
+                    Impossible::NotFirst => Self::Conflict {
+                        message,
+                        hint: Some("sign in, or ask an admin for an invitation".into()),
+                    },
                     Impossible::Name { .. } => Self::invalid("name", message),
                 }
             }

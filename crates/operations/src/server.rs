@@ -1,7 +1,7 @@
 //! The server itself: `status`, `reload`.
 
 use ::ledger::State;
-use record::{Actor, Time};
+use record::{Actor, Change, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -123,10 +123,29 @@ pub struct Reloaded {
     pub waiting: Vec<String>,
 }
 
-/// Reads the settings again and takes over what can be without a restart.
+/// What `reload` takes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Reload {
+    /// Why, for the ledger.
+    pub why: String,
+}
+
+/// Reads the settings again and takes over what can be without a restart. What came of it is
+/// only known then, so that the entry of who and why comes after.
 ///
 /// # Errors
-/// What is wrong with the settings; nothing was changed then.
-pub fn reload(house: &House, _: &Actor, _: Nothing) -> Result<Reloaded> {
-    house.serving.reload()
+/// What is wrong with the settings, whereupon nothing was changed; the ledger's, whereupon the
+/// settings are in force all the same.
+pub fn reload(house: &House, by: &Actor, input: Reload) -> Result<Reloaded> {
+    let reloaded = house.serving.reload()?;
+    let change = Change::SettingsReloaded {
+        changed: reloaded.changed.clone(),
+        waiting: reloaded.waiting.clone(),
+    };
+    house.change(by, &input.why, change).map_err(|error| {
+        let hint = "the settings are in force, but no entry says so";
+        error.with_hint(hint)
+    })?;
+    Ok(reloaded)
 }

@@ -46,7 +46,9 @@ pub struct Verb {
     pub verb: &'static str,
     /// What it does, in one sentence.
     pub summary: &'static str,
-    /// Whether it changes what the ledger says or how the server behaves.
+    /// Whether it changes what the ledger says or how the server behaves, or looks at text. Each
+    /// such verb takes `why` and writes an entry that says who and why; a backup, an export and a
+    /// check change nothing, and write none.
     pub changes: bool,
     /// Who may call it over the network; who holds the local socket may call all.
     pub roles: &'static [Role],

@@ -128,6 +128,20 @@ pub enum Change {
         /// The entry of the exchange.
         seq: u64,
     },
+    /// The settings were read again while the server ran. Changes nothing in the ledger; `by` and
+    /// `why` are the point.
+    SettingsReloaded {
+        /// Settings that are in force since then, by key.
+        changed: Vec<String>,
+        /// Settings that differ and wait for a restart, by key.
+        waiting: Vec<String>,
+    },
+    /// Payloads of exchanges and refusals are about to be dropped by age; the ledger's own marker
+    /// follows where there were any.
+    PayloadsPruned {
+        /// What was written before this goes.
+        before: Time,
+    },
 }
 
 /// What one entry says.

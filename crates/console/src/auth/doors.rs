@@ -1,6 +1,9 @@
 //! The way in and out for browsers: sign-in, sign-out, the first admin, an invitation; and the
 //! theme, which is a cookie too.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::Router;
 use axum::extract::{RawQuery, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -8,12 +11,16 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use operations::{Error, House};
 use record::Operator;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::posted::{Posted, fields};
 use super::{Theme, Viewer, cookie};
 use crate::page;
 use crate::refusal::Refusal;
 use crate::state::App;
+
+/// How long a password waits for its turn to be hashed.
+const HASHING_WAIT: Duration = Duration::from_secs(5);
 
 /// The routes of the doors; they belong to the pages.
 pub(crate) fn routes() -> Router<App> {
@@ -77,7 +84,11 @@ async fn signed_in(State(app): State<App>, request: Request) -> Result<Response,
     let found = hashing(&app, move |house| {
         operations::operator::sign_in(house, &given, &password)
     });
-    let Some(operator) = found.await? else {
+    let found = match found.await {
+        Err(refusal @ Refusal::Busy(_)) => return Ok(again(&refusal)),
+        found => found?,
+    };
+    let Some(operator) = found else {
         tracing::info!("a sign-in was refused");
         return Ok(again(&Refusal::Credential(
             "the name or the password is wrong",
@@ -168,10 +179,25 @@ async fn hashing<T: Send + 'static>(
     app: &App,
     work: impl FnOnce(&House) -> operations::Result<T> + Send + 'static,
 ) -> Result<T, Refusal> {
-    let turn = app.hashing.acquire().await;
-    let done = app.block(work).await;
-    drop(turn);
-    done
+    let turn = turn(&app.hashing).await?;
+    app.block(move |house| {
+        let done = work(house);
+        // Held by the work itself: a browser that goes away must not make room for more of it.
+        drop(turn);
+        done
+    })
+    .await
+}
+
+/// A turn at hashing, which is waited for a while only.
+async fn turn(room: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Refusal> {
+    let turn = Arc::clone(room).acquire_owned();
+    match tokio::time::timeout(HASHING_WAIT, turn).await {
+        Ok(Ok(turn)) => Ok(turn),
+        _ => Err(Refusal::Busy(
+            "too many passwords are being looked at; try again in a few seconds",
+        )),
+    }
 }
 
 /// A new session, in place of the one that the browser may have had.
@@ -196,6 +222,16 @@ fn refused(refusal: &Refusal, shown: maud::Markup) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_is_waited_for_a_while_only() {
+        let room = Arc::new(Semaphore::new(1));
+        let first = turn(&room).await;
+        let second = turn(&room).await;
+        assert!(matches!(second, Err(Refusal::Busy(_))));
+        drop(first);
+        assert!(turn(&room).await.is_ok());
+    }
 
     #[test]
     fn the_next_page_is_ours() {

@@ -33,6 +33,7 @@ use crate::state::App;
 
 use query::Pairs;
 pub(crate) use room::doors::{invitation, sign_in, welcome};
+pub use verbs::page_of;
 use visit::{Answer, Verbs, Visit};
 
 /// The rooms; each has its own address and all below it.

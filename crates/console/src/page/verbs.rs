@@ -105,3 +105,9 @@ pub(crate) fn done(code: &str) -> Option<&'static str> {
     let page = PAGES.iter().find(|page| page.0 == noun && page.1 == verb)?;
     (!page.3.is_empty()).then_some(page.3)
 }
+
+/// The address of the page that offers a verb; `{}` stands for one thing.
+pub fn page_of(verb: &operations::Verb) -> Option<&'static str> {
+    let is_its = |page: &&(&str, &str, &str, &str)| page.0 == verb.noun && page.1 == verb.verb;
+    PAGES.iter().find(is_its).map(|page| page.2)
+}

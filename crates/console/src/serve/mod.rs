@@ -35,7 +35,9 @@ pub struct Operator {
 impl Operator {
     /// The port over its listeners.
     pub fn new(listeners: Vec<TcpListener>, parts: Parts) -> Self {
-        let has_nobody = parts.house.facts.directory().operators().len() == 0;
+        // Without a listener nobody could open the link.
+        let is_open = !listeners.is_empty();
+        let has_nobody = is_open && parts.house.facts.directory().operators().len() == 0;
         let welcome = has_nobody.then(|| {
             let mut secret = [0; 32];
             (parts.house.random)(&mut secret);
@@ -48,7 +50,7 @@ impl Operator {
         }
     }
 
-    /// The link that makes the first admin, where there is no operator yet. It holds a secret
+    /// The link that makes the first admin, where there is no operator yet and the port is open. It holds a secret
     /// that is nowhere else: it is for the terminal of who starts the server, not for the log.
     pub fn welcome(&self) -> Option<String> {
         let secret = self.welcome.as_deref()?;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use record::{Actor, Change, Fact, Time};
+use record::{Actor, Change, Fact, Operator, Time};
 
 use super::codec;
 use super::directory::{Impossible, Thing, Touched};
@@ -84,6 +84,21 @@ impl Facts {
             directory.check_all(&changes)?;
         }
         self.write(&by, why, &changes)
+    }
+
+    /// Makes the first operator: of two who try at once, one becomes it.
+    ///
+    /// # Errors
+    /// Nothing was changed: [`Impossible::NotFirst`] where there is one, also a revoked one.
+    pub fn first_operator(
+        &self,
+        by: Actor,
+        why: &str,
+        new: Operator,
+    ) -> std::result::Result<Seq, ChangeError> {
+        let _turn = self.changing.lock();
+        self.live.directory.read().check_first(&new)?;
+        self.write(&by, why, &[Change::OperatorCreated(new)])
     }
 
     /// Makes many changes with one write and one wait for each thousand (an import).

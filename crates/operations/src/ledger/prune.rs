@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ::ledger::facts::kind;
-use record::{Actor, Time};
+use record::{Actor, Change, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -15,11 +15,14 @@ const DAY_US: u64 = 86_400_000_000;
 const FOLD_LIMIT: Duration = Duration::from_secs(60);
 
 /// What `prune` takes.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Prune {
     /// Payloads older than so many days go, at least 1.
     pub older_than_days: u32,
+    /// Why, for the ledger.
+    #[serde(default)]
+    pub why: String,
 }
 
 /// What `prune` did.
@@ -35,17 +38,16 @@ pub struct Pruned {
 ///
 /// # Errors
 /// An age below a day; sums that lag behind; the ledger's.
-pub fn prune(house: &House, _: &Actor, input: Prune) -> Result<Pruned> {
+pub fn prune(house: &House, by: &Actor, input: Prune) -> Result<Pruned> {
     if input.older_than_days == 0 {
         return Err(Error::invalid(
             "older_than_days",
             "at least one day is kept",
         ));
     }
-    let before = house
-        .now()
-        .micros()
-        .saturating_sub(u64::from(input.older_than_days) * DAY_US);
+    let days = u64::from(input.older_than_days);
+    let now_us = house.now().micros();
+    let before = Time::from_micros(now_us.saturating_sub(days * DAY_US));
     let ledger = house.facts.ledger();
     if !ledger.flush(FOLD_LIMIT) {
         return Err(Error::Unavailable {
@@ -53,14 +55,16 @@ pub fn prune(house: &House, _: &Actor, input: Prune) -> Result<Pruned> {
             hint: Some("see `stillhouse status`, and try again".into()),
         });
     }
+    // Who and why first: nothing goes that nobody answers for.
+    house.change(by, &input.why, Change::PayloadsPruned { before })?;
     house.facts.snapshot(0)?;
     let marker = ledger.prune(&::ledger::Prune {
-        before_us: before,
+        before_us: before.micros(),
         kinds: &[kind::EXCHANGE, kind::REFUSAL],
         pinned: &[],
     })?;
     Ok(Pruned {
-        before: Time::from_micros(before).rfc3339(),
+        before: before.rfc3339(),
         marker,
     })
 }

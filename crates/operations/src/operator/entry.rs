@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use ::ledger::facts::{Expected, Thing};
+use ::ledger::facts::{ChangeError, Expected, Impossible, Thing};
 use record::{Actor, Change, Operator, Role, Token};
 
 use super::password;
@@ -92,12 +92,9 @@ pub fn accept_invitation(house: &House, secret: &str, password: &str) -> Result<
 /// # Errors
 /// There is an operator; a name or a password that can't be; the ledger's.
 pub fn first_admin(house: &House, name: &str, password: &str) -> Result<Arc<Operator>> {
-    let taken = || Error::Conflict {
-        message: "there are operators already".to_owned(),
-        hint: Some("sign in, or ask an admin for an invitation".to_owned()),
-    };
+    // Before the password takes its time; the ledger looks again, where nobody can come between.
     if house.facts.directory().operators().len() > 0 {
-        return Err(taken());
+        return Err(ChangeError::from(Impossible::NotFirst).into());
     }
     let new = Operator {
         id: house.id(),
@@ -107,11 +104,10 @@ pub fn first_admin(house: &House, name: &str, password: &str) -> Result<Arc<Oper
         invitation: None,
         revoked: None,
     };
-    if house.facts.directory().operators().len() > 0 {
-        return Err(taken());
-    }
     let by = Actor::Operator(name.to_owned());
-    house.change(&by, "the first admin", Change::OperatorCreated(new.clone()))?;
+    house
+        .facts
+        .first_operator(by, "the first admin", new.clone())?;
     Ok(Arc::new(new))
 }
 

@@ -25,7 +25,8 @@ const TEXT: Access = Access {
     changes: true,
     roles: &[Role::Reviewer, Role::Admin],
 };
-/// Copies of the ledger, and who runs the house: reading that is not for everybody.
+/// Copies of the ledger, and who runs the house: reading that is not for everybody. A backup and
+/// an export write files elsewhere, and change nothing here.
 const SECRET: Access = Access {
     changes: false,
     roles: &[Role::Admin],

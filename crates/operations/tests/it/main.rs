@@ -6,6 +6,7 @@
     reason = "helpers of tests may fail as tests do"
 )]
 
+mod changes;
 mod fixture;
 mod lists;
 mod operators;
@@ -217,6 +218,7 @@ fn pruning_drops_old_payloads_and_keeps_the_sums() {
             &by,
             Prune {
                 older_than_days: days,
+                why: "room".into(),
             },
         )
     };

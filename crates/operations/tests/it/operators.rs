@@ -202,3 +202,18 @@ fn the_ledgers_entries_tell_no_secret() {
         assert!(!shown.contains(hidden), "{hidden} is in {shown}");
     }
 }
+
+#[test]
+fn of_two_first_admins_one_comes_first() {
+    let fixture = Fixture::new();
+    let house = &fixture.house;
+    let made: Vec<_> = std::thread::scope(|scope| {
+        let tried = ["ada", "bob"]
+            .map(|name| scope.spawn(move || operator::first_admin(house, name, PASSWORD)));
+        tried.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    let (first, late): (Vec<_>, Vec<_>) = made.into_iter().partition(Result::is_ok);
+    assert_eq!((first.len(), late.len()), (1, 1));
+    assert!(matches!(late[0], Err(Error::Conflict { .. })), "{late:?}");
+    assert_eq!(house.facts.directory().operators().len(), 1);
+}

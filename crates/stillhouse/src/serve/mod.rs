@@ -16,6 +16,8 @@ use gateway::Gateway;
 use guard::admission::Table;
 use ledger::facts::{Facts, Touched};
 use operations::House;
+use operations::server::{self, Reload};
+use record::Actor;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -116,13 +118,13 @@ async fn run(outside: Outside, settings: Settings, facts: Facts) -> Result<()> {
         "serving"
     );
     let (stop, stopped) = watch::channel(false);
-    let mut served = doors.serve(&gateway, house, &stopped);
+    let mut served = doors.serve(&gateway, Arc::clone(&house), &stopped);
     served.spawn(operator.serve(stopped.clone()));
     ready::tell(ready::READY);
     while signals.next().await == Signal::Reload {
-        let live = Arc::clone(&live);
+        let house = Arc::clone(&house);
         // Off the runtime's threads: a model may be loaded. The next signal need not wait.
-        drop(tokio::task::spawn_blocking(move || reload(&live)));
+        drop(tokio::task::spawn_blocking(move || reload(&house)));
     }
     ready::tell(ready::STOPPING);
     tracing::info!("draining; a second signal stops at once");
@@ -163,10 +165,12 @@ fn follow(facts: &Facts, table: &Arc<Table>, live: &Arc<Live>) {
     });
 }
 
-fn reload(live: &Live) {
-    if let Err(failure) = live.reload() {
-        let hint = failure.hint().unwrap_or_default();
-        tracing::error!(error = %failure, hint, "the settings are wrong; the old ones stay");
+/// What SIGHUP asks for. Who sent it is not known.
+fn reload(house: &House) {
+    let why = "SIGHUP".to_owned();
+    if let Err(error) = server::reload(house, &Actor::House, Reload { why }) {
+        let hint = error.hint().unwrap_or_default();
+        tracing::error!(%error, hint, "the settings were not read again");
     }
 }
 

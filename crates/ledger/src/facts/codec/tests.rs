@@ -180,6 +180,13 @@ fn house_changes() -> Vec<Change> {
             on: true,
         },
         Change::TextViewed { seq: 4321 },
+        Change::SettingsReloaded {
+            changed: vec!["plans.payg".into(), "models.m".into()],
+            waiting: vec!["server.listen".into()],
+        },
+        Change::PayloadsPruned {
+            before: Time::from_micros(1_764_081_127_000_003),
+        },
     ]
 }
 

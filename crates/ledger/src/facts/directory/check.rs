@@ -38,6 +38,9 @@ pub enum Impossible {
         /// Their name.
         name: String,
     },
+    /// It makes the first operator where there is one.
+    #[error("there are operators already")]
+    NotFirst,
     /// It gives an operator a name that none can have.
     #[error(
         "{name:?} can't be an operator's name: 1 to 64 letters and digits, with `.`, `_`, `-` \
@@ -104,7 +107,9 @@ impl Directory {
             // What the settings name is not known here.
             Change::ModelSwitched { .. }
             | Change::UpstreamSwitched { .. }
-            | Change::TextViewed { .. } => Ok(()),
+            | Change::TextViewed { .. }
+            | Change::SettingsReloaded { .. }
+            | Change::PayloadsPruned { .. } => Ok(()),
         }
     }
 
@@ -122,6 +127,17 @@ impl Directory {
             ahead.apply(change, record::Time::default(), 0);
         }
         Ok(())
+    }
+
+    /// Whether this operator, or anybody, can still become the first.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn check_first(&self, new: &Operator) -> Result<(), Impossible> {
+        match self.operators().len() {
+            0 => self.check_operator(new),
+            _ => Err(Impossible::NotFirst),
+        }
     }
 
     fn check_operator(&self, new: &Operator) -> Result<(), Impossible> {
@@ -163,5 +179,7 @@ const fn stands_alone(change: &Change) -> bool {
             | Change::ModelSwitched { .. }
             | Change::UpstreamSwitched { .. }
             | Change::TextViewed { .. }
+            | Change::SettingsReloaded { .. }
+            | Change::PayloadsPruned { .. }
     )
 }
