@@ -62,6 +62,7 @@ fn every_change_says_who_and_why() {
     traffic(&mut caller);
     operators(&mut caller);
     house(&mut caller);
+    import(&mut caller);
     caller.change("ledger erase", json!({ "account": "web" }));
     let changing = VERBS.iter().filter(|verb| verb.changes);
     let changing: BTreeSet<String> = changing
@@ -123,6 +124,18 @@ fn house(caller: &mut Caller) {
     caller.change("upstream set", json!({ "upstream": "u", "on": false }));
     caller.change("server reload", json!({}));
     caller.change("ledger prune", json!({ "older_than_days": 1 }));
+}
+
+fn import(caller: &mut Caller) {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = folder.path().join("keys.json");
+    let key = json!({
+        "token": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+        "key_name": "sk-...foo1",
+        "key_alias": "brought",
+    });
+    std::fs::write(&keys, json!({ "keys": [key] }).to_string()).unwrap();
+    caller.change("import litellm", json!({ "keys": keys, "apply": true }));
 }
 
 #[test]
