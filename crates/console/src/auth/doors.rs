@@ -179,7 +179,7 @@ async fn hashing<T: Send + 'static>(
     app: &App,
     work: impl FnOnce(&House) -> operations::Result<T> + Send + 'static,
 ) -> Result<T, Refusal> {
-    let turn = turn(&app.hashing).await?;
+    let turn = turn(&app.hashing, HASHING_WAIT).await?;
     app.block(move |house| {
         let done = work(house);
         // Held by the work itself: a browser that goes away must not make room for more of it.
@@ -190,9 +190,9 @@ async fn hashing<T: Send + 'static>(
 }
 
 /// A turn at hashing, which is waited for a while only.
-async fn turn(room: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Refusal> {
+async fn turn(room: &Arc<Semaphore>, wait: Duration) -> Result<OwnedSemaphorePermit, Refusal> {
     let turn = Arc::clone(room).acquire_owned();
-    match tokio::time::timeout(HASHING_WAIT, turn).await {
+    match tokio::time::timeout(wait, turn).await {
         Ok(Ok(turn)) => Ok(turn),
         _ => Err(Refusal::Busy(
             "too many passwords are being looked at; try again in a few seconds",
@@ -223,14 +223,14 @@ fn refused(refusal: &Refusal, shown: maud::Markup) -> Response {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_turn_is_waited_for_a_while_only() {
         let room = Arc::new(Semaphore::new(1));
-        let first = turn(&room).await;
-        let second = turn(&room).await;
+        let first = turn(&room, Duration::from_millis(1)).await;
+        let second = turn(&room, Duration::from_millis(1)).await;
         assert!(matches!(second, Err(Refusal::Busy(_))));
         drop(first);
-        assert!(turn(&room).await.is_ok());
+        assert!(turn(&room, Duration::from_millis(1)).await.is_ok());
     }
 
     #[test]

@@ -1,7 +1,11 @@
 //! The operator's ports over houses with real ledgers: the socket with its client here, the
 //! TCP port in the modules.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests may fail as tests do"
+)]
 
 mod api;
 mod auth;

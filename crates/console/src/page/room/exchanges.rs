@@ -63,7 +63,11 @@ pub(super) fn live(visit: &Visit<'_>) -> Answer {
         .query
         .without(&["done", "limit", "after"])
         .href("/api/v1/exchanges/live");
-    let is_newest = visit.query.get("after").is_none();
+    let status = said
+        .as_ref()
+        .map_or_else(|error| crate::problem::status(error).as_u16(), |_| 200);
+    // What can't be read can't be followed either.
+    let is_newest = visit.query.get("after").is_none() && said.is_ok();
     let body = html! {
         section class="card" aria-label="Exchanges" data-live=[is_newest.then_some(stream)] {
             (filters(visit, (verb.input)().as_value(), (verb.fields)()))
@@ -87,7 +91,7 @@ pub(super) fn live(visit: &Visit<'_>) -> Answer {
         body,
         ..Sheet::default()
     };
-    Answer::page(200, sheet(visit, &page))
+    Answer::page(status, sheet(visit, &page))
 }
 
 fn rows(visit: &Visit<'_>, said: &Value) -> Markup {
