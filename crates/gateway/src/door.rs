@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
 
 use crate::patient::Patient;
-use crate::print::Printed;
+use crate::print::{Print, printed};
 use crate::received::Peer;
 use crate::state::{Gateway, Stage};
 use crate::sweep;
@@ -73,7 +73,9 @@ impl Gateway {
     }
 
     async fn connection(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
-        let (io, print) = Printed::new(Patient::new(stream, self.options.stall_timeout));
+        let print = Arc::new(Print::default());
+        let patient = Patient::new(stream, self.options.stall_timeout);
+        let io = printed(patient, Arc::clone(&print));
         let peer = Arc::new(Peer {
             address: peer.ip(),
             print,

@@ -6,12 +6,11 @@
 //! later request of the connection the coding decides, as RFC 9112 (6.3) has it; a connection is
 //! closed behind every chunked body, so that nothing after it is taken for a request.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::AsyncRead;
+use tokio_util::io::InspectReader;
 
 /// A head that is longer than this is hashed up to here.
 const MOST: usize = 16 << 10;
@@ -25,27 +24,24 @@ pub(crate) struct Print {
     pub(crate) two_lengths: AtomicBool,
 }
 
-/// A connection whose first request head is hashed while it is read.
-pub(crate) struct Printed<T> {
-    inner: T,
+/// A connection whose first request head is hashed into `print` while it is read.
+pub(crate) fn printed<T: AsyncRead>(
+    connection: T,
+    print: Arc<Print>,
+) -> InspectReader<T, impl FnMut(&[u8])> {
+    let head = Some(Vec::new());
+    let mut first = First { head, print };
+    InspectReader::new(connection, move |bytes: &[u8]| first.look(bytes))
+}
+
+/// A connection's first head.
+struct First {
+    /// As far as it has come; gone when it is whole.
     head: Option<Vec<u8>>,
     print: Arc<Print>,
 }
 
-impl<T> Printed<T> {
-    /// Wraps a connection; the print is empty until the first head is whole.
-    pub(crate) fn new(inner: T) -> (Self, Arc<Print>) {
-        let print = Arc::new(Print::default());
-        (
-            Self {
-                inner,
-                head: Some(Vec::new()),
-                print: Arc::clone(&print),
-            },
-            print,
-        )
-    }
-
+impl First {
     fn look(&mut self, bytes: &[u8]) {
         let Some(head) = &mut self.head else { return };
         let room = MOST - head.len();
@@ -78,52 +74,6 @@ fn hash(head: &[u8]) -> u64 {
     u64::from_le_bytes(first).max(1)
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for Printed<T> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<std::io::Result<()>> {
-        let before = buf.filled().len();
-        ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
-        if self.head.is_some() {
-            let this = &mut *self;
-            this.look(&buf.filled()[before..]);
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<T: AsyncWrite + Unpin> AsyncWrite for Printed<T> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<std::io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[std::io::IoSlice<'_>],
-    ) -> Poll<std::io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.inner.is_write_vectored()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,9 +84,10 @@ mod tests {
         for part in parts {
             builder.extend_from_slice(part);
         }
-        let (mut printed, print) = Printed::new(&builder[..]);
+        let print = Arc::new(Print::default());
+        let mut connection = printed(&builder[..], Arc::clone(&print));
         let mut all = Vec::new();
-        printed.read_to_end(&mut all).await.unwrap();
+        connection.read_to_end(&mut all).await.unwrap();
         assert_eq!(all, builder);
         print.hash.load(Ordering::Relaxed)
     }

@@ -1,10 +1,8 @@
 //! Opens connections: name, TCP, TLS, and the choice between HTTP/1.1 and HTTP/2 by ALPN.
 //! Nothing here is kept or reused, and no environment decides which certificates are trusted.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,7 +14,7 @@ use hyper_util::client::legacy::connect::{Connection as _, HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_util::io::InspectReader;
 use tower_service::Service as _;
 
 use crate::link::{Http1, Link};
@@ -97,10 +95,13 @@ impl Dialer {
 
 async fn http1(stream: Stream) -> Result<Link, String> {
     let heard = Arc::new(AtomicBool::new(false));
-    let io = TokioIo::new(Heard {
-        inner: stream,
-        heard: Arc::clone(&heard),
+    let noted = Arc::clone(&heard);
+    let hear: Hear = Box::new(move |bytes| {
+        if !bytes.is_empty() {
+            noted.store(true, Relaxed);
+        }
     });
+    let io = TokioIo::new(InspectReader::new(stream, hear));
     let (sender, connection) = http1::Builder::new()
         .handshake(io)
         .await
@@ -142,55 +143,7 @@ pub(crate) fn in_words(error: &(dyn std::error::Error + 'static)) -> String {
 
 /// Notes whether any byte has come: hyper does not tell a connection that was closed before the
 /// answer from one closed within its head, but only the former may be tried again.
-pub(crate) struct Heard {
-    inner: Stream,
-    heard: Arc<AtomicBool>,
-}
+type Hear = Box<dyn FnMut(&[u8]) + Send>;
 
 /// What an HTTP/1.1 connection runs over.
-pub(crate) type Io = TokioIo<Heard>;
-
-impl AsyncRead for Heard {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<std::io::Result<()>> {
-        let before = buf.filled().len();
-        let polled = Pin::new(&mut self.inner).poll_read(cx, buf);
-        if buf.filled().len() > before {
-            self.heard.store(true, Relaxed);
-        }
-        polled
-    }
-}
-
-impl AsyncWrite for Heard {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<std::io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[std::io::IoSlice<'_>],
-    ) -> Poll<std::io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.inner.is_write_vectored()
-    }
-}
+pub(crate) type Io = TokioIo<InspectReader<Stream, Hear>>;
