@@ -17,6 +17,9 @@ use crate::{Error, Result};
 
 /// About so many bytes in one transaction: its sync must not keep the journal's waiting.
 const GROUP_BYTES: usize = 512 << 10;
+/// Further behind than this, a transaction takes all that was read: each one writes every page of
+/// the sums that it touches, and small ones of many accounts would never catch up.
+const FAR_BEHIND_BYTES: u64 = 64 << 20;
 /// Payload and header bytes of one block.
 const BLOCK_BYTES: usize = 256 << 10;
 /// The fold thread's niceness.
@@ -171,7 +174,11 @@ fn round(core: &Core, folder: &mut dyn Folder, ready: &mut Ready, work: &mut Wor
                 core.journal.line().wait(batch.last)?;
                 work.batch = batch;
             }
-            *ready = build(work, folder)?;
+            let most = match core.journal.unfolded_bytes() {
+                behind if behind > FAR_BEHIND_BYTES => usize::MAX,
+                _ => GROUP_BYTES,
+            };
+            *ready = build(work, folder, most)?;
         }
         let Some(tip) = ready.tip else { return Ok(()) };
         core.store.commit(&Group {
@@ -187,8 +194,8 @@ fn round(core: &Core, folder: &mut dyn Folder, ready: &mut Ready, work: &mut Wor
     }
 }
 
-/// The next group of the work at hand.
-fn build(work: &mut Work, folder: &mut dyn Folder) -> Result<Ready> {
+/// The next group of the work at hand, of about `most` bytes.
+fn build(work: &mut Work, folder: &mut dyn Folder, most: usize) -> Result<Ready> {
     let mut ready = Ready::default();
     let mut block = Block::default();
     let from = work.at;
@@ -205,7 +212,7 @@ fn build(work: &mut Work, folder: &mut dyn Folder) -> Result<Ready> {
             let key = frame.header.seq.to_be_bytes();
             ready.out.add(MARKERS, &key, i64::from(frame.header.kind));
         }
-        let last = work.at == work.batch.bytes.len() || work.at - from >= GROUP_BYTES;
+        let last = work.at == work.batch.bytes.len() || work.at - from >= most;
         if last || block.size() >= BLOCK_BYTES {
             ready.blocks.push(mem::take(&mut block));
         }

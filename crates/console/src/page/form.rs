@@ -35,6 +35,7 @@ pub(crate) type Choice = (String, String);
 pub(crate) struct Form {
     fields: Vec<Field>,
     fixed: BTreeMap<String, String>,
+    seen: BTreeMap<String, String>,
     first: BTreeMap<String, String>,
     now: BTreeMap<String, String>,
     long: Vec<String>,
@@ -58,6 +59,14 @@ impl Form {
     #[must_use]
     pub(crate) fn fixed(mut self, name: &str, value: impl ToString) -> Self {
         self.fixed.insert(name.to_owned(), value.to_string());
+        self
+    }
+
+    /// A field that is not shown and says what the reader saw: it holds what was sent, whatever
+    /// holds by now.
+    #[must_use]
+    pub(crate) fn seen(mut self, name: &str, value: impl ToString) -> Self {
+        self.seen.insert(name.to_owned(), value.to_string());
         self
     }
 

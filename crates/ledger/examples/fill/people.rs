@@ -88,9 +88,9 @@ impl People {
         id(self.start_us, number)
     }
 
-    /// The account of this number.
+    /// The account of this number; they came one after the other.
     pub(crate) fn account(&self, number: u64) -> Id<kind::Account> {
-        id(self.start_us, number)
+        id(self.start_us + number * 1000, number)
     }
 
     /// The key of the account of this number.

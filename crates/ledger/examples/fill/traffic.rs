@@ -73,8 +73,7 @@ impl<'a> Traffic<'a> {
 
     fn fact(&self, number: u64, at_us: u64) -> Fact {
         let drawn = of(number, 10);
-        let account = (self.people.accounts as f64 * share(drawn).powi(4)) as u64;
-        let account = account.min(self.people.accounts.saturating_sub(1));
+        let account = self.asks(drawn, at_us / HOUR_US);
         // Each account has a favourite and asks it most of the time.
         let favourite = of(account, 11);
         let model = match of(number, 12) % 10 {
@@ -92,6 +91,17 @@ impl<'a> Traffic<'a> {
                 ))
             }
         }
+    }
+
+    /// Who asks: half of all comes from a few, the rest from those whose hour it is.
+    fn asks(&self, drawn: u64, hour: u64) -> u64 {
+        let all = self.people.accounts;
+        let few = (all / 100).max(5).min(all);
+        let at = match drawn.is_multiple_of(2) {
+            true => (few as f64 * share(of(drawn, 24)).powi(2)) as u64,
+            false => of(hour, 25) + of(drawn, 24) % (all / 40).max(all.min(40)),
+        };
+        at % all.max(1)
     }
 
     fn refusal(&self, number: u64, account: u64, model: &Model, at_us: u64) -> Refusal {

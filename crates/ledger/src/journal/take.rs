@@ -11,7 +11,7 @@ use crate::Result;
 use crate::chain::Seq;
 
 /// How much the fold thread reads back from the journal at once.
-const READ_BACK: usize = 4 << 20;
+const READ_BACK: usize = 16 << 20;
 
 /// Frames on their way to the store: whole, in order, without gaps.
 #[derive(Debug, Default)]

@@ -43,6 +43,10 @@ impl Form {
         if let Some(value) = self.fixed.get(&field.name) {
             return html! { input type="hidden" name=(field.name) value=(value); };
         }
+        if let Some(value) = self.seen.get(&field.name) {
+            let value = look.typed.get(&field.name).unwrap_or(value);
+            return html! { input type="hidden" name=(field.name) value=(value); };
+        }
         match &field.shape {
             Shape::Group(inner) => html! {
                 fieldset {

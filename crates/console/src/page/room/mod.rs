@@ -57,7 +57,7 @@ pub(crate) fn respond(visit: &Visit<'_>) -> Answer {
 /// meantime is not written over.
 fn revised(form: Form, said: &Value) -> Form {
     match said.get("revision").and_then(Value::as_u64) {
-        Some(revision) if form.has("revision") => form.fixed("revision", revision),
+        Some(revision) if form.has("revision") => form.seen("revision", revision),
         _ => form,
     }
 }
