@@ -88,8 +88,8 @@ function upstream(house) {
 }
 
 export class House {
-  /** Makes the folder and starts upstream and server. */
-  static async start(program) {
+  /** Makes the folder and starts upstream and server; other settings make another house. */
+  static async start(program, written = settings, prepare = async () => {}) {
     const house = new House();
     house.program = program;
     house.folder = await mkdtemp(join(tmpdir(), "stillhouse-console-"));
@@ -101,7 +101,8 @@ export class House {
     house.url = `http://127.0.0.1:${house.operatorPort}`;
     house.base = `http://127.0.0.1:${house.port}`;
     house.config = join(house.folder, "stillhouse.toml");
-    await writeFile(house.config, settings(house));
+    await writeFile(house.config, written(house));
+    await prepare(house);
     await house.serve();
     return house;
   }

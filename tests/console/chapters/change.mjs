@@ -47,7 +47,7 @@ async function a_grant_is_issued_narrowed_and_revoked(story) {
   await page.getByLabel("large", { exact: true }).check();
   await page.fill("[name=purpose]", "a small extraction model");
   await page.selectOption("[name=tier]", "topk");
-  await page.fill("[name='budget.dollars']", "50").catch(() => page.fill("[name=budget_dollars]", "50"));
+  await page.fill("[name=budget_dollars]", "50");
   await page.fill("[name=expires]", "30d");
   await page.click("main button:text('Issue grant')");
   await page.getByText("Copy the token now.").waitFor();

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { PHONE, WIDE, findings, overflow } from "../browser.mjs";
 
-/** What a theme changes; the rest is the same in both. */
-const COLOURS = ["color-contrast", "link-in-text-block"];
+/** What theme and width change; the rest is the same in all. */
+const LOOKS = ["color-contrast", "link-in-text-block", "scrollable-region-focusable"];
 
 async function pages(story) {
   const { page } = story;
@@ -62,7 +62,7 @@ async function look(page, path, faults) {
     if (beyond > 0) faults.push(`${path}: ${beyond} px too wide (${name})`);
     for (const theme of ["light", "dark"]) {
       await page.evaluate((given) => { document.documentElement.dataset.theme = given; }, theme);
-      const rules = theme === "light" ? undefined : COLOURS;
+      const rules = theme === "light" && size === WIDE ? undefined : LOOKS;
       faults.push(...await findings(page, `${path} ${name} ${theme}`, rules));
     }
   }
