@@ -118,6 +118,7 @@ async function cost_as_a_page_and_as_a_file(story) {
   const { page } = story;
   await page.goto("/cost");
   await page.getByText("Together").waitFor();
+  await page.goto("/cost?by=");
   const [download] = await Promise.all([page.waitForEvent("download"), page.click("text=Download CSV")]);
   const parts = [];
   for await (const part of await download.createReadStream()) parts.push(part);

@@ -81,7 +81,7 @@ impl<'a> Traffic<'a> {
             _ => favourite,
         };
         let model = &MODELS[[0, 0, 1, 1, 1, 2, 3, 4, 5][(model % 9) as usize]];
-        let fails = of(at_us / HOUR_US, 14).is_multiple_of(41) && model.1 == "vllm";
+        let fails = of(at_us / HOUR_US, 14).is_multiple_of(17) && model.1 == "vllm";
         match of(number, 15) % 1000 {
             0..14 => Fact::Refusal(Box::new(self.refusal(number, account, model, at_us))),
             last => {

@@ -102,7 +102,7 @@ impl Tally {
     }
 
     /// Its sums in the order of [`SUMS`].
-    pub(super) fn sums(self) -> [u64; SUMS.len()] {
+    pub fn sums(self) -> [u64; SUMS.len()] {
         let [first @ .., _, _] = self.parts_of();
         first
     }

@@ -175,12 +175,25 @@ fn groups(house: &House, input: &Cost) -> Result<Groups> {
     };
     let (from, until) = (day("from", &input.from)?, day("until", &input.until)?);
     let by = |wanted: By| input.by.is_empty() || input.by.contains(&wanted);
+    let is_asked = |model: &str| input.model.as_deref().is_none_or(|asked| asked == model);
     let mut groups = Groups::new();
+    if account.is_none() && !by(By::Account) {
+        // Of the whole house there is a sum by model and day: few rows, however many accounts.
+        let until = until.map_or(u32::MAX, |until| until.saturating_add(1));
+        for span in house.facts.days(from.unwrap_or_default(), until)? {
+            // A span may be of refusals alone, which cost nothing.
+            if is_asked(&span.model) && span.tally.requests > 0 {
+                let day = by(By::Day).then_some(span.at);
+                let key = (None, by(By::Model).then_some(span.model), day);
+                let sums = span.tally.sums();
+                let sums = sums.map(|sum| i64::try_from(sum).unwrap_or(i64::MAX));
+                add(groups.entry(key).or_default(), &sums);
+            }
+        }
+        return Ok(groups);
+    }
     for cost in house.facts.costs(account.map(|account| account.id))? {
-        let kept = input
-            .model
-            .as_ref()
-            .is_none_or(|model| *model == cost.model)
+        let kept = is_asked(&cost.model)
             && from.is_none_or(|from| cost.day >= from)
             && until.is_none_or(|until| cost.day <= until);
         if !kept {

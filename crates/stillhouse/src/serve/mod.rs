@@ -190,6 +190,9 @@ impl Doors {
                 source,
             })?);
         }
+        // Where the ledger is elsewhere, nobody has made it yet.
+        ledger::make_folder(&settings.data_dir)
+            .map_err(Failure::system("making the data folder"))?;
         let local = Socket::bind(&settings.data_dir.join(SOCKET)).await?;
         Ok(Self { public, local })
     }

@@ -28,6 +28,7 @@ pub(super) fn show(visit: &Visit<'_>) -> Answer {
     let Some(verb) = known("ledger cost") else {
         return fault::missing(visit);
     };
+    let visit = &grouped(visit);
     let asked = visit.query.without(&["as", "done"]);
     if visit.query.get("as") == Some("csv") {
         return file(visit, &asked);
@@ -61,6 +62,23 @@ pub(super) fn show(visit: &Visit<'_>) -> Answer {
     Answer::page(status, sheet(visit, &page))
 }
 
+/// The same visit, by day where the address says nothing: every account, model and day apart are
+/// more rows than anybody reads, and take long in a large house.
+fn grouped<'a>(visit: &Visit<'a>) -> Visit<'a> {
+    let is_said = ["by", "account"]
+        .iter()
+        .any(|name| visit.query.get(name).is_some());
+    let query = match is_said {
+        true => visit.query.clone(),
+        false => visit.query.with("by", "day"),
+    };
+    Visit {
+        query,
+        form: None,
+        ..*visit
+    }
+}
+
 fn call(visit: &Visit<'_>, asked: &Pairs) -> Result<Value, operations::Error> {
     let Some(verb) = known("ledger cost") else {
         return Err(operations::Error::missing("there is no such verb", None));
@@ -92,8 +110,8 @@ fn columns(rows: &[Value]) -> Vec<Column> {
             columns.push(text(title, name));
         }
     }
-    columns.extend(FIGURES.map(|(title, name)| figure(title, name)));
     columns.push(figure("Cost", "dollars"));
+    columns.extend(FIGURES.map(|(title, name)| figure(title, name)));
     columns
 }
 
@@ -139,8 +157,8 @@ fn names(row: &Value) -> Markup {
 
 fn figures(row: &Value) -> Markup {
     html! {
-        @for (_, name) in FIGURES { td class="num" { (count(row.number(name))) } }
         td class="num" { (dollars(row.text("dollars"))) }
+        @for (_, name) in FIGURES { td class="num" { (count(row.number(name))) } }
     }
 }
 
