@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Sees that what the build needs is there: Rust, a C compiler, pip and curl, and the small model,
-# fetched once. Missing Debian packages are installed where we may (root, apt); else it says how.
+# Sees that what build and tests need is there: Rust, a C compiler, pip, curl, Chromium, and the
+# small model, fetched once. Missing Debian packages are installed where we may (root, apt); else it says how.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,8 +15,17 @@ fi
 if command -v python3 >/dev/null && ! python3 -c 'import ensurepip' 2>/dev/null; then
     packages+=(python3-venv)
 fi
+# The console is tested in it; only `make test` needs it, so that it stops no build.
+may_install=$([ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null && echo yes || true)
+if [ -z "${CHROMIUM:-}" ] && ! command -v chromium >/dev/null; then
+    if [ -n "$may_install" ]; then
+        packages+=(chromium)
+    else
+        echo "hint: \`make test\` needs Chromium: sudo apt-get install chromium" >&2
+    fi
+fi
 if [ ${#packages[@]} -gt 0 ]; then
-    if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
+    if [ -n "$may_install" ]; then
         echo "installing: ${packages[*]}"
         apt-get update -qq
         DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${packages[@]}" >/dev/null

@@ -17,3 +17,6 @@ step cargo run --quiet --locked -p xtask -- tidy
 if [ -x scripts/test-clients.sh ]; then
     step scripts/test-clients.sh
 fi
+if [ -x scripts/test-console.sh ]; then
+    step scripts/test-console.sh
+fi

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
-const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+export const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
 function settings(house) {
   return `data_dir = "${house.folder}/data"
@@ -56,7 +56,6 @@ async function body(request) {
 
 /** What answers for the models, and what is served as a stranger's page under /evil. */
 function upstream(house) {
-  const usage = { prompt_tokens: 40, completion_tokens: 12, total_tokens: 52 };
   return createServer(async (request, response) => {
     const json = (status, value) => {
       response.writeHead(status, { "content-type": "application/json" });
@@ -72,6 +71,11 @@ function upstream(house) {
     }
     const asked = JSON.parse(await body(request) || "{}");
     if (asked.model === "broken") return json(500, { error: { message: "out of memory", type: "server_error" } });
+    // A lively house takes its time, and no answer is like the other.
+    const drawn = (most) => house.isLively ? Math.floor(Math.random() * most) : 0;
+    const usage = { prompt_tokens: 40 + drawn(1800), completion_tokens: 12 + drawn(400) };
+    usage.total_tokens = usage.prompt_tokens + usage.completion_tokens;
+    await pause(drawn(350));
     const base = { id: "chatcmpl-1", created: 1, model: asked.model };
     if (!asked.stream) {
       const message = { role: "assistant", content: "A still house is where spirits are distilled." };
@@ -80,7 +84,7 @@ function upstream(house) {
     response.writeHead(200, { "content-type": "text/event-stream" });
     const send = (value) => response.write(`data: ${JSON.stringify({ ...base, object: "chat.completion.chunk", ...value })}\n\n`);
     send({ choices: [{ index: 0, delta: { role: "assistant", content: "A still" }, finish_reason: null }] });
-    await pause(20);
+    await pause(20 + drawn(3000));
     send({ choices: [{ index: 0, delta: { content: " house." }, finish_reason: "stop" }] });
     send({ choices: [], usage });
     response.end("data: [DONE]\n\n");

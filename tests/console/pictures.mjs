@@ -4,7 +4,7 @@
 //   node pictures.mjs STILLHOUSE LEDGER_FOLDER OUTPUT_FOLDER
 import { cp } from "node:fs/promises";
 import { join } from "node:path";
-import { House } from "./house.mjs";
+import { House, pause } from "./house.mjs";
 import { PHONE, launch, visitor } from "./browser.mjs";
 import { PASSWORD } from "./sign.mjs";
 
@@ -32,6 +32,7 @@ ${upstream("vllm", '"chat", "completions", "models"')}${upstream("provider", '"c
 }
 
 const house = await House.start(program, (started) => settings(started), async (started) => cp(ledger, join(started.folder, "data", "ledger"), { recursive: true }));
+house.isLively = true;
 const browser = await launch();
 const faults = [];
 const context = await visitor(browser, house, faults, { viewport: { width: 1280, height: 860 } });
@@ -48,14 +49,14 @@ for (const account of accounts.filter((one) => one.state === "active").slice(0, 
   secrets.push((await house.verb("key", "create", "--account", account.id, "--name", "production")).secret);
 }
 let isOn = true;
-const ask = async () => {
-  for (let round = 0; isOn; round += 1) {
+const ask = async (first) => {
+  for (let round = first; isOn; round += 6) {
     const model = MODELS[(round * 7 + (round >> 2)) % 5][0];
     await house.ask(round % 23 === 22 ? "sk-sh-unknown" : secrets[round % secrets.length], round % 29 === 28 ? "gpt-unknown" : model, { stream: round % 3 > 0 }).catch(() => undefined);
-    await new Promise((done) => setTimeout(done, 60 + (round * 37) % 190));
+    await pause((round * 37) % 400);
   }
 };
-const asking = ask();
+const asking = Promise.all([0, 1, 2, 3, 4, 5].map(ask));
 
 async function picture(path, name, { theme = "light", size, before } = {}) {
   if (size) await page.setViewportSize(size);
@@ -66,10 +67,10 @@ async function picture(path, name, { theme = "light", size, before } = {}) {
   if (size) await page.setViewportSize({ width: 1280, height: 860 });
 }
 
-await new Promise((done) => setTimeout(done, 6000));
+await pause(6000);
 await picture("/", "overview");
 await picture("/", "overview-dark", { theme: "dark" });
-await picture("/live", "live", { theme: "dark", before: () => new Promise((done) => setTimeout(done, 4000)) });
+await picture("/live", "live", { theme: "dark", before: () => pause(4000) });
 await picture("/accounts?sort=-spent_dollars", "accounts");
 await page.goto("/accounts?sort=-spent_dollars");
 const account = await page.locator("tbody th a").first().getAttribute("href");
