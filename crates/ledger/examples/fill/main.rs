@@ -193,11 +193,11 @@ fn budgets(facts: &Facts, people: &People, now: u64, time: &AtomicU64) -> Result
         };
         let change: Change = budget.change;
         // Waited for with the reservation behind it.
-        let _ = facts.bind(&Fact::Changed {
+        drop(facts.bind(&Fact::Changed {
             by: Actor::Operator("fill".to_owned()),
             why: "a budget for the month".to_owned(),
             change: Box::new(change),
-        })?;
+        })?);
         last = Some(facts.reserve(&budget.slice)?);
         facts.settle(budget.slice.id, spent, record::Amount::ZERO)?;
     }
@@ -207,6 +207,7 @@ fn budgets(facts: &Facts, people: &People, now: u64, time: &AtomicU64) -> Result
     Ok(())
 }
 
+#[expect(clippy::print_stderr, reason = "a program that tells how far it is")]
 fn say(text: &str) {
     eprintln!("fill: {text}");
 }

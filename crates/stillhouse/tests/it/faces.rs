@@ -238,13 +238,13 @@ fn on_its_page(house: &House, verb: &Verb) -> Vec<String> {
     // What goes on with a long list is offered where a list is long; here the page must take it,
     // and say that this is none.
     let goes_on = || house.get(&format!("{address}?after=nothing")).0 == 400;
-    let lacks = |name: &String| {
-        !in_path.contains(&name.as_str())
-            && !(name == "after" && goes_on())
-            && !html.contains(&format!("name=\"{name}\""))
-            && !html.contains(&format!("{name}="))
+    let offers = |name: &String| {
+        in_path.contains(&name.as_str())
+            || html.contains(&format!("name=\"{name}\""))
+            || html.contains(&format!("{name}="))
+            || (name == "after" && goes_on())
     };
-    let lacking = names(verb).into_iter().filter(lacks);
+    let lacking = names(verb).into_iter().filter(|name| !offers(name));
     let said = |name| {
         format!(
             "pages: {address} lacks `{name}` of {} {}",
