@@ -17,9 +17,6 @@ use crate::{Error, Result};
 
 /// About so many bytes in one transaction: its sync must not keep the journal's waiting.
 const GROUP_BYTES: usize = 512 << 10;
-/// Further behind than this, a transaction takes all that was read: each one writes every page of
-/// the sums that it touches, and small ones of many accounts would never catch up.
-const FAR_BEHIND_BYTES: u64 = 64 << 20;
 /// Payload and header bytes of one block.
 const BLOCK_BYTES: usize = 256 << 10;
 /// The fold thread's niceness.
@@ -174,9 +171,11 @@ fn round(core: &Core, folder: &mut dyn Folder, ready: &mut Ready, work: &mut Wor
                 core.journal.line().wait(batch.last)?;
                 work.batch = batch;
             }
-            let most = match core.journal.unfolded_bytes() {
-                behind if behind > FAR_BEHIND_BYTES => usize::MAX,
-                _ => GROUP_BYTES,
+            // A transaction writes every page of the sums that it touches: small ones of many
+            // accounts would never catch up. Once the spool is half full that comes first.
+            let most = match core.journal.is_half_full() {
+                true => usize::MAX,
+                false => GROUP_BYTES,
             };
             *ready = build(work, folder, most)?;
         }

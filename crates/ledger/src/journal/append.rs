@@ -101,6 +101,10 @@ impl Journal {
         self.unfolded.load(Ordering::Relaxed)
     }
 
+    pub(crate) fn is_half_full(&self) -> bool {
+        self.unfolded_bytes() > self.options.max_unfolded_bytes / 2
+    }
+
     pub(crate) fn is_full(&self) -> bool {
         self.unfolded_bytes() > self.options.max_unfolded_bytes
     }
