@@ -2,13 +2,15 @@
 //! tables are dumped. Nothing here decides what becomes of them in the house; what LiteLLM has
 //! and Stillhouse has not is a note.
 
+mod carried;
 mod config;
 mod keys;
 mod provider;
 mod rows;
 mod settings;
 
-pub use config::{Config, Model, Prices, Upstream, UpstreamKind, read_config};
+pub use carried::{Config, Model, Prices, Upstream, UpstreamKind};
+pub use config::read_config;
 pub use keys::{Budget, Holders, Key, Period, Team, read_holders};
 pub use settings::{plans_as_toml, to_toml};
 

@@ -1,6 +1,6 @@
 //! Which API a LiteLLM provider's prefix stands for, where that API is one that we speak.
 
-use super::config::UpstreamKind;
+use super::carried::UpstreamKind;
 
 /// What a provider is to us.
 pub(super) struct Provider {

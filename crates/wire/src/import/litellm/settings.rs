@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use super::config::{Config, UpstreamKind};
+use super::carried::{Config, UpstreamKind};
 
 /// The settings file's `[upstreams]` and `[models]`.
 pub fn to_toml(config: &Config) -> String {
