@@ -9,9 +9,9 @@ export STILLHOUSE_MODEL ?= $(HOME)/.cache/stillhouse/models/smollm2-135m-instruc
 help:
 	@echo "make run              set up, build, and serve the small model on loopback"
 	@echo "make test             what must pass: format, lints, tests, tidiness, clients"
-	@echo "make soak             the full counts of kills, cuts and mutations, then the fuzzers"
+	@echo "make soak             the full counts of kills, cuts and mutations, the fuzzers, the guides"
 	@echo "make bench            the figures"
-	@echo "make bench-reference  what needs PyTorch, TRL or llama.cpp"
+	@echo "make bench-reference  what needs PyTorch"
 	@echo "make build            the release binary"
 	@echo "make deb              the Debian package (needs cargo-deb)"
 

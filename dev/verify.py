@@ -2,10 +2,11 @@
 """Checks a ledger without any of its code: links, commitments, markers, signed heads.
 
     pip install blake3 cryptography
-    python3 dev/verify.py DATA_FOLDER [HEADS_FILE]
+    python3 dev/verify.py LEDGER_FOLDER [HEADS_FILE]
 
-Written from docs/reference/ledger-format.md alone. For a ledger that no server is writing; it
-does not look into the vault. Prints what it found; exits with 1 where something is wrong.
+Written from docs/reference/ledger-format.md alone. For a ledger (`ledger` in the data folder) that
+no server is writing; it does not look into the vault. Prints what it found; exits with 1 where
+something is wrong.
 """
 
 import pathlib

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `make bench-reference`: whatever needs PyTorch, TRL or llama.cpp, in an environment of its own.
+# `make bench-reference`: whatever needs PyTorch, in an environment of its own.
 # What it makes is checked in beside the tests that read it, so that nobody else needs them.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `make soak`: the full counts that the issues name.
+# `make soak`: the full counts of kills, cuts and mutations, the fuzzers, and the guides.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,5 +1,5 @@
 //! `tidy`: what neither the compiler nor clippy checks. Every file says what it is for, no file
-//! is too long, nothing panics by accident, and rooms touch only what DESIGN lets them touch.
+//! is too long, nothing panics by accident, and rooms touch only what `ARROWS` lets them.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -142,7 +142,7 @@ fn check_arrows(root: &Path, faults: &mut Vec<String>) -> Result<()> {
         let name = name.and_then(toml::Value::as_str).unwrap_or_default();
         let Some((_, may)) = ARROWS.iter().find(|(room, _)| *room == name) else {
             faults.push(format!(
-                "{}: the room is not in DESIGN's table here",
+                "{}: the room is not in tidy's table `ARROWS`",
                 manifest.display()
             ));
             continue;
