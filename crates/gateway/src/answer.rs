@@ -156,7 +156,7 @@ impl Answered {
             }
         };
         if recorded.is_err() {
-            return unrecorded(&in_flight);
+            return unrecorded(&in_flight.received);
         }
         self.reply(&in_flight, body)
     }
@@ -190,7 +190,7 @@ impl Answered {
             .record(Outcome::UpstreamError, None, Kept::default())
             .is_err()
         {
-            return unrecorded(&in_flight);
+            return unrecorded(&in_flight.received);
         }
         self.reply(&in_flight, body)
     }
@@ -300,7 +300,7 @@ fn count_tokens(mut in_flight: InFlight, counted: Result<Option<u64>, upstream::
         .record(Outcome::Completed, Some(usage), Kept::default())
         .is_err()
     {
-        return unrecorded(&in_flight);
+        return unrecorded(&in_flight.received);
     }
     reply::signed(&in_flight.received, reply::json(StatusCode::OK, body))
 }
@@ -318,7 +318,7 @@ fn failed(mut in_flight: InFlight, error: &upstream::Error) -> Reply {
         .record(Outcome::UpstreamBroken, None, Kept::default())
         .is_err()
     {
-        return unrecorded(&in_flight);
+        return unrecorded(&in_flight.received);
     }
     reply::error(&in_flight.received, &api, retry_after_us)
 }
@@ -349,15 +349,15 @@ fn unusable(mut in_flight: InFlight, error: &wire::Error) -> Reply {
         .record(Outcome::UpstreamBroken, None, Kept::default())
         .is_err()
     {
-        return unrecorded(&in_flight);
+        return unrecorded(&in_flight.received);
     }
     reply::error(&in_flight.received, &api, None)
 }
 
 /// The ledger could not take the exchange, so the answer is not given out.
-fn unrecorded(in_flight: &InFlight) -> Reply {
+pub(crate) fn unrecorded(received: &Received) -> Reply {
     let error = ApiError::of(Reason::LedgerUnavailable);
-    reply::error(&in_flight.received, &error, Some(1_000_000))
+    reply::error(received, &error, Some(1_000_000))
 }
 
 fn own_error(in_flight: &InFlight, error: &ApiError) -> Bytes {

@@ -118,8 +118,8 @@ impl Gateway {
     }
 }
 
-/// The status with which the library itself has answered what is no request. It writes that head
-/// alone, and lets nobody add an id or a body.
+/// The status with which the library itself has answered what is no request; only the preface of
+/// HTTP/2 it leaves unanswered. It writes that head alone, and lets nobody add an id or a body.
 fn unreadable(error: &hyper::Error) -> Option<u16> {
     if !error.is_parse() {
         return None;

@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use wire::ApiError;
 
 use crate::admit::{Refused, admit};
+use crate::answer::unrecorded;
 use crate::detached::answer;
 use crate::identify::identify;
 use crate::keep::{self, Keeping, Start};
@@ -97,11 +98,7 @@ impl Gateway {
                 let done = replay::record(self, &received, &credential, &endpoint, &body, &known);
                 return match done {
                     Ok(()) => replay::answer(&received, known, &rates),
-                    Err(_) => self.turn_away(
-                        &received,
-                        Some(&credential),
-                        &ApiError::of(Reason::LedgerUnavailable),
-                    ),
+                    Err(_) => unrecorded(&received),
                 };
             }
             Err(error) => return self.turn_away(&received, Some(&credential), &error),

@@ -11,7 +11,8 @@ use crate::trace::{Answered, Trace};
 /// What an observer knows a model by; it gives these out itself.
 pub type ModelNumber = u32;
 
-/// Told of everything that happens at the door.
+/// Told once of each request that ended or was turned away; not of lists of models and of health
+/// checks that were answered.
 pub trait Observer: Send + Sync {
     /// The number of the model of this name, which comes back with each of its requests. Asked
     /// when models are set, never on the way of a request.

@@ -1,7 +1,11 @@
 //! A ledger that takes nothing: then nothing is served, and nothing that was served is lost.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use gateway::{Ended, ModelNumber, Observer, Trace, TurnedAway};
+use http::HeaderValue;
 use record::Outcome;
 
 use crate::books::{exchanges, facts_of, verify};
@@ -68,6 +72,51 @@ async fn an_answer_that_cannot_be_recorded_is_not_given() {
         (served, Outcome::Completed)
     );
     verify(house.folder.path());
+}
+
+/// How often it was told of what was recorded, of what was not, and of what was turned away.
+#[derive(Default)]
+struct Tally([AtomicU32; 3]);
+
+impl Observer for Tally {
+    fn model(&self, _: &str) -> ModelNumber {
+        0
+    }
+    fn trace(&self, _: Option<&HeaderValue>) -> Option<Trace> {
+        None
+    }
+    fn ended(&self, ended: &Ended<'_>) {
+        self.0[usize::from(!ended.recorded)].fetch_add(1, Ordering::Relaxed);
+    }
+    fn turned_away(&self, _: &TurnedAway<'_>) {
+        self.0[2].fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_repetition_that_cannot_be_recorded_is_not_given_and_told_once() {
+    let peer = Peer::always(json("200 OK", "", CHAT)).await;
+    let tally = Arc::new(Tally::default());
+    let mut setup = Setup::new(vec![route("m", http(&peer))]);
+    setup.observer = Arc::clone(&tally) as Arc<dyn Observer>;
+    let mut house = setup.open().await;
+    let once = [("Idempotency-Key", "a")];
+    let mut first = house.send_with(&house.key, PATH, &once, ASK).await;
+    assert_eq!(first.answer().await.status(), 200);
+    house.facts.close().unwrap();
+    let mut again = house.send_with(&house.key, PATH, &once, ASK).await;
+    let again = again.answer().await;
+    assert_eq!(
+        (again.status(), again.code().as_str()),
+        (503, "ledger_unavailable")
+    );
+    assert!(again.header("retry-after").is_some());
+    let told = tally
+        .0
+        .each_ref()
+        .map(|count| count.load(Ordering::Relaxed));
+    assert_eq!(told, [1, 1, 0]);
+    house.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

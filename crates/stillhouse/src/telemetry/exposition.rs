@@ -96,7 +96,7 @@ impl Collector for Requests {
 fn requests(page: &mut Page<'_>, models: &[Arc<OfModel>]) -> Result {
     page.counter(
         "requests",
-        "Requests that were answered, also those that were turned away, by endpoint, model and class of the status",
+        "Requests that were let through and ended, and those that were turned away, by endpoint, model and class of the status; a list of models counts only where it was refused",
         |series| {
             for model in models {
                 for (endpoint, counts) in ENDPOINTS.iter().zip(&model.requests) {

@@ -58,6 +58,17 @@ fn keys_and_teams_become_holders() {
 }
 
 #[test]
+fn a_team_that_is_missing_is_told() {
+    let holders = litellm::read_holders(Some(KEYS), None).unwrap();
+    assert!(holders.keys.iter().all(|key| !key.blocked));
+    let notes = holders.notes.join("\n");
+    assert!(
+        notes.contains("team `t2` is not among the teams"),
+        "{notes}"
+    );
+}
+
+#[test]
 fn what_is_no_configuration_is_told() {
     for bad in ["[", "- a", "model_list: 3", "a: &a [*a]"] {
         assert!(litellm::read_config(bad).is_err(), "{bad}");

@@ -141,9 +141,13 @@ impl Holders {
         }
         let team = text(row, "team_id").map(str::to_owned);
         let of = self.teams.iter().find(|one| Some(&one.id) == team.as_ref());
-        let (team_models, team_blocked) = of.map_or((Vec::new(), false), |team| {
-            (team.models.clone(), team.blocked)
-        });
+        let of = of.map(|team| (team.models.clone(), team.blocked));
+        if let (Some(id), None) = (&team, &of) {
+            self.note(format!(
+                "the team `{id}` is not among the teams: whether it is blocked and which models it may use is not known, so its keys are not bound by it"
+            ));
+        }
+        let (team_models, team_blocked) = of.unwrap_or_default();
         let own = texts(row, "models");
         let inherits = own.is_empty() || own.iter().any(|model| model == "all-team-models");
         let models = match inherits {
@@ -194,7 +198,7 @@ impl Holders {
             self.note(format!("key `{name}`: max_budget is no amount"));
             return None;
         }
-        // Rounded down to a millionth: a float holds no more of it for certain.
+        // Rounded to a millionth: a float holds no more of it for certain.
         let amount = Money::from_nanos((dollars * 1e6).round() as u64 * 1000);
         let (period, exact) = period(text(row, "budget_duration"));
         if !exact {

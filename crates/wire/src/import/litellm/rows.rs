@@ -93,19 +93,14 @@ fn records(text: &str) -> Result<Vec<Vec<String>>, String> {
 fn cell(text: String) -> Value {
     match text.as_str() {
         "" | "NULL" | "\\N" => Value::Null,
-        "t" | "true" | "TRUE" => Value::Bool(true),
-        "f" | "false" | "FALSE" => Value::Bool(false),
         array if array.starts_with('{') && array.ends_with('}') && !array.contains(':') => {
             let inner = &array[1..array.len() - 1];
             let names = inner.split(',').map(|name| name.trim_matches('"'));
             let names = names.filter(|name| !name.is_empty());
             Value::Array(names.map(Value::from).collect())
         }
-        other => match other.parse::<serde_json::Number>() {
-            // A token of digits alone stays a text.
-            Ok(number) if other.len() < 20 => Value::Number(number),
-            _ => Value::String(text),
-        },
+        // Whether it is a number or a yes is for who asks to say: a team's id may be digits.
+        _ => Value::String(text),
     }
 }
 
@@ -132,7 +127,11 @@ pub(super) fn count(row: &Row, key: &str) -> Option<u64> {
 
 /// Whether it says yes.
 pub(super) fn is_true(row: &Row, key: &str) -> bool {
-    row.get(key).and_then(Value::as_bool).unwrap_or(false)
+    match row.get(key) {
+        Some(Value::Bool(yes)) => *yes,
+        Some(Value::String(text)) => matches!(text.as_str(), "t" | "true" | "TRUE"),
+        _ => false,
+    }
 }
 
 /// A list of texts.
@@ -148,13 +147,17 @@ mod tests {
 
     #[test]
     fn csv_of_a_table() {
-        let text = "token,models,blocked,max_budget,metadata\r\nab,\"{gpt-4o,\"\"x y\"\"}\",f,1.5,\"{\"\"a\"\": 1}\"\r\n\r\ncd,{},t,,\n";
-        let rows = read("keys", text).unwrap();
+        let table = "token,models,blocked,max_budget,metadata\r\nab,\"{gpt-4o,\"\"x y\"\"}\",f,1.5,\"{\"\"a\"\": 1}\"\r\n\r\ncd,{},t,,\n";
+        let rows = read("keys", table).unwrap();
         assert_eq!(rows.len(), 2);
         assert_eq!(texts(&rows[0], "models"), ["gpt-4o", "x y"]);
         assert_eq!(number(&rows[0], "max_budget"), Some(1.5));
         assert!(rows[0]["metadata"].is_string() && rows[1]["max_budget"].is_null());
         assert!(is_true(&rows[1], "blocked") && !is_true(&rows[0], "blocked"));
+        let rows = read("teams", "team_id,team_alias,rpm_limit\n2024,t,60\n").unwrap();
+        let (id, name) = (text(&rows[0], "team_id"), text(&rows[0], "team_alias"));
+        assert_eq!((id, name), (Some("2024"), Some("t")));
+        assert_eq!(count(&rows[0], "rpm_limit"), Some(60));
         for bad in [
             "",
             "hello",
