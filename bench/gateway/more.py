@@ -10,7 +10,7 @@
   GW_BIN=<folder with gwmock, gwload, stillhouse, xtask>  ./more.py [--out FILE] [memory|start|change|metrics|decode ...]
 Every phase is bounded in time; only processes started here are ended, by pid.
 """
-import json, os, signal, statistics, subprocess, sys, tempfile, threading, time, urllib.error, urllib.request
+import json, os, shutil, signal, statistics, subprocess, sys, tempfile, threading, time, urllib.error, urllib.request
 
 import run
 
@@ -271,12 +271,16 @@ def main():
     print(json.dumps(run.cpu()), flush=True)
     for name in a or ["memory", "start", "change", "metrics", "decode"]:
         d = tempfile.mkdtemp(prefix="gw-more-")
-        with open(os.path.join(d, "log"), "wb") as log:
-            try:
+        try:
+            with open(os.path.join(d, "log"), "wb") as log:
                 r = dict(name="stillhouse", **globals()[name](d, log))
-            finally:
-                for p in list(run.live):
-                    run.stop(p)
+        except BaseException:
+            print("what was left is in", d, file=sys.stderr)
+            raise
+        finally:
+            for p in list(run.live):
+                run.stop(p)
+        shutil.rmtree(d, ignore_errors=True)
         print(json.dumps(r), flush=True)
         if out:
             out.write(json.dumps(r) + "\n")
