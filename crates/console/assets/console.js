@@ -180,7 +180,7 @@
       const isNothing = event.input_tokens == null && event.output_tokens == null;
       return {
         ...event,
-        clock: stamp(event.arrived),
+        clock: stamp(event.time),
         ended: words(event.reason ?? event.outcome),
         first: span(event.first_byte_us),
         duration: span(event.duration_us),

@@ -2,6 +2,7 @@
 //! The address holds the whole state; the verb bounds the work.
 
 use maud::{Markup, html};
+use operations::{Error, Verb};
 use serde_json::Value;
 
 use super::act::known;
@@ -47,18 +48,7 @@ pub(crate) fn listing(visit: &Visit<'_>, list: &Listing<'_>) -> Answer {
     if !verb.is_for(visit.role) {
         return super::fault::forbidden(visit, verb);
     }
-    let asked = asked(&visit.query);
-    let read = Form::of(verb).read(&asked);
-    let said = match read {
-        Ok(input) => visit.verbs.call(verb.noun, verb.verb, input),
-        Err(faults) => {
-            let first = faults
-                .first()
-                .map(|fault| (fault.field.as_str(), fault.message.as_str()));
-            let (field, message) = first.unwrap_or(("input", "can't be read"));
-            Err(operations::Error::invalid(field, message))
-        }
-    };
+    let said = ask(visit, verb, &bounded(&visit.query));
     let status = said
         .as_ref()
         .map_or_else(|error| crate::problem::status(error).as_u16(), |_| 200);
@@ -79,8 +69,25 @@ pub(crate) fn listing(visit: &Visit<'_>, list: &Listing<'_>) -> Answer {
     Answer::page(status, sheet(visit, &page))
 }
 
+/// What a verb says to these filters.
+///
+/// # Errors
+/// The first filter that can't be read, or the verb's.
+pub(crate) fn ask(visit: &Visit<'_>, verb: &Verb, asked: &Pairs) -> Result<Value, Error> {
+    match Form::of(verb).read(asked) {
+        Ok(input) => visit.verbs.call(verb.noun, verb.verb, input),
+        Err(faults) => {
+            let first = faults
+                .first()
+                .map(|fault| (fault.field.as_str(), fault.message.as_str()));
+            let (field, message) = first.unwrap_or(("input", "can't be read"));
+            Err(Error::invalid(field, message))
+        }
+    }
+}
+
 /// The pairs that are meant for the verb, with a bounded number of rows.
-fn asked(query: &Pairs) -> Pairs {
+pub(crate) fn bounded(query: &Pairs) -> Pairs {
     let query = query.without(&["done"]);
     match query.get("limit") {
         Some(size) if SIZES.contains(&size) => query,

@@ -82,7 +82,7 @@ pub fn list(house: &House, _: &Actor, input: List) -> Result<Listed> {
         if let Some(seen) = Seen::of(&entry)? {
             let directory = house.facts.directory();
             if filter.passes(&seen, &directory) {
-                listed.exchanges.push(seen.row(seq, &directory));
+                listed.exchanges.push(seen.row(&entry.header, &directory));
             }
         }
         if listed.exchanges.len() == limit || listed.looked_at == LOOKED_AT {

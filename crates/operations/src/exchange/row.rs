@@ -1,9 +1,9 @@
 //! One exchange or refusal as a row.
 
-use ::ledger::Entry;
 use ::ledger::facts::{Directory, decode, kind};
+use ::ledger::{Entry, Header};
 use record::id::kind as named;
-use record::{Exchange, Fact, Id, Outcome, Reason, Refusal};
+use record::{Exchange, Fact, Id, Outcome, Reason, Refusal, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -29,8 +29,8 @@ pub struct Row {
     pub id: String,
     /// What it is.
     pub kind: Kind,
-    /// When the request arrived.
-    pub arrived: String,
+    /// When its entry was written: at its end. Lists are in this order.
+    pub time: String,
     /// The account's id, where it is known.
     pub account: Option<String>,
     /// The account's name.
@@ -108,24 +108,24 @@ impl Seen {
         }
     }
 
-    /// As it is shown.
-    pub(super) fn row(&self, seq: u64, directory: &Directory) -> Row {
+    /// As it is shown; `header` is its entry's.
+    pub(super) fn row(&self, header: &Header, directory: &Directory) -> Row {
         let account = self.account();
         let name = account.map(|account| account_name(directory, account));
         match self {
-            Self::Exchange(exchange) => of_exchange(exchange, seq, name),
-            Self::Refusal(refusal) => of_refusal(refusal, seq, name),
+            Self::Exchange(exchange) => of_exchange(exchange, header, name),
+            Self::Refusal(refusal) => of_refusal(refusal, header, name),
         }
     }
 }
 
-fn of_exchange(exchange: &Exchange, seq: u64, account_name: Option<String>) -> Row {
+fn of_exchange(exchange: &Exchange, header: &Header, account_name: Option<String>) -> Row {
     let usage = exchange.usage.as_ref();
     Row {
-        seq,
+        seq: header.seq,
         id: exchange.id.to_string(),
         kind: Kind::Exchange,
-        arrived: exchange.arrived.rfc3339(),
+        time: written(header),
         account: Some(exchange.account.to_string()),
         account_name,
         model: exchange.model.clone(),
@@ -143,17 +143,21 @@ fn of_exchange(exchange: &Exchange, seq: u64, account_name: Option<String>) -> R
     }
 }
 
+fn written(header: &Header) -> String {
+    Time::from_micros(header.time_us).rfc3339()
+}
+
 /// The largest number says that no byte came.
 fn first_byte(exchange: &Exchange) -> Option<u64> {
     (exchange.first_byte_us != u32::MAX).then(|| exchange.first_byte_us.into())
 }
 
-fn of_refusal(refusal: &Refusal, seq: u64, account_name: Option<String>) -> Row {
+fn of_refusal(refusal: &Refusal, header: &Header, account_name: Option<String>) -> Row {
     Row {
-        seq,
+        seq: header.seq,
         id: refusal.id.to_string(),
         kind: Kind::Refusal,
-        arrived: refusal.arrived.rfc3339(),
+        time: written(header),
         account: refusal.account.map(|account| account.to_string()),
         account_name,
         model: refusal.model.clone(),

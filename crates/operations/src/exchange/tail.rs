@@ -48,7 +48,7 @@ pub fn newest(house: &House, filter: &Filter, behind: Option<u64>, most: usize) 
         if !filter.passes(&seen, &house.facts.directory()) {
             continue;
         }
-        passed.push_back((newest.at, seen));
+        passed.push_back((entry.header, seen));
         if passed.len() > most {
             passed.pop_front();
             newest.skipped += 1;
@@ -57,7 +57,7 @@ pub fn newest(house: &House, filter: &Filter, behind: Option<u64>, most: usize) 
     let directory = house.facts.directory();
     newest.rows = passed
         .iter()
-        .map(|(seq, seen)| seen.row(*seq, &directory))
+        .map(|(header, seen)| seen.row(header, &directory))
         .collect();
     Ok(newest)
 }

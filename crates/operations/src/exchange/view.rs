@@ -2,7 +2,7 @@
 
 use ::ledger::Entry;
 use ::ledger::facts::Directory;
-use record::{Edit, Origin, Time, UsageSource};
+use record::{Edit, Origin, UsageSource};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -13,8 +13,8 @@ use super::row::{Row, Seen};
 pub struct Exchange {
     /// What a list has of it.
     pub summary: Row,
-    /// When its entry was written.
-    pub written: String,
+    /// When the request arrived.
+    pub arrived: String,
     /// The hash of the entry's header, hexadecimal.
     pub hash: String,
     /// The organisation's id, where it is known.
@@ -49,9 +49,9 @@ pub struct Exchange {
 
 /// All that is known of it.
 pub(super) fn whole(directory: &Directory, entry: &Entry, seen: &Seen) -> Exchange {
-    let (exchange, origin, key, grant) = match seen {
-        Seen::Exchange(one) => (Some(one), &one.origin, one.key, one.grant),
-        Seen::Refusal(one) => (None, &one.origin, one.key, one.grant),
+    let (exchange, arrived, origin, key, grant) = match seen {
+        Seen::Exchange(one) => (Some(one), one.arrived, &one.origin, one.key, one.grant),
+        Seen::Refusal(one) => (None, one.arrived, &one.origin, one.key, one.grant),
     };
     let Origin {
         address,
@@ -65,8 +65,8 @@ pub(super) fn whole(directory: &Directory, entry: &Entry, seen: &Seen) -> Exchan
         .and_then(|account| directory.account(account));
     let organization = account.and_then(|known| directory.organization(known.organization));
     Exchange {
-        summary: seen.row(entry.header.seq, directory),
-        written: Time::from_micros(entry.header.time_us).rfc3339(),
+        summary: seen.row(&entry.header, directory),
+        arrived: arrived.rfc3339(),
         hash: hex::encode(entry.hash),
         organization: organization.map(|known| known.id.to_string()),
         organization_name: organization.map(|known| known.name.clone()),

@@ -9,16 +9,23 @@ use record::{Endpoint, Fact, Id, Origin, Reason, Refusal, Time};
 
 use crate::fixture::{DAY_US, Fixture, operator};
 
+fn now(fixture: &Fixture) -> Time {
+    Time::from_micros(fixture.clock.load(Ordering::Relaxed))
+}
+
 fn refuse(fixture: &Fixture, account: &account::Account) {
-    let now = Time::from_micros(fixture.clock.load(Ordering::Relaxed));
+    refuse_of(fixture, account, now(fixture));
+}
+
+fn refuse_of(fixture: &Fixture, account: &account::Account, arrived: Time) {
     let refusal = Refusal {
-        id: Id::new(now, [2; 10]),
+        id: Id::new(arrived, [2; 10]),
         account: Some(account.id.parse().unwrap()),
         key: None,
         grant: None,
         path: Endpoint::Chat.path().into(),
         model: "<b>m</b>".into(),
-        arrived: now,
+        arrived,
         status: 429,
         reason: Reason::Concurrency,
         origin: Origin::default(),
@@ -75,6 +82,28 @@ fn exchanges_come_newest_first_in_pages() {
         let expected: Vec<u64> = of_b.map(|row| row.seq).collect();
         assert_eq!(found, expected, "{limit} at a time");
     }
+}
+
+/// A row has the time of its entry, so that the times of a list go one way; when a request arrived
+/// is told of one alone.
+#[test]
+fn times_go_with_the_order() {
+    let fixture = Fixture::new();
+    let account = fixture.account("a");
+    let long_ago = now(&fixture);
+    fixture.clock.fetch_add(2_000_000, Ordering::Relaxed);
+    let first_end = now(&fixture);
+    refuse(&fixture, &account);
+    fixture.clock.fetch_add(3_000_000, Ordering::Relaxed);
+    let last_end = now(&fixture);
+    refuse_of(&fixture, &account, long_ago);
+    let rows = list(&fixture, exchange::List::default()).exchanges;
+    let times: Vec<&str> = rows.iter().map(|row| row.time.as_str()).collect();
+    assert_eq!(times, [last_end.rfc3339(), first_end.rfc3339()]);
+    let show = exchange::Show { seq: rows[0].seq };
+    let one = exchange::show(&fixture.house, &operator(), show).unwrap();
+    assert_eq!(one.arrived, long_ago.rfc3339());
+    assert_eq!(one.summary, rows[0]);
 }
 
 #[test]

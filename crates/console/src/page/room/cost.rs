@@ -1,12 +1,12 @@
 //! What was used and what it cost, by account, model and day, to look at and to take along.
 
 use maud::{Markup, html};
+use operations::Verb;
 use serde_json::Value;
 
 use crate::page::act::known;
 use crate::page::fault;
-use crate::page::form::Form;
-use crate::page::listing::filters;
+use crate::page::listing::{ask, filters};
 use crate::page::part::icon::Icon;
 use crate::page::part::note::{empty, note, problem};
 use crate::page::part::sheet::{Sheet, sheet};
@@ -19,7 +19,7 @@ use crate::page::visit::{Answer, Visit};
 
 /// Rows of a page, and of a file.
 const PAGE: &str = "100";
-const FILE: &str = "1000";
+const FILE: usize = 1000;
 /// The most pages that go into one file.
 const FILES: usize = 100;
 
@@ -31,10 +31,11 @@ pub(super) fn show(visit: &Visit<'_>) -> Answer {
     let visit = &grouped(visit);
     let asked = visit.query.without(&["as", "done"]);
     if visit.query.get("as") == Some("csv") {
-        return file(visit, &asked);
+        return file(visit, verb, &asked);
     }
-    let said = call(
+    let said = ask(
         visit,
+        verb,
         &asked.with("limit", asked.get("limit").unwrap_or(PAGE)),
     );
     let status = said
@@ -77,20 +78,6 @@ fn grouped<'a>(visit: &Visit<'a>) -> Visit<'a> {
         form: None,
         ..*visit
     }
-}
-
-fn call(visit: &Visit<'_>, asked: &Pairs) -> Result<Value, operations::Error> {
-    let Some(verb) = known("ledger cost") else {
-        return Err(operations::Error::missing("there is no such verb", None));
-    };
-    let input = Form::of(verb).read(asked).map_err(|faults| {
-        let first = faults.into_iter().next();
-        first.map_or_else(
-            || operations::Error::invalid("input", "can't be read"),
-            |fault| operations::Error::invalid(&fault.field, fault.message),
-        )
-    })?;
-    visit.verbs.call("ledger", "cost", input)
 }
 
 const FIGURES: [(&str, &str); 6] = [
@@ -163,13 +150,13 @@ fn figures(row: &Value) -> Markup {
 }
 
 /// Every row that passes the filters, up to a bound that is said in the last line.
-fn file(visit: &Visit<'_>, asked: &Pairs) -> Answer {
-    let mut asked = asked.with("limit", FILE);
+fn file(visit: &Visit<'_>, verb: &Verb, asked: &Pairs) -> Answer {
+    let mut asked = asked.with("limit", &FILE.to_string());
     let mut out = String::from(
         "account,account_name,model,day,requests,estimated,input_tokens,cached_tokens,output_tokens,reasoning_tokens,bytes,dollars\r\n",
     );
     for _ in 0..FILES {
-        let said = match call(visit, &asked) {
+        let said = match ask(visit, verb, &asked) {
             Ok(said) => said,
             Err(error) => return fault::failed(visit, &error),
         };
@@ -186,7 +173,7 @@ fn file(visit: &Visit<'_>, asked: &Pairs) -> Answer {
             }
         }
     }
-    let message = format!("a file holds at most {} rows", FILES * 1000);
+    let message = format!("a file holds at most {} rows", FILES * FILE);
     let error = operations::Error::invalid("by", message)
         .with_hint("choose fewer days, or take it by `stillhouse ledger cost`");
     fault::failed(visit, &error)

@@ -6,8 +6,7 @@ use serde_json::{Value, json};
 
 use crate::page::act::{Act, act, form, known};
 use crate::page::fault;
-use crate::page::form::Form;
-use crate::page::listing::filters;
+use crate::page::listing::{ask, bounded, filters};
 use crate::page::part::code::{block, id};
 use crate::page::part::icon::Icon;
 use crate::page::part::list::{card, facts, link};
@@ -47,18 +46,7 @@ pub(super) fn live(visit: &Visit<'_>) -> Answer {
     let Some(verb) = known("exchange list") else {
         return fault::missing(visit);
     };
-    let asked = visit.query.without(&["done"]);
-    let asked = asked.with(
-        "limit",
-        asked
-            .get("limit")
-            .filter(|size| size.len() < 3)
-            .unwrap_or("50"),
-    );
-    let said = match Form::of(verb).read(&asked) {
-        Ok(input) => visit.verbs.call("exchange", "list", input),
-        Err(_) => Err(operations::Error::invalid("filters", "they can't be read")),
-    };
+    let said = ask(visit, verb, &bounded(&visit.query));
     let stream = visit
         .query
         .without(&["done", "limit", "after"])
@@ -124,7 +112,7 @@ fn line(row: &Value) -> Markup {
         .maybe("account")
         .map(|account| path(&["accounts", account]));
     html! { tr {
-        th scope="row" class="time" { a href=(here(row)) { (second(row.text("arrived"))) } }
+        th scope="row" class="time" { a href=(here(row)) { (second(row.text("time"))) } }
         td class="cut" { (link(account.as_deref().unwrap_or_default(), name)) }
         td class="cut" { (row.text("model")) }
         td { (status(row.number("status"))) }
@@ -184,6 +172,7 @@ fn one(visit: &Visit<'_>, seq: u64) -> Answer {
         }
         (card("Ledger entry", &html! {}, &facts(&[
             ("Entry", html! { a href=(path(&["ledger", &seq.to_string()])) { (count(seq)) } }),
+            ("Written", time(said.text("time"))),
             ("Hash", id(said.text("hash"), "the hash")),
             ("Neighbours", html! {
                 @if seq > 1 { a href=(path(&["ledger", &(seq - 1).to_string()])) { "Entry before" } " · " }

@@ -7,7 +7,7 @@ use record::Time;
 use serde_json::{Map, Value};
 
 use crate::page::act::known;
-use crate::page::listing::filters;
+use crate::page::listing::{self, filters};
 use crate::page::part::list::card;
 use crate::page::part::note::problem;
 use crate::page::part::plot::{Plot, Series, Step, Unit, plot};
@@ -232,9 +232,10 @@ pub(super) fn show(visit: &Visit<'_>) -> Answer {
         return crate::page::fault::missing(visit);
     };
     let asked = visit.query.without(&["span", "done"]);
-    let input = crate::page::form::Form::of(verb)
-        .read(&asked)
-        .unwrap_or_default();
+    let said = listing::ask(visit, verb, &asked);
+    let status = said
+        .as_ref()
+        .map_or_else(|error| crate::problem::status(error).as_u16(), |_| 200);
     let step = if asked.get("step") == Some("hour") {
         Step::Hour
     } else {
@@ -248,8 +249,8 @@ pub(super) fn show(visit: &Visit<'_>) -> Answer {
     };
     let body = html! {
         section class="card" aria-label="Filters" { (filters(visit, (verb.input)().as_value(), (verb.fields)())) }
-        @match visit.verbs.call("usage", "show", input) {
-            Err(error) => (problem(&error)),
+        @match &said {
+            Err(error) => (problem(error)),
             Ok(said) => {
                 @let used = Use::of(said.list("points"));
                 (card("Requests", &html! {}, &requests(&used, span)))
@@ -267,5 +268,5 @@ pub(super) fn show(visit: &Visit<'_>) -> Answer {
         body: html! { div class="stack" { (body) } },
         ..Sheet::default()
     };
-    Answer::page(200, sheet(visit, &page))
+    Answer::page(status, sheet(visit, &page))
 }

@@ -10,7 +10,7 @@ pub(super) fn list(list: Listed) -> Page {
         let ended = said(row.reason.as_ref()).or(said(row.outcome.as_ref()));
         vec![
             row.seq.to_string(),
-            short(&row.arrived),
+            short(&row.time),
             or_dash(row.account_name.or(row.account)),
             row.model,
             row.status.to_string(),
@@ -22,7 +22,7 @@ pub(super) fn list(list: Listed) -> Page {
         ]
     };
     let headings = [
-        "ENTRY", "ARRIVED", "ACCOUNT", "MODEL", "STATUS", "ENDED", "TOOK", "IN", "OUT", "COST",
+        "ENTRY", "TIME", "ACCOUNT", "MODEL", "STATUS", "ENDED", "TOOK", "IN", "OUT", "COST",
     ];
     let page = Page::table(&headings, list.exchanges.into_iter().map(row).collect());
     match list.next {
@@ -43,7 +43,8 @@ pub(super) fn one(exchange: Exchange) -> Page {
         ("entry", Some(row.seq.to_string())),
         ("hash", Some(exchange.hash)),
         ("request id", Some(row.id)),
-        ("arrived", Some(row.arrived)),
+        ("arrived", Some(exchange.arrived)),
+        ("written", Some(row.time)),
         ("account", row.account),
         ("account's name", row.account_name),
         (
