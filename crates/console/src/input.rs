@@ -47,7 +47,8 @@ pub(crate) fn kind(schema: &Value) -> Kind {
     }
 }
 
-fn may_be_null(schema: &Value) -> bool {
+/// Whether a field of this schema may be `null`.
+pub(crate) fn may_be_null(schema: &Value) -> bool {
     let null = Value::from("null");
     let in_type = schema.get("type").and_then(Value::as_array);
     let in_any = schema.get("anyOf").and_then(Value::as_array);

@@ -1,6 +1,10 @@
 //! Names and values of a query or a form (`application/x-www-form-urlencoded`), in order: read,
 //! changed in one place, and written again, so that a page's whole state fits in its address.
 
+use percent_encoding::{
+    AsciiSet, NON_ALPHANUMERIC, PercentEncode, percent_decode_str, utf8_percent_encode,
+};
+
 /// Names with values, in the order in which they were sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Pairs(Vec<(String, String)>);
@@ -17,15 +21,9 @@ const MOST: usize = 400;
 impl Pairs {
     /// Reads a query or a form. What can't be decoded is kept as it was written.
     pub(crate) fn read(text: &str) -> Self {
-        let parts = text.split('&').filter(|part| !part.is_empty()).take(MOST);
-        Self(
-            parts
-                .map(|part| {
-                    let (name, value) = part.split_once('=').unwrap_or((part, ""));
-                    (decode(name), decode(value))
-                })
-                .collect(),
-        )
+        form_urlencoded::parse(text.as_bytes())
+            .into_owned()
+            .collect()
     }
 
     /// The first value of this name that is not blank.
@@ -74,9 +72,9 @@ impl Pairs {
         let mut href = path.to_owned();
         for (index, (name, value)) in self.iter().enumerate() {
             href.push(if index == 0 { '?' } else { '&' });
-            href.push_str(&encode(name));
+            href.extend(encode(name));
             href.push('=');
-            href.push_str(&encode(value));
+            href.extend(encode(value));
         }
         href
     }
@@ -93,44 +91,20 @@ pub(crate) fn path(segments: &[&str]) -> String {
 /// The segments of a path, decoded.
 pub(crate) fn segments(path: &str) -> Vec<String> {
     let parts = path.split('/').filter(|part| !part.is_empty());
-    // In a path, `+` is a plus.
     parts
-        .map(|part| decode(&part.replace('+', "%2B")))
+        .map(|part| percent_decode_str(part).decode_utf8_lossy().into_owned())
         .collect()
 }
 
-/// Percent-encoding of all but RFC 3986's unreserved letters.
-pub(crate) fn encode(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                out.push(char::from(byte));
-            }
-            _ => out.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    out
-}
+/// All but RFC 3986's unreserved letters.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
 
-fn decode(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        let escaped = (byte == b'%')
-            .then(|| text.get(at + 1..at + 3))
-            .flatten()
-            .filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        at += if escaped.is_some() { 3 } else { 1 };
-        out.push(match (byte, escaped) {
-            (_, Some(escaped)) => escaped,
-            (b'+', None) => b' ',
-            (other, None) => other,
-        });
-    }
-    String::from_utf8(out).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into())
+fn encode(text: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(text, ENCODED)
 }
 
 #[cfg(test)]

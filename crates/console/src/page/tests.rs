@@ -8,9 +8,10 @@ use std::path::Path;
 use record::{Role, Time};
 use serde_json::Value;
 
+use super::act::known;
 use super::room::respond;
 use super::said::missing;
-use super::verbs::PAGES;
+use super::verbs::{PAGES, Page};
 use super::visit::{Answer, Visit};
 use super::*;
 use sample::{Names, Sample};
@@ -44,16 +45,16 @@ fn shown(verbs: &Sample, address: &str) -> (u16, String) {
 
 /// The pages of verbs that there are, on one thing each.
 fn pages() -> Vec<(&'static Verb, String)> {
-    let known = |page: &(&str, &str, &str, &str)| {
-        let verb = operations::verb(page.0, page.1)?;
-        let thing = match page.0 {
+    let known = |page: &Page| {
+        let verb = known(page.verb).unwrap_or_else(|| panic!("there is no `{}`", page.verb));
+        let thing = match verb.noun {
             "exchange" => "7",
-            "ledger" if page.1 != "erase" => "7",
+            "ledger" if verb.verb != "erase" => "7",
             _ => sample::ID,
         };
-        Some((verb, page.2.replace("{}", thing)))
+        (verb, page.address.replace("{}", thing))
     };
-    PAGES.iter().filter_map(known).collect()
+    PAGES.iter().map(known).collect()
 }
 
 #[test]
@@ -61,10 +62,7 @@ fn every_verb_has_a_page_that_offers_each_of_its_fields() {
     let verbs = Sample::new(Names::Markup, 100);
     let mut wrong = Vec::new();
     for verb in operations::VERBS.iter() {
-        if !PAGES
-            .iter()
-            .any(|page| page.0 == verb.noun && page.1 == verb.verb)
-        {
+        if page_of(verb).is_none() {
             wrong.push(format!("{} {} has no page", verb.noun, verb.verb));
         }
     }
@@ -208,6 +206,15 @@ fn what_can_not_be_read_keeps_what_was_typed() {
         "{html}"
     );
     assert!(verbs.calls("account", "create") == 0);
+}
+
+#[test]
+fn a_filter_that_can_not_be_read_is_named() {
+    let verbs = Sample::new(Names::Plain, 3);
+    let (status, html) = shown(&verbs, "/cost?limit=many");
+    assert_eq!(status, 400);
+    assert!(html.contains("`limit`: write a whole number"), "{html}");
+    assert!(verbs.calls("ledger", "cost") == 0);
 }
 
 #[test]

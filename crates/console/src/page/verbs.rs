@@ -1,113 +1,94 @@
 //! Which page offers which verb: the third face of every verb, beside the command line and the
 //! admin API. A test goes to each of them.
 
-/// Noun, verb, the page that offers it (`{}` stands for one thing), and what is said when a change
-/// was made.
-pub(crate) const PAGES: &[(&str, &str, &str, &str)] = &[
-    (
-        "account",
-        "create",
-        "/accounts/new",
-        "The account was created.",
-    ),
-    ("account", "list", "/accounts", ""),
-    (
-        "account",
-        "set",
-        "/accounts/{}/set",
-        "The account was changed.",
-    ),
-    ("account", "show", "/accounts/{}", ""),
-    ("exchange", "list", "/live", ""),
-    ("exchange", "show", "/exchanges/{}", ""),
-    ("exchange", "text", "/exchanges/{}/text", ""),
-    ("grant", "issue", "/grants/new", ""),
-    ("grant", "list", "/grants", ""),
-    (
-        "grant",
-        "narrow",
-        "/grants/{}/narrow",
-        "The grant is narrower now.",
-    ),
-    (
-        "grant",
-        "revoke",
-        "/grants/{}/revoke",
-        "The grant was revoked.",
-    ),
-    ("grant", "show", "/grants/{}", ""),
-    ("import", "litellm", "/import", ""),
-    ("key", "create", "/keys/new", ""),
-    ("key", "list", "/keys", ""),
-    ("key", "revoke", "/keys/{}/revoke", "The key was revoked."),
-    ("ledger", "backup", "/upkeep/backup", ""),
-    ("ledger", "cost", "/cost", ""),
-    (
-        "ledger",
-        "erase",
-        "/accounts/{}/erase",
-        "The account was erased.",
-    ),
-    ("ledger", "export", "/upkeep/export", ""),
-    ("ledger", "prune", "/upkeep/prune", ""),
-    ("ledger", "tail", "/ledger", ""),
-    ("ledger", "verify", "/upkeep/verify", ""),
-    ("model", "list", "/models", ""),
-    ("model", "set", "/models/{}/set", "The model was switched."),
-    ("operator", "create", "/operators/new", ""),
-    ("operator", "list", "/operators", ""),
-    (
-        "operator",
-        "revoke",
-        "/operators/{}/revoke",
-        "The operator was revoked.",
-    ),
-    (
-        "operator",
-        "set",
-        "/operators/{}/set",
-        "The operator was changed.",
-    ),
-    (
-        "organization",
-        "create",
-        "/organizations/new",
-        "The organisation was created.",
-    ),
-    ("organization", "list", "/organizations", ""),
-    ("organization", "show", "/organizations/{}", ""),
-    ("plan", "list", "/plans", ""),
-    ("plan", "show", "/plans/{}", ""),
-    ("server", "reload", "/settings/reload", ""),
-    ("server", "status", "/", ""),
-    ("settings", "show", "/settings", ""),
-    ("token", "create", "/tokens/new", ""),
-    ("token", "list", "/tokens", ""),
-    (
-        "token",
-        "revoke",
-        "/tokens/{}/revoke",
-        "The token was revoked.",
-    ),
-    ("upstream", "list", "/upstreams", ""),
-    (
-        "upstream",
-        "set",
-        "/upstreams/{}/set",
-        "The upstream was switched.",
-    ),
-    ("usage", "show", "/usage", ""),
+/// A page that offers a verb.
+pub(crate) struct Page {
+    /// The verb: noun and verb, parted by a space.
+    pub(crate) verb: &'static str,
+    /// Its address; `{}` stands for one thing.
+    pub(crate) address: &'static str,
+    /// What is said on the page that follows a change; empty where that page says it by itself.
+    pub(crate) done: &'static str,
+}
+
+const fn page(verb: &'static str, address: &'static str) -> Page {
+    Page {
+        verb,
+        address,
+        done: "",
+    }
+}
+
+impl Page {
+    const fn says(mut self, done: &'static str) -> Self {
+        self.done = done;
+        self
+    }
+
+    fn is_of(&self, noun: &str, verb: &str) -> bool {
+        self.verb.split_once(' ') == Some((noun, verb))
+    }
+}
+
+/// The page of every verb.
+pub(crate) const PAGES: &[Page] = &[
+    page("account create", "/accounts/new").says("The account was created."),
+    page("account list", "/accounts"),
+    page("account set", "/accounts/{}/set").says("The account was changed."),
+    page("account show", "/accounts/{}"),
+    page("exchange list", "/live"),
+    page("exchange show", "/exchanges/{}"),
+    page("exchange text", "/exchanges/{}/text"),
+    page("grant issue", "/grants/new"),
+    page("grant list", "/grants"),
+    page("grant narrow", "/grants/{}/narrow").says("The grant is narrower now."),
+    page("grant revoke", "/grants/{}/revoke").says("The grant was revoked."),
+    page("grant show", "/grants/{}"),
+    page("import litellm", "/import"),
+    page("key create", "/keys/new"),
+    page("key list", "/keys"),
+    page("key revoke", "/keys/{}/revoke").says("The key was revoked."),
+    page("ledger backup", "/upkeep/backup"),
+    page("ledger cost", "/cost"),
+    page("ledger erase", "/accounts/{}/erase").says("The account was erased."),
+    page("ledger export", "/upkeep/export"),
+    page("ledger prune", "/upkeep/prune"),
+    page("ledger tail", "/ledger"),
+    page("ledger verify", "/upkeep/verify"),
+    page("model list", "/models"),
+    page("model set", "/models/{}/set").says("The model was switched."),
+    page("operator create", "/operators/new"),
+    page("operator list", "/operators"),
+    page("operator revoke", "/operators/{}/revoke").says("The operator was revoked."),
+    page("operator set", "/operators/{}/set").says("The operator was changed."),
+    page("organization create", "/organizations/new").says("The organisation was created."),
+    page("organization list", "/organizations"),
+    page("organization show", "/organizations/{}"),
+    page("plan list", "/plans"),
+    page("plan show", "/plans/{}"),
+    page("server reload", "/settings/reload"),
+    page("server status", "/"),
+    page("settings show", "/settings"),
+    page("token create", "/tokens/new"),
+    page("token list", "/tokens"),
+    page("token revoke", "/tokens/{}/revoke").says("The token was revoked."),
+    page("upstream list", "/upstreams"),
+    page("upstream set", "/upstreams/{}/set").says("The upstream was switched."),
+    page("usage show", "/usage"),
 ];
+
+fn find(noun: &str, verb: &str) -> Option<&'static Page> {
+    PAGES.iter().find(|page| page.is_of(noun, verb))
+}
 
 /// What is said on the page that follows a change; `code` is noun and verb with a point between.
 pub(crate) fn done(code: &str) -> Option<&'static str> {
     let (noun, verb) = code.split_once('.')?;
-    let page = PAGES.iter().find(|page| page.0 == noun && page.1 == verb)?;
-    (!page.3.is_empty()).then_some(page.3)
+    let page = find(noun, verb)?;
+    (!page.done.is_empty()).then_some(page.done)
 }
 
 /// The address of the page that offers a verb; `{}` stands for one thing.
 pub fn page_of(verb: &operations::Verb) -> Option<&'static str> {
-    let is_its = |page: &&(&str, &str, &str, &str)| page.0 == verb.noun && page.1 == verb.verb;
-    PAGES.iter().find(is_its).map(|page| page.2)
+    find(verb.noun, verb.verb).map(|page| page.address)
 }

@@ -50,8 +50,9 @@ impl Operator {
         }
     }
 
-    /// The link that makes the first admin, where there is no operator yet and the port is open. It holds a secret
-    /// that is nowhere else: it is for the terminal of who starts the server, not for the log.
+    /// The link that makes the first admin, where there is no operator yet and the port is open. It
+    /// holds a secret that is nowhere else: it is for the terminal of who starts the server, not
+    /// for the log.
     pub fn welcome(&self) -> Option<String> {
         let secret = self.welcome.as_deref()?;
         Some(format!("{}/welcome#{secret}", self.parts.public_url))

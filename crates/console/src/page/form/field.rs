@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::Choice;
+use crate::input::{self, Kind};
 
 /// A field.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,7 +75,7 @@ fn within(schema: &Value, order: &[&str], above: &str) -> Vec<Field> {
 }
 
 fn field(name: String, last: &str, schema: &Value, is_needed: bool) -> Field {
-    let (real, is_nullable) = real(schema);
+    let (real, is_nullable) = (input::inner(schema), input::may_be_null(schema));
     let help = [schema, real]
         .into_iter()
         .find_map(|schema| schema.get("description")?.as_str());
@@ -95,46 +96,20 @@ fn field(name: String, last: &str, schema: &Value, is_needed: bool) -> Field {
     }
 }
 
-/// A schema without the `null` beside it, and whether there was one.
-fn real(schema: &Value) -> (&Value, bool) {
-    let is_null = |schema: &Value| schema.get("type").is_some_and(|kind| kind == "null");
-    if let Some(any) = schema.get("anyOf").and_then(Value::as_array)
-        && let Some(real) = any.iter().find(|schema| !is_null(schema))
-    {
-        return (real, any.iter().any(is_null));
-    }
-    let kinds = schema.get("type").and_then(Value::as_array);
-    (
-        schema,
-        kinds.is_some_and(|kinds| kinds.iter().any(|kind| kind == "null")),
-    )
-}
-
 fn shape(schema: &Value, name: &str, is_nullable: bool) -> Shape {
     if let Some(choices) = choices(schema) {
         return Shape::Choice(choices);
     }
-    match kind(schema) {
-        "boolean" if is_nullable => Shape::Maybe,
-        "boolean" => Shape::Tick,
-        "integer" => Shape::Whole,
-        "object" => Shape::Group(within(schema, &[], name)),
-        "array" => match schema.get("items").and_then(choices) {
+    match input::kind(schema) {
+        Kind::Boolean if is_nullable => Shape::Maybe,
+        Kind::Boolean => Shape::Tick,
+        Kind::Integer => Shape::Whole,
+        Kind::Object => Shape::Group(within(schema, &[], name)),
+        Kind::List => match schema.get("items").and_then(choices) {
             Some(choices) => Shape::Choices(choices),
             None => Shape::Texts,
         },
-        _ => Shape::Text,
-    }
-}
-
-fn kind(schema: &Value) -> &str {
-    match schema.get("type") {
-        Some(Value::String(kind)) => kind,
-        Some(Value::Array(kinds)) => {
-            let mut kinds = kinds.iter().filter_map(Value::as_str);
-            kinds.find(|kind| *kind != "null").unwrap_or_default()
-        }
-        _ => "",
+        Kind::Text | Kind::Number => Shape::Text,
     }
 }
 
