@@ -93,8 +93,9 @@ pub struct Imported {
 /// Brings over what a LiteLLM proxy keeps.
 ///
 /// # Errors
-/// Files that can't be read; with `apply`, a plan that is not in the settings yet; the ledger's:
-/// then nothing was made.
+/// Files that can't be read or written; with `apply`, a plan that is not in the settings yet; the
+/// ledger's. Then no organisation, account or key was made; the lines for the settings file may
+/// have been written, as what a missing plan needs.
 pub fn litellm(house: &House, by: &Actor, input: Litellm) -> Result<Imported> {
     if input.proxy_config.is_none() && input.keys.is_none() && input.teams.is_none() {
         let error = Error::invalid("proxy_config", "there is nothing to import");
@@ -125,16 +126,16 @@ pub fn litellm(house: &House, by: &Actor, input: Litellm) -> Result<Imported> {
     made.bring(&holders);
     notes.extend(holders.notes);
     notes.append(&mut made.notes);
+    // The file first: it can be removed again, what is in the ledger can't.
+    if let Some(path) = input.settings_to.as_deref() {
+        write(path, &settings)?;
+    }
     if input.apply {
         made.check_plans()?;
         let changes = std::mem::take(&mut made.changes);
         house
             .facts
             .change_at(by.clone(), &input.why, changes, None)?;
-    }
-    let written = input.settings_to.as_deref();
-    if let Some(path) = written {
-        write(path, &settings)?;
     }
     Ok(Imported {
         applied: input.apply,

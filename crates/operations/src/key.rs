@@ -161,14 +161,8 @@ pub fn create(house: &House, by: &Actor, input: Create) -> Result<Created> {
 /// # Errors
 /// An account or organisation that is not there; an order, a cursor or a size that can't be.
 pub fn list(house: &House, _: &Actor, input: List) -> Result<Listed> {
-    let asked = Asked::new(
-        input.limit,
-        input.after.as_deref(),
-        input.sort.as_deref(),
-        &SORTS,
-    )?;
-    let search = Search::new(input.search.as_deref());
-    let id = input.search.as_deref().and_then(|text| text.parse().ok());
+    let asked = Asked::new(input.limit, &input.after, &input.sort, &SORTS)?;
+    let search = Search::new(&input.search);
     let now = house.now();
     let life = |key: &Kept| Life::of(key.revoked, key.expires, now);
     let cut = {
@@ -177,7 +171,7 @@ pub fn list(house: &House, _: &Actor, input: List) -> Result<Listed> {
         let wanted = |key: &&Arc<Kept>| {
             owner.is(key.account)
                 && input.state.is_none_or(|wanted| life(key) == wanted)
-                && (id == Some(key.id) || search.finds(&[&key.name, &key.prefix]))
+                && search.finds(key.id, &[&key.name, &key.prefix])
         };
         let rows = directory.keys().filter(wanted);
         let cut = asked.cut(rows, |key| {

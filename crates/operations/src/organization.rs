@@ -92,16 +92,10 @@ pub fn create(house: &House, by: &Actor, input: Create) -> Result<Organization> 
 /// # Errors
 /// An order, a cursor or a size that can't be.
 pub fn list(house: &House, _: &Actor, input: List) -> Result<Listed> {
-    let asked = Asked::new(
-        input.limit,
-        input.after.as_deref(),
-        input.sort.as_deref(),
-        &SORTS,
-    )?;
-    let search = Search::new(input.search.as_deref());
-    let id = input.search.as_deref().and_then(|text| text.parse().ok());
+    let asked = Asked::new(input.limit, &input.after, &input.sort, &SORTS)?;
+    let search = Search::new(&input.search);
     let directory = house.facts.directory();
-    let found = |one: &&Arc<Kept>| id == Some(one.id) || search.finds(&[&one.name]);
+    let found = |one: &&Arc<Kept>| search.finds(one.id, &[&one.name]);
     let rows = directory.organizations().filter(found);
     let cut = asked.cut(rows, |one| {
         let key = match asked.sort {

@@ -3,9 +3,15 @@
 //! A cursor holds the order, and key and id of the last row that was shown. The next page begins
 //! behind that place, so that what comes or goes between two pages neither loses a row that stays
 //! nor shows it twice. All rows are looked at for each page, but only one page is ever kept.
+//!
+//! Each list declares `limit`, `after`, `sort`, and `next` and `total`, by itself: `serde` can't
+//! both flatten a shared struct and refuse unknown fields, and the command line reads the names of
+//! the fields in their order, which flattening hides.
 
 use std::borrow::Cow;
 
+use record::Id;
+use record::id::Kind;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -73,11 +79,11 @@ impl<I: Ord + Clone + Serialize + DeserializeOwned> Asked<I> {
     /// Reads what a caller asked for. The first of `sorts` is the usual one.
     pub(crate) fn new(
         limit: Option<u32>,
-        after: Option<&str>,
-        sort: Option<&str>,
+        after: &Option<String>,
+        sort: &Option<String>,
         sorts: &[&'static str],
     ) -> Result<Self> {
-        let written = sort.unwrap_or(sorts[0]);
+        let written = sort.as_deref().unwrap_or(sorts[0]);
         let (name, descending) = match written.strip_prefix('-') {
             Some(name) => (name, true),
             None => (written, false),
@@ -95,7 +101,10 @@ impl<I: Ord + Clone + Serialize + DeserializeOwned> Asked<I> {
             descending,
             after: None,
         };
-        asked.after = after.map(|text| asked.read_cursor(text)).transpose()?;
+        asked.after = match after {
+            Some(text) => Some(asked.read_cursor(text)?),
+            None => None,
+        };
         Ok(asked)
     }
 
@@ -185,21 +194,29 @@ pub(crate) fn read_cursor<T: DeserializeOwned>(text: &str) -> Result<T> {
     })
 }
 
-/// A search: text somewhere in a name, upper and lower case the same. Nothing finds everything.
-pub(crate) struct Search(Option<String>);
+/// A search: the whole id, or text somewhere in a name, upper and lower case the same. Nothing
+/// finds everything.
+pub(crate) struct Search<K> {
+    id: Option<Id<K>>,
+    text: Option<String>,
+}
 
-impl Search {
-    pub(crate) fn new(text: Option<&str>) -> Self {
-        let text = text.map(str::trim).filter(|text| !text.is_empty());
-        Self(text.map(str::to_lowercase))
+impl<K: Kind> Search<K> {
+    pub(crate) fn new(text: &Option<String>) -> Self {
+        let text = text.as_deref().map(str::trim);
+        let text = text.filter(|text| !text.is_empty());
+        Self {
+            id: text.and_then(|text| text.parse().ok()),
+            text: text.map(str::to_lowercase),
+        }
     }
 
-    /// Whether one of the texts has it.
-    pub(crate) fn finds(&self, texts: &[&str]) -> bool {
-        let Some(wanted) = &self.0 else {
+    /// Whether this is its id, or one of the texts has it.
+    pub(crate) fn finds(&self, id: Id<K>, texts: &[&str]) -> bool {
+        let Some(wanted) = &self.text else {
             return true;
         };
-        texts.iter().any(|text| has(text, wanted))
+        self.id == Some(id) || texts.iter().any(|text| has(text, wanted))
     }
 }
 

@@ -146,14 +146,8 @@ pub fn create(house: &House, by: &Actor, input: Create) -> Result<Created> {
 /// # Errors
 /// An operator who is not there; an order, a cursor or a size that can't be.
 pub fn list(house: &House, _: &Actor, input: List) -> Result<Listed> {
-    let asked = Asked::new(
-        input.limit,
-        input.after.as_deref(),
-        input.sort.as_deref(),
-        &SORTS,
-    )?;
-    let search = Search::new(input.search.as_deref());
-    let id = input.search.as_deref().and_then(|text| text.parse().ok());
+    let asked = Asked::new(input.limit, &input.after, &input.sort, &SORTS)?;
+    let search = Search::new(&input.search);
     let now = house.now();
     let life = |token: &Kept| Life::of(token.revoked, token.expires, now);
     let directory = house.facts.directory();
@@ -164,7 +158,7 @@ pub fn list(house: &House, _: &Actor, input: List) -> Result<Listed> {
     let wanted = |token: &&Arc<Kept>| {
         operator.is_none_or(|wanted| token.operator == wanted)
             && input.state.is_none_or(|wanted| life(token) == wanted)
-            && (id == Some(token.id) || search.finds(&[&token.name, &token.prefix]))
+            && search.finds(token.id, &[&token.name, &token.prefix])
     };
     let rows = directory.tokens().filter(wanted);
     let cut = asked.cut(rows, |token| {

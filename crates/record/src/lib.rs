@@ -1,6 +1,7 @@
 //! The vocabulary of Stillhouse: plain data that every other room speaks.
 //!
-//! Here are ids, time, money, accounts, grants, operators, exchanges and the facts that the ledger keeps.
+//! Here are ids, time, money, accounts, grants, operators, exchanges and the facts that the ledger
+//! keeps.
 //! A value that exists is valid: rules hold on construction and again when it is read back.
 //! Nothing here does IO, reads a clock, draws random numbers or is async, and this room imports
 //! no other room.

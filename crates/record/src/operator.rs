@@ -13,7 +13,7 @@ use crate::time::Time;
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Reads everything but text.
+    /// Reads everything but text, and who runs the house.
     Viewer,
     /// Reads, and changes organisations, accounts, keys, grants, models and upstreams.
     Operator,

@@ -59,13 +59,8 @@ pub struct Listed {
 /// # Errors
 /// An organisation that is not there; an order, a cursor or a size that can't be.
 pub fn list(house: &House, _: &Actor, input: List) -> Result<Listed> {
-    let asked = Asked::new(
-        input.limit,
-        input.after.as_deref(),
-        input.sort.as_deref(),
-        &SORTS,
-    )?;
-    let search = Search::new(input.search.as_deref());
+    let asked = Asked::new(input.limit, &input.after, &input.sort, &SORTS)?;
+    let search = Search::new(&input.search);
     let limits = SpendLimits::of(house);
     let cut = {
         let directory = house.facts.directory();
@@ -73,7 +68,6 @@ pub fn list(house: &House, _: &Actor, input: List) -> Result<Listed> {
             Some(text) => Some(find::organization(&directory, text)?.id),
             None => None,
         };
-        let id = input.search.as_deref().and_then(|text| text.parse().ok());
         let wanted = |account: &&Arc<Kept>| {
             organization.is_none_or(|wanted| account.organization == wanted)
                 && input
@@ -81,7 +75,7 @@ pub fn list(house: &House, _: &Actor, input: List) -> Result<Listed> {
                     .as_ref()
                     .is_none_or(|wanted| account.plan == *wanted)
                 && input.state.is_none_or(|wanted| account.state == wanted)
-                && (id == Some(account.id) || search.finds(&[&account.name]))
+                && search.finds(account.id, &[&account.name])
         };
         let rows = directory.accounts().filter(wanted);
         let cut = asked.cut(rows, |account| {

@@ -65,14 +65,8 @@ pub struct Listed {
 /// # Errors
 /// An account or organisation that is not there; an order, a cursor or a size that can't be.
 pub fn list(house: &House, _: &Actor, input: List) -> Result<Listed> {
-    let asked = Asked::new(
-        input.limit,
-        input.after.as_deref(),
-        input.sort.as_deref(),
-        &SORTS,
-    )?;
-    let search = Search::new(input.search.as_deref());
-    let id = input.search.as_deref().and_then(|text| text.parse().ok());
+    let asked = Asked::new(input.limit, &input.after, &input.sort, &SORTS)?;
+    let search = Search::new(&input.search);
     let now = house.now();
     let life = |grant: &Kept| Life::of(grant.revoked, Some(grant.terms.expires), now);
     let cut = {
@@ -85,7 +79,7 @@ pub fn list(house: &House, _: &Actor, input: List) -> Result<Listed> {
                 && input.state.is_none_or(|wanted| life(grant) == wanted)
                 && input.tier.is_none_or(|wanted| terms.tier == wanted)
                 && input.teacher.as_ref().is_none_or(teaches)
-                && (id == Some(grant.id) || search.finds(&[&terms.purpose, &grant.prefix]))
+                && search.finds(grant.id, &[&terms.purpose, &grant.prefix])
         };
         let rows = directory.grants().filter(wanted);
         let cut = asked.cut(rows, |grant| {

@@ -113,12 +113,7 @@ pub struct Row {
 /// An account that is not there, a day that is none; an order, a cursor or a size that can't be;
 /// the ledger's.
 pub fn cost(house: &House, _: &Actor, input: Cost) -> Result<Costs> {
-    let asked = Asked::new(
-        input.limit,
-        input.after.as_deref(),
-        input.sort.as_deref(),
-        &SORTS,
-    )?;
+    let asked = Asked::new(input.limit, &input.after, &input.sort, &SORTS)?;
     let behind = !house.facts.ledger().flush(FOLD_LIMIT);
     let groups = groups(house, &input)?;
     let mut all = [0; 8];

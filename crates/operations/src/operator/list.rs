@@ -48,19 +48,13 @@ pub struct Listed {
 /// # Errors
 /// An order, a cursor or a size that can't be.
 pub fn list(house: &House, _: &Actor, input: List) -> Result<Listed> {
-    let asked = Asked::new(
-        input.limit,
-        input.after.as_deref(),
-        input.sort.as_deref(),
-        &SORTS,
-    )?;
-    let search = Search::new(input.search.as_deref());
-    let id = input.search.as_deref().and_then(|text| text.parse().ok());
+    let asked = Asked::new(input.limit, &input.after, &input.sort, &SORTS)?;
+    let search = Search::new(&input.search);
     let directory = house.facts.directory();
     let wanted = |one: &&Arc<Known>| {
         input.role.is_none_or(|wanted| one.role == wanted)
             && input.state.is_none_or(|wanted| State::of(one) == wanted)
-            && (id == Some(one.id) || search.finds(&[&one.name]))
+            && search.finds(one.id, &[&one.name])
     };
     let rows = directory.operators().filter(wanted);
     let cut = asked.cut(rows, |one| {

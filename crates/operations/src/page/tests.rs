@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
+use record::id::kind::Account;
 
 use super::*;
 
@@ -14,7 +15,8 @@ struct Row {
 }
 
 fn asked(limit: u32, after: Option<&str>, sort: &str) -> Asked<u32> {
-    Asked::new(Some(limit), after, Some(sort), &SORTS).unwrap()
+    let (after, sort) = (after.map(str::to_owned), Some(sort.to_owned()));
+    Asked::new(Some(limit), &after, &sort, &SORTS).unwrap()
 }
 
 fn page(rows: &BTreeMap<u32, Row>, asked: &Asked<u32>) -> Cut<u32> {
@@ -100,16 +102,25 @@ proptest! {
 
     #[test]
     fn no_text_is_a_cursor_by_chance(text in ".{0,60}") {
-        let refused = Asked::<u32>::new(None, Some(&text), None, &SORTS);
+        let refused = Asked::<u32>::new(None, &Some(text), &None, &SORTS);
         let refused = matches!(refused, Err(Error::Invalid { field, .. }) if field == "after");
         prop_assert!(refused);
     }
 
     #[test]
     fn a_search_is_what_lower_case_makes_it(text in "[aAéÉß ]{0,8}", wanted in "[aAéÉß]{0,3}") {
-        let found = Search::new(Some(&wanted)).finds(&[&text]);
+        let id: Id<Account> = Id::from_bytes([1; 16]);
+        let found = Search::new(&Some(wanted.clone())).finds(id, &[&text]);
         prop_assert_eq!(found, text.to_lowercase().contains(&wanted.to_lowercase()));
     }
+}
+
+#[test]
+fn a_search_for_a_whole_id_finds_that_one() {
+    let id: Id<Account> = Id::from_bytes([1; 16]);
+    let search = Search::new(&Some(format!(" {id} ")));
+    assert!(search.finds(id, &["a"]));
+    assert!(!search.finds(Id::from_bytes([2; 16]), &["a"]));
 }
 
 fn rows_apart() -> impl Strategy<Value = BTreeMap<u32, Row>> {
@@ -129,7 +140,11 @@ fn rows_apart() -> impl Strategy<Value = BTreeMap<u32, Row>> {
 
 #[test]
 fn what_cannot_be_is_said() {
-    let refused = |limit, after, sort| match Asked::<u32>::new(limit, after, sort, &SORTS) {
+    let part = |limit, after: Option<&str>, sort: Option<&str>| {
+        let (after, sort) = (after.map(str::to_owned), sort.map(str::to_owned));
+        Asked::<u32>::new(limit, &after, &sort, &SORTS)
+    };
+    let refused = |limit, after, sort| match part(limit, after, sort) {
         Err(Error::Invalid { field, .. }) => field,
         _ => "nothing".to_owned(),
     };

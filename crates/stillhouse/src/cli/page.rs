@@ -1,5 +1,6 @@
 //! Text for people: a table, or names and values, each column as wide as it must be.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// Something to print.
@@ -58,11 +59,20 @@ impl fmt::Display for Page {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for part in &self.parts {
             match part {
-                Part::Line(line) => writeln!(f, "{line}")?,
+                Part::Line(line) => writeln!(f, "{}", plain(line, &['\n', '\t']))?,
                 Part::Rows(rows) => write_rows(rows, f)?,
             }
         }
         Ok(())
+    }
+}
+
+/// A stranger's text, such as the name of a model that was asked for, must not steer the terminal.
+fn plain<'a>(text: &'a str, kept: &[char]) -> Cow<'a, str> {
+    let steers = |letter: char| letter.is_control() && !kept.contains(&letter);
+    match text.contains(steers) {
+        true => text.replace(steers, "\u{fffd}").into(),
+        false => text.into(),
     }
 }
 
@@ -80,7 +90,7 @@ fn write_rows(rows: &[Vec<String>], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     for row in rows {
         let mut line = String::new();
         for (cell, width) in row.iter().zip(&widths) {
-            line.push_str(&format!("{cell:width$}  "));
+            line.push_str(&format!("{:width$}  ", plain(cell, &[])));
         }
         writeln!(f, "{}", line.trim_end())?;
     }
@@ -115,5 +125,13 @@ mod tests {
         );
         assert_eq!(page.to_string(), "A     LONGER\nüber  1\nx     -\n");
         assert_eq!(Page::table(&["A"], vec![]).to_string(), "(none)\n");
+    }
+
+    #[test]
+    fn nothing_steers_the_terminal() {
+        let page = Page::table(&["MODEL"], vec![vec!["a\u{1b}[2J\nb".into()]]);
+        let page = page.line("one\u{9b}\ntwo\tthree");
+        let expected = "MODEL\na\u{fffd}[2J\u{fffd}b\none\u{fffd}\ntwo\tthree\n";
+        assert_eq!(page.to_string(), expected);
     }
 }

@@ -79,6 +79,7 @@ impl Live {
         let new = settle(&self.outside)?;
         let old = Arc::clone(&self.now.read().upstreams);
         let upstreams = Arc::new(Upstreams::build(&new, &old)?);
+        let built = new.upstreams.len();
         let mut now = self.now.write();
         let differing = now.settings.report.differing(&new.report);
         let (changed, waiting) = differing.into_iter().partition(|key| is_taken_over(key));
@@ -89,12 +90,15 @@ impl Live {
         let left: Vec<_> = old.left_by(&upstreams).collect();
         now.left.extend(left.iter().map(Arc::downgrade));
         now.upstreams = upstreams;
+        let (plans, models) = (new.plans.len(), new.models.len());
         now.settings.take_over(new);
+        // The log is written to when nobody waits for it.
+        drop(now);
         let reloaded = Reloaded { changed, waiting };
         tracing::info!(
-            plans = now.settings.plans.len(),
-            models = now.settings.models.len(),
-            upstreams = now.settings.upstreams.len(),
+            plans,
+            models,
+            upstreams = built,
             changed = reloaded.changed.len(),
             left = left.len(),
             "the settings are taken over"
@@ -112,14 +116,16 @@ impl Live {
 
     /// Switches models and servers on and off from now on. Does not wait for a reload.
     pub(super) fn switch(&self, off: Off) {
-        let mut now = self.now.write();
-        if now.off == off {
-            return;
+        {
+            let mut now = self.now.write();
+            if now.off == off {
+                return;
+            }
+            now.off = off.clone();
+            self.gateway
+                .set_models(now.upstreams.models(&now.settings, &now.off));
         }
-        now.off = off;
-        self.gateway
-            .set_models(now.upstreams.models(&now.settings, &now.off));
-        tracing::info!(off = ?now.off, "models and servers are switched");
+        tracing::info!(?off, "models and servers are switched");
     }
 }
 

@@ -160,7 +160,9 @@ fn follow(facts: &Facts, table: &Arc<Table>, live: &Arc<Live>) {
     wiring::follow(facts, table, move |touched| {
         let switched = matches!(touched, Touched::Model { .. } | Touched::Upstream { .. });
         if let (true, Some(live)) = (switched, live.upgrade()) {
-            live.switch(Off::of(&books.directory()));
+            // Let go of the directory before anything waits for the switch.
+            let off = Off::of(&books.directory());
+            live.switch(off);
         }
     });
 }

@@ -99,6 +99,11 @@ fn keys_go_on_being_used() {
     crate::still::until("the plan is there", || {
         still.say(&["plan", "show", "litellm-1"]).code == 0
     });
+    // A file that is there is not written over, and then nothing is made either.
+    let there = files.config.to_str().unwrap();
+    let refused = import(&still, &files, &["--apply", "--settings-to", there]);
+    assert_eq!(refused.code, 2, "{}", refused.err);
+    assert_eq!(still.json(&["status"])["known"]["organizations"], 0);
     let done = import(&still, &files, &["--apply", "--why", "we move"]);
     assert_eq!(done.code, 0, "{}", done.err);
     assert_eq!(still.json(&["status"])["known"]["organizations"], 2);

@@ -105,10 +105,10 @@ pub(super) fn one(exchange: Exchange) -> Page {
 pub(super) fn texts(texts: Texts) -> Page {
     Page::default()
         .line("REQUEST")
-        .line(plain(&texts.request.text))
+        .line(texts.request.text)
         .line("")
         .line("RESPONSE")
-        .line(plain(&texts.response.text))
+        .line(texts.response.text)
 }
 
 pub(super) fn used(used: Used) -> Page {
@@ -145,11 +145,4 @@ fn millis(micros: u64) -> String {
 fn said(value: Option<&impl serde::Serialize>) -> Option<String> {
     let value = serde_json::to_value(value?).ok()?;
     value.as_str().map(str::to_owned)
-}
-
-/// A stranger's text must not steer the terminal.
-fn plain(text: &str) -> String {
-    let keeps = |letter: char| letter == '\n' || letter == '\t' || !letter.is_control();
-    let plain = |letter: char| if keeps(letter) { letter } else { '\u{fffd}' };
-    text.chars().map(plain).collect()
 }
