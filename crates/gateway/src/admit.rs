@@ -119,6 +119,7 @@ impl Prepared {
             asked_us: 0,
             answered_us: 0,
             left: None,
+            head_sent: false,
             recorded: false,
         };
         Admitted {

@@ -198,12 +198,13 @@ impl Answered {
     /// A stream of events.
     fn stream(
         self,
-        in_flight: InFlight,
+        mut in_flight: InFlight,
         chunks: upstream::Chunks,
         course: Course,
         keeping: Keeping,
         cut: &Arc<Notify>,
     ) -> Reply {
+        in_flight.head_sent = true;
         let live = &in_flight.gateway.live;
         let place = live.enter(in_flight.permit.credential(), cut);
         let keeping = (!keeping.is_nothing()).then(|| (keeping, content_type(&self.headers)));

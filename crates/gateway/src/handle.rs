@@ -162,14 +162,28 @@ impl Gateway {
         reply
     }
 
+    /// Ready is who takes requests and, as far as probes tell, has somebody to ask.
     fn readiness(&self) -> Reply {
-        match self.refuses() {
+        let alone = || self.reaches_nobody().then_some(Reason::UpstreamUnavailable);
+        match self.refuses().or_else(alone) {
             None => reply::json(StatusCode::OK, "{\"status\":\"ready\"}"),
             Some(reason) => {
                 let body = ApiError::of(reason).body(wire::Dialect::OpenAi, "");
                 reply::json(StatusCode::SERVICE_UNAVAILABLE, body)
             }
         }
+    }
+
+    /// Whether probes reach no server of any model that is switched on. They go on without
+    /// traffic, so that this ends by itself; who merely failed requests does not count.
+    fn reaches_nobody(&self) -> bool {
+        let models = self.models.load();
+        let mut on = models.all().filter(|(route, _)| route.on).peekable();
+        on.peek().is_some()
+            && on.all(|(route, _)| {
+                let health = route.upstream.health();
+                health.servers > 0 && health.unreachable == health.servers
+            })
     }
 
     fn list_models(&self, received: &Received, model: Option<&str>) -> Reply {

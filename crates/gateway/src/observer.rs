@@ -63,6 +63,9 @@ pub struct Ended<'a> {
     pub model: Option<ModelNumber>,
     /// What the ledger was given.
     pub exchange: &'a Exchange,
+    /// The status that the client got: the exchange's, but 503 where a whole answer was withheld
+    /// because the ledger did not take it.
+    pub status: u16,
     /// The upstream's name in the settings.
     pub upstream: &'a str,
     /// The name that the upstream was asked for.

@@ -24,6 +24,9 @@ const BYTES_A_TOKEN: u64 = 4;
 /// A status that no client sees: it left before there was one (as nginx has it).
 const CLIENT_LEFT: u16 = 499;
 
+/// The status of an answer that is not given out, as the ledger did not take it.
+pub(crate) const WITHHELD: u16 = 503;
+
 /// What of an exchange is kept in the vault.
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
@@ -52,6 +55,9 @@ pub(crate) struct InFlight {
     pub(crate) answered_us: u64,
     /// Whether the client has left, where the request does not hang on its connection.
     pub(crate) left: Option<Arc<AtomicBool>>,
+    /// The client has its status, or has left: whether the ledger takes the exchange changes it
+    /// no more.
+    pub(crate) head_sent: bool,
     pub(crate) recorded: bool,
 }
 
@@ -162,9 +168,15 @@ impl InFlight {
         log(exchange, timings.added_us(exchange.streamed));
         let upstream_model = self.route.upstream_model.as_deref();
         let trace = self.received.trace.as_deref();
+        let is_withheld = !recorded && !self.head_sent;
         self.gateway.observer.ended(&Ended {
             model: Some(self.model),
             exchange,
+            status: if is_withheld {
+                WITHHELD
+            } else {
+                exchange.status
+            },
             upstream: self.route.upstream.name(),
             upstream_model: upstream_model.unwrap_or(&self.route.model),
             timings,
@@ -197,6 +209,7 @@ impl Drop for InFlight {
     /// The client, or the task that served it, is gone.
     fn drop(&mut self) {
         if !self.recorded {
+            self.head_sent = true;
             let usage = self.estimate(0, 0);
             let outcome = match self.gateway.stage() {
                 Stage::Cutting => Outcome::ShutDown,

@@ -9,7 +9,7 @@ use wire::Policy;
 use crate::keep::Known;
 use crate::observer::{Ended, Timings};
 use crate::received::Received;
-use crate::record::log;
+use crate::record::{WITHHELD, log};
 use crate::reply::{self, Reply};
 use crate::state::Gateway;
 
@@ -71,6 +71,7 @@ fn tell(gateway: &Gateway, received: &Received, exchange: &Exchange, recorded: b
     gateway.observer.ended(&Ended {
         model: models.get(&exchange.model).map(|(_, number)| *number),
         exchange,
+        status: if recorded { exchange.status } else { WITHHELD },
         upstream: UPSTREAM,
         upstream_model: &exchange.model,
         timings,

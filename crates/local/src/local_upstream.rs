@@ -252,6 +252,7 @@ impl Upstream for LocalUpstream {
         let broken = self.shared.broken();
         Health {
             ready: usize::from(broken.is_none()),
+            unreachable: 0,
             servers: 1,
             in_flight: self.shared.taken(),
             last_error: broken,

@@ -15,7 +15,7 @@ use crate::{find, shapes};
 
 pub use list::{List, Listed, list};
 pub use view::Account;
-pub(crate) use view::spent;
+pub(crate) use view::{millionths, spent};
 
 /// What `create` takes.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

@@ -5,13 +5,13 @@ mod list;
 
 use ::ledger::facts::Thing;
 use record::{
-    Actor, BudgetOwner, Change, Grant as Kept, GrantBudget, GrantTerms, KeySecret, Limits, Money,
-    Tier, Time,
+    Actor, Amount, BudgetOwner, Change, Grant as Kept, GrantBudget, GrantTerms, KeySecret, Limits,
+    Money, Tier, Time,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::account::spent;
+use crate::account::{millionths, spent};
 use crate::error::{Error, Result};
 use crate::house::House;
 use crate::key::account_name;
@@ -47,6 +47,9 @@ pub struct Grant {
     pub spent_dollars: String,
     /// Tokens spent of it.
     pub spent_tokens: u64,
+    /// How much of its budget is gone, in percent, rounded down: of dollars or of tokens,
+    /// whichever is nearer to its end.
+    pub spent_percent: u64,
     /// Its rate.
     pub limits: Limits,
     /// When it was issued.
@@ -328,6 +331,13 @@ fn teachers(house: &House, teachers: Vec<String>) -> Result<Vec<String>> {
     }
 }
 
+/// How much of a budget is gone, in millionths: of the bound that is nearer to its end.
+fn used(budget: &GrantBudget, gone: &Amount) -> u64 {
+    let money = budget.money().map_or(0, Money::nanos);
+    let tokens = budget.tokens().unwrap_or_default();
+    millionths(gone.money.nanos(), money).max(millionths(gone.tokens, tokens))
+}
+
 fn view(house: &House, kept: &Kept) -> Grant {
     let spent = spent(house, BudgetOwner::Grant(kept.id), 0).gone;
     let terms = &kept.terms;
@@ -345,6 +355,7 @@ fn view(house: &House, kept: &Kept) -> Grant {
         budget_tokens: terms.budget.tokens(),
         spent_dollars: spent.money.to_string(),
         spent_tokens: spent.tokens,
+        spent_percent: used(&terms.budget, &spent) / 10_000,
         limits: terms.limits.clone(),
         created: shapes::made(kept.id).rfc3339(),
         expires: terms.expires.rfc3339(),

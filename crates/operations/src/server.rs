@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::house::House;
+use crate::ledger::LastBackup;
 use crate::model::{self, Model};
 use crate::verbs::Nothing;
 
@@ -25,6 +26,8 @@ pub struct Status {
     pub in_flight: u64,
     /// The ledger.
     pub ledger: Ledger,
+    /// The newest backup.
+    pub backup: LastBackup,
     /// The models.
     pub models: Vec<Model>,
     /// Organisations, accounts, keys, grants and operators, revoked ones too.
@@ -103,6 +106,7 @@ pub fn status(house: &House, _: &Actor, _: Nothing) -> Result<Status> {
             unfolded_bytes: health.unfolded_bytes,
             error: health.error,
         },
+        backup: LastBackup::of(&house.facts.ledger().reader(), house.now()),
         models: model::all(house),
         known,
     })

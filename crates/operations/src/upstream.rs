@@ -38,8 +38,12 @@ pub struct Upstream {
 pub struct Server {
     /// Its base URL, without a slash at the end.
     pub url: String,
-    /// Whether requests go there now: it is on, and not out after failures.
+    /// Whether it answers, as far as is known: it is on, not out after failures, and the last
+    /// probe, where there was one, reached it.
     pub ready: Option<bool>,
+    /// Since when no probe has reached it and no request was answered; `None` while it can be
+    /// reached, and where probes are off.
+    pub unreachable_since: Option<String>,
     /// Requests in flight; `None` where no server of ours runs.
     pub in_flight: Option<usize>,
     /// How quick it was of late; `None` where no server of ours runs.

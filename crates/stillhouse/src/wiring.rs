@@ -192,6 +192,7 @@ pub(crate) fn written_upstreams(settings: &Settings) -> Vec<Upstream> {
     let server = |url: &String| Server {
         url: url.trim_end_matches('/').to_owned(),
         ready: None,
+        unreachable_since: None,
         in_flight: None,
         latency: None,
         on: true,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use record::Endpoint;
+use record::{Endpoint, Time};
 
 /// A boxed future, so that the trait can be an object.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -137,8 +137,10 @@ pub enum Error {
 /// How an upstream is, for the operator and for `/readyz`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
-    /// Servers (or the model in process) that answer.
+    /// Servers (or the model in process) that answer, as far as is known.
     pub ready: usize,
+    /// Servers that the last probe did not reach, and that have answered no request since.
+    pub unreachable: usize,
     /// All servers.
     pub servers: usize,
     /// Requests in flight.
@@ -154,8 +156,11 @@ pub struct ServerState {
     pub url: Arc<str>,
     /// Whether the operator lets requests go there.
     pub on: bool,
-    /// Whether requests go there now: it is on, and not out after failures.
+    /// Whether it answers, as far as is known: it is on, not out after failures, and the last
+    /// probe, where there was one, reached it.
     pub ready: bool,
+    /// Since when no probe has reached it, and no request was answered.
+    pub unreachable_since: Option<Time>,
     /// Requests in flight.
     pub in_flight: usize,
     /// How quick it was in the last minutes.

@@ -36,8 +36,8 @@ impl Servers {
         }
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Server> {
-        self.all.iter().map(Arc::as_ref)
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Server>> {
+        self.all.iter()
     }
 
     /// Whether the operator has switched all of them off.

@@ -27,6 +27,11 @@ impl ServerHealth {
         self.failures.load(Relaxed) >= EJECT_AFTER
     }
 
+    /// Whether it failed the last request that it got.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failures.load(Relaxed) != 0
+    }
+
     /// Whether to send it requests: it is healthy, or its pause is over and nobody probes yet.
     pub(crate) fn is_open(&self, now_ms: u64) -> bool {
         !self.is_ejected() || (now_ms >= self.until_ms.load(Relaxed) && !self.probing.load(Relaxed))

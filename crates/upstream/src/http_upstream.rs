@@ -37,8 +37,8 @@ use crate::{
 ///
 /// It needs a Tokio runtime with time and IO when asked, not when built.
 pub struct HttpUpstream {
-    shared: Arc<Shared>,
-    servers: Servers,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) servers: Servers,
     endpoints: EndpointSet,
     pub(crate) kind: crate::Kind,
     pub(crate) tokenize: bool,
@@ -85,6 +85,11 @@ impl Shared {
         } else {
             tracing::debug!(upstream = self.name, why, "an upstream's server failed");
         }
+        self.note(why);
+    }
+
+    /// Keeps what went wrong last, for the operator.
+    pub(crate) fn note(&self, why: String) {
         *self.last_error.lock() = Some(why);
     }
 }
@@ -142,12 +147,13 @@ impl HttpUpstream {
 
     /// How each server is, in the order of the settings.
     pub fn servers(&self) -> Vec<ServerState> {
-        let of = |server: &Server| ServerState {
+        let of = |server: &Arc<Server>| ServerState {
             url: Arc::clone(&server.label),
             on: server.is_on(),
-            ready: server.is_open(),
+            ready: server.is_ready(),
+            unreachable_since: server.reach.unreachable_since(),
             in_flight: server.outstanding(),
-            latency: Self::recent([server].into_iter()).latency(),
+            latency: Self::recent(std::iter::once(server)).latency(),
         };
         self.servers.iter().map(of).collect()
     }
@@ -157,7 +163,7 @@ impl HttpUpstream {
         Self::recent(self.servers.iter()).latency()
     }
 
-    fn recent<'a>(servers: impl Iterator<Item = &'a Server>) -> Recent {
+    fn recent<'a>(servers: impl Iterator<Item = &'a Arc<Server>>) -> Recent {
         let mut recent = Recent::default();
         servers.for_each(|server| recent.add(&server.times, server.now_ms()));
         recent
@@ -237,6 +243,7 @@ impl HttpUpstream {
             Ok(response) => response,
             Err(no_answer) => return Err(self.no_answer(&server, &link, no_answer)),
         };
+        server.reach.heard();
         let (head, incoming) = response.into_parts();
         let headers = end_to_end(head.status, head.headers).map_err(|why| {
             self.shared.failed(&server, &why);
@@ -314,10 +321,15 @@ impl Upstream for HttpUpstream {
             ready: self
                 .servers
                 .iter()
-                .filter(|server| server.is_open())
+                .filter(|server| server.is_ready())
+                .count(),
+            unreachable: self
+                .servers
+                .iter()
+                .filter(|server| server.is_on() && server.reach.is_unreachable())
                 .count(),
             servers: self.servers.len(),
-            in_flight: self.servers.iter().map(Server::outstanding).sum(),
+            in_flight: self.servers.iter().map(|server| server.outstanding()).sum(),
             last_error: self.shared.last_error.lock().clone(),
         }
     }

@@ -14,6 +14,7 @@ mod http_upstream;
 mod latency;
 mod link;
 mod patience;
+mod probe;
 mod reading;
 mod route;
 mod secret;
@@ -25,5 +26,6 @@ pub use ask::{
 };
 pub use http_upstream::HttpUpstream;
 pub use latency::{Latency, Percentiles};
+pub use probe::Probes;
 pub use secret::Secret;
 pub use settings::{InvalidSettings, Kind, Settings};

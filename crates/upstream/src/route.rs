@@ -23,6 +23,8 @@ pub(crate) enum Target<'a> {
     Endpoint(&'a Endpoint),
     /// vLLM's `/tokenize`, beside `/v1`.
     Tokenize,
+    /// vLLM's `/health`, beside `/v1`.
+    Health,
 }
 
 /// All addresses of one server.
@@ -42,6 +44,7 @@ pub(crate) struct Routes {
     count_tokens: Address,
     models: Address,
     tokenize: Address,
+    health: Address,
 }
 
 impl Routes {
@@ -97,6 +100,7 @@ impl Routes {
             count_tokens: endpoint(Endpoint::CountTokens)?,
             models: endpoint(Endpoint::Models)?,
             tokenize: address("/tokenize")?,
+            health: address("/health")?,
             root: Uri::builder()
                 .scheme(scheme.clone())
                 .authority(authority.clone())
@@ -119,6 +123,7 @@ impl Routes {
     ) -> Result<Uri, String> {
         let address = match target {
             Target::Tokenize => &self.tokenize,
+            Target::Health => &self.health,
             Target::Endpoint(Endpoint::Chat) => &self.chat,
             Target::Endpoint(Endpoint::Completions) => &self.completions,
             Target::Endpoint(Endpoint::Responses) => &self.responses,
@@ -259,12 +264,15 @@ mod tests {
     }
 
     #[test]
-    fn tokenize_stands_beside_v1() {
+    fn what_vllm_has_of_its_own_stands_beside_v1() {
         let routes = Routes::new("http://h/p/v1", Kind::OpenAi).expect("a good base");
-        let uri = routes
-            .uri(Target::Tokenize, None, true)
-            .expect("a good path");
-        assert_eq!(uri.to_string(), "http://h/p/tokenize");
+        for (target, expected) in [
+            (Target::Tokenize, "http://h/p/tokenize"),
+            (Target::Health, "http://h/p/health"),
+        ] {
+            let uri = routes.uri(target, None, true).expect("a good path");
+            assert_eq!(uri.to_string(), expected);
+        }
     }
 
     #[test]

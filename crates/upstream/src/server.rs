@@ -21,6 +21,7 @@ use crate::dial::Dialer;
 use crate::health::ServerHealth;
 use crate::latency::{Ring, Times};
 use crate::link::{Http1, Link};
+use crate::probe::Reach;
 use crate::route::{Routes, Target};
 use crate::settings::{InvalidSettings, Kind, Settings};
 
@@ -36,6 +37,7 @@ pub(crate) struct Server {
     pub(crate) label: Arc<str>,
     pub(crate) health: ServerHealth,
     pub(crate) times: Times,
+    pub(crate) reach: Reach,
     routes: Routes,
     /// Headers of every request, among them `host` and the credential.
     headers: HeaderMap,
@@ -80,6 +82,7 @@ impl Server {
             label: base.trim_end_matches('/').into(),
             health: ServerHealth::default(),
             times: Times::default(),
+            reach: Reach::default(),
             routes,
             headers,
             dialer,
@@ -117,6 +120,11 @@ impl Server {
         self.is_on() && (!self.health.is_ejected() || self.health.is_open(self.now_ms()))
     }
 
+    /// Whether it is worth asking, as far as is known: requests go there, and it can be reached.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.is_open() && !self.reach.is_unreachable()
+    }
+
     /// An idle connection that still lives, newest first, so that the surplus grows old.
     pub(crate) fn idle_link(&self) -> Option<Link> {
         loop {
@@ -134,10 +142,15 @@ impl Server {
         shared.clone().map(Link::Http2)
     }
 
+    /// A new connection that nobody else uses.
+    pub(crate) async fn lone_link(&self) -> Result<Link, String> {
+        self.dialer.dial(self.routes.root.clone()).await
+    }
+
     /// A new connection.
     pub(crate) async fn fresh_link(&self) -> Result<Link, String> {
         // Boxed, as it is rare and large: what is inlined here is moved with every ask.
-        let link = Box::pin(self.dialer.dial(self.routes.root.clone())).await?;
+        let link = Box::pin(self.lone_link()).await?;
         if let Link::Http2(sender) = &link {
             *self.shared.lock() = Some(sender.clone());
         }
@@ -181,7 +194,7 @@ impl Server {
         let is_h2 = matches!(link, Link::Http2(_));
         let uri = self.routes.uri(target, ask.query.as_deref(), is_h2)?;
         let is_get = match target {
-            Target::Endpoint(Endpoint::Models) => true,
+            Target::Health | Target::Endpoint(Endpoint::Models) => true,
             Target::Endpoint(Endpoint::Listed(_)) => ask.body.is_empty(),
             _ => false,
         };

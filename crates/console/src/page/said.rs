@@ -75,10 +75,13 @@ pub(crate) mod missing {
     }
 
     pub(crate) fn note(value: &Value, name: &str) {
-        if value
-            .as_object()
-            .is_some_and(|object| !object.contains_key(name))
-        {
+        // Nothing has no fields, and is asked for them; a number or a text never should be.
+        let lacks = match value {
+            Value::Null => false,
+            Value::Object(object) => !object.contains_key(name),
+            _ => true,
+        };
+        if lacks {
             NAMES.with_borrow_mut(|names| names.push(name.to_owned()));
         }
     }

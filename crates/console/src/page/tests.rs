@@ -172,6 +172,25 @@ fn an_empty_house_says_what_to_do() {
 }
 
 #[test]
+fn the_overview_tells_what_needs_a_person() {
+    let verbs = Sample::new(Names::Plain, 24);
+    let (_, html) = shown(&verbs, "/");
+    for told in [
+        "</strong>the last one was made",
+        "% of its budget is used",
+        "% of its spend limit is used",
+    ] {
+        assert!(html.contains(told), "{told}: {html}");
+    }
+    let upstream = format!("/upstreams/{}", sample::ID);
+    let (_, html) = shown(&verbs, &upstream);
+    assert!(
+        html.contains(">Unreachable<") && html.contains("since <time"),
+        "{html}"
+    );
+}
+
+#[test]
 fn a_role_that_may_not_is_told_which_may() {
     let verbs = Sample::new(Names::Plain, 3);
     for (verb, address) in pages() {
@@ -215,6 +234,15 @@ fn a_filter_that_can_not_be_read_is_named() {
     assert_eq!(status, 400);
     assert!(html.contains("`limit`: write a whole number"), "{html}");
     assert!(verbs.calls("ledger", "cost") == 0);
+}
+
+#[test]
+fn a_file_that_would_lack_rows_is_refused() {
+    let verbs = Sample::new(Names::Plain, 3);
+    let (status, html) = shown(&verbs, "/cost?by=account&as=csv");
+    assert_eq!(status, 400);
+    assert!(html.contains("more than 100000 rows"), "{html}");
+    assert_eq!(verbs.calls("ledger", "cost"), 1);
 }
 
 #[test]

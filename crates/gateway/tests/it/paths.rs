@@ -1,6 +1,11 @@
 //! The other paths: health, models, what the operator listed; and where a client comes from.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use record::{Endpoint, Outcome, UsageSource};
+
+use upstream::{HttpUpstream, Kind, Settings};
 
 use crate::client::request;
 use crate::house::{Setup, house, http, route};
@@ -19,6 +24,43 @@ async fn health_needs_no_key() {
         assert_eq!(answer.status(), 200, "{path}");
     }
     assert!(house.gateway.status().open);
+    house.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_has_nobody_to_ask_is_not_ready_once_a_probe_says_so() {
+    let away = Arc::new(AtomicBool::new(true));
+    let peer = {
+        let away = Arc::clone(&away);
+        Peer::new(move |mut conn| {
+            let away = Arc::clone(&away);
+            async move {
+                while !away.load(Ordering::SeqCst) && conn.read().await.is_some() {
+                    conn.write(&json("200 OK", "", CHAT)).await;
+                }
+            }
+        })
+        .await
+    };
+    let servers = vec![format!("http://{}/v1", peer.address)];
+    let dead = Arc::new(HttpUpstream::new(&Settings::new("u", Kind::OpenAi, servers)).unwrap());
+    let house = house(Arc::<HttpUpstream>::clone(&dead)).await;
+    let ready = async || {
+        let mut client = house.client().await;
+        client.send(&request("GET", "/readyz", &[], b"")).await;
+        client.answer().await
+    };
+    assert_eq!(ready().await.status(), 200, "nothing is known yet");
+    dead.probe(record::Time::from_micros(1)).await;
+    let answer = ready().await;
+    assert_eq!(
+        (answer.status(), answer.code().as_str()),
+        (503, "upstream_unavailable")
+    );
+    away.store(false, Ordering::SeqCst);
+    // The door is open all the same, and an answer shows that there is somebody.
+    assert_eq!(house.chat(ASK).await.status(), 200);
+    assert_eq!(ready().await.status(), 200);
     house.finish().await;
 }
 

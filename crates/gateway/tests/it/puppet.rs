@@ -55,6 +55,7 @@ impl Upstream for Puppet {
     fn health(&self) -> Health {
         Health {
             ready: 1,
+            unreachable: 0,
             servers: 1,
             in_flight: 0,
             last_error: None,

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use gateway::{Ended, ModelNumber, Observer, Trace, TurnedAway};
 use http::HeaderValue;
+use parking_lot::Mutex;
 use record::Outcome;
 
 use crate::books::{exchanges, facts_of, verify};
 use crate::client::request;
-use crate::house::{Setup, house, http, route};
+use crate::house::{Setup, http, route};
 use crate::peer::{CHAT, EVENTS, Peer, json};
 use crate::puppet::{feed, puppet};
 
@@ -21,7 +22,10 @@ const STREAM: &str = r#"{"model":"m","stream":true,"messages":[]}"#;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_that_cannot_be_recorded_is_not_given() {
     let (upstream, mut questions) = puppet();
-    let mut house = house(upstream).await;
+    let tally = Arc::new(Tally::default());
+    let mut setup = Setup::new(vec![route("m", upstream)]);
+    setup.observer = Arc::clone(&tally) as Arc<dyn Observer>;
+    let mut house = setup.open().await;
     let mut served = house.send(&house.key, PATH, ASK).await;
     questions.recv().await.unwrap().whole(CHAT);
     let served = served.answer().await.id();
@@ -65,6 +69,10 @@ async fn an_answer_that_cannot_be_recorded_is_not_given() {
     assert_eq!(client.answer().await.status(), 503);
     assert!(questions.try_recv().is_err());
     house.stop().await;
+    // What was sent is told, not what would have been: the stream's head was out.
+    let mut told = tally.1.lock().clone();
+    told.sort_unstable();
+    assert_eq!(told, [(200, false), (200, true), (503, false)]);
     let recorded = exchanges(&facts_of(&house.facts));
     assert_eq!(recorded.len(), 1);
     assert_eq!(
@@ -74,9 +82,10 @@ async fn an_answer_that_cannot_be_recorded_is_not_given() {
     verify(house.folder.path());
 }
 
-/// How often it was told of what was recorded, of what was not, and of what was turned away.
+/// How often it was told of what was recorded, of what was not, and of what was turned away; and
+/// the status of each that ended, with whether it was recorded.
 #[derive(Default)]
-struct Tally([AtomicU32; 3]);
+struct Tally([AtomicU32; 3], Mutex<Vec<(u16, bool)>>);
 
 impl Observer for Tally {
     fn model(&self, _: &str) -> ModelNumber {
@@ -87,6 +96,7 @@ impl Observer for Tally {
     }
     fn ended(&self, ended: &Ended<'_>) {
         self.0[usize::from(!ended.recorded)].fetch_add(1, Ordering::Relaxed);
+        self.1.lock().push((ended.status, ended.recorded));
     }
     fn turned_away(&self, _: &TurnedAway<'_>) {
         self.0[2].fetch_add(1, Ordering::Relaxed);
@@ -116,6 +126,7 @@ async fn a_repetition_that_cannot_be_recorded_is_not_given_and_told_once() {
         .each_ref()
         .map(|count| count.load(Ordering::Relaxed));
     assert_eq!(told, [1, 1, 0]);
+    assert_eq!(*tally.1.lock(), [(200, true), (503, false)]);
     house.stop().await;
 }
 

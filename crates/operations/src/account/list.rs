@@ -7,19 +7,20 @@ use record::{Account as Kept, AccountState, Actor, BudgetOwner, SpendLimit};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::view::{Account, spent, view};
+use super::view::{Account, millionths, spent, view};
 use crate::error::Result;
 use crate::find;
 use crate::house::House;
 use crate::page::{Asked, Key, Search};
 
-const SORTS: [&str; 6] = [
+const SORTS: [&str; 7] = [
     "created",
     "name",
     "organization",
     "plan",
     "state",
     "spent_dollars",
+    "spent_percent",
 ];
 
 /// What `list` takes.
@@ -87,7 +88,11 @@ pub fn list(house: &House, _: &Actor, input: List) -> Result<Listed> {
                 }
                 "plan" => Key::name(&account.plan),
                 "state" => Key::Number(account.state as u64),
-                "spent_dollars" => Key::Number(limits.gone(house, account)),
+                "spent_dollars" => Key::Number(limits.gone(house, account).0),
+                "spent_percent" => {
+                    let (gone, most) = limits.gone(house, account);
+                    Key::Number(millionths(gone, most))
+                }
                 _ => Key::Number(0),
             };
             (key, account.id)
@@ -111,13 +116,13 @@ impl SpendLimits {
         Self(plans.map(|plan| (plan.name, plan.spend)).collect())
     }
 
-    /// Billionths of a dollar that are gone in this period; 0 without a limit.
-    fn gone(&self, house: &House, account: &Kept) -> u64 {
+    /// Billionths of a dollar that are gone in this period, and the limit; 0 without one.
+    fn gone(&self, house: &House, account: &Kept) -> (u64, u64) {
         let plans = || self.0.get(&account.plan).copied().flatten();
-        account.spend.or_else(plans).map_or(0, |limit| {
+        account.spend.or_else(plans).map_or((0, 0), |limit| {
             let start_day = limit.period.start_day(house.now());
             let spent = spent(house, BudgetOwner::Account(account.id), start_day);
-            spent.gone.money.nanos()
+            (spent.gone.money.nanos(), limit.amount.nanos())
         })
     }
 }

@@ -31,6 +31,8 @@ pub struct Account {
     pub spend: Option<Spend>,
     /// What is spent of it in this period; `None` without a spend limit.
     pub spent_dollars: Option<String>,
+    /// The same in percent of the limit, rounded down; `None` without a spend limit.
+    pub spent_percent: Option<u64>,
     /// What is reserved of it beside.
     pub reserved_dollars: Option<String>,
     /// Keys that were not revoked.
@@ -64,6 +66,9 @@ pub(super) fn view(house: &House, kept: &Kept) -> Account {
         limits: kept.limits.clone(),
         spend: limit.map(Spend::from),
         spent_dollars: spent.map(|spent| spent.gone.money.to_string()),
+        spent_percent: limit.zip(spent).map(|(limit, spent)| {
+            millionths(spent.gone.money.nanos(), limit.amount.nanos()) / 10_000
+        }),
         reserved_dollars: spent.map(|spent| spent.reserved.money.to_string()),
         keys: directory
             .keys_of(kept.id)
@@ -74,6 +79,15 @@ pub(super) fn view(house: &House, kept: &Kept) -> Account {
             .filter(|grant| grant.revoked.is_none())
             .count(),
         revision: directory.revision(&Thing::Account(kept.id)),
+    }
+}
+
+/// How much of a bound is gone, in millionths; of none, nothing.
+pub(crate) fn millionths(gone: u64, most: u64) -> u64 {
+    let share = u128::from(gone) * 1_000_000 / u128::from(most.max(1));
+    match most {
+        0 => 0,
+        _ => u64::try_from(share).unwrap_or(u64::MAX),
     }
 }
 

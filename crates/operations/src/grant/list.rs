@@ -6,7 +6,7 @@ use record::{Actor, BudgetOwner, Grant as Kept, Tier};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Grant, view};
+use super::{Grant, used, view};
 use crate::account::spent;
 use crate::error::Result;
 use crate::find::Owner;
@@ -14,7 +14,7 @@ use crate::house::House;
 use crate::page::{Asked, Key, Search};
 use crate::shapes::Life;
 
-const SORTS: [&str; 7] = [
+const SORTS: [&str; 8] = [
     "created",
     "purpose",
     "account",
@@ -22,6 +22,7 @@ const SORTS: [&str; 7] = [
     "state",
     "expires",
     "spent_dollars",
+    "spent_percent",
 ];
 
 /// What `list` takes.
@@ -92,6 +93,10 @@ pub fn list(house: &House, _: &Actor, input: List) -> Result<Listed> {
                 "spent_dollars" => {
                     let spent = spent(house, BudgetOwner::Grant(grant.id), 0);
                     Key::Number(spent.gone.money.nanos())
+                }
+                "spent_percent" => {
+                    let spent = spent(house, BudgetOwner::Grant(grant.id), 0);
+                    Key::Number(used(&grant.terms.budget, &spent.gone))
                 }
                 _ => Key::Number(0),
             };

@@ -1,8 +1,10 @@
-//! `backup`: a copy that opens and verifies by itself, made while the server goes on.
+//! `backup`: a copy that opens and verifies by itself, made while the server goes on. And how the
+//! house is off for backups: one rule for all who tell of it.
 
 use std::path::PathBuf;
 
-use record::Actor;
+use ::ledger::Reader;
+use record::{Actor, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -48,4 +50,66 @@ pub fn backup(house: &House, _: &Actor, input: Backup) -> Result<BackedUp> {
         entries,
         with_keys: input.with_keys,
     })
+}
+
+/// A backup of this many days is old.
+pub const OLD_DAYS: u64 = 7;
+const DAY_US: u64 = 86_400_000_000;
+
+/// How the newest backup is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BackupState {
+    /// Younger than a week, and where it was made.
+    Good,
+    /// Younger than a week, but no longer where it was made: well, if it was moved to where it
+    /// is safe.
+    Moved,
+    /// A week old or older.
+    Old,
+    /// None is known.
+    None,
+}
+
+/// The newest backup, as far as the ledger knows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LastBackup {
+    /// How it is.
+    pub state: BackupState,
+    /// When it was made.
+    pub made: Option<String>,
+    /// How many whole days ago.
+    pub days: Option<u64>,
+    /// Where it was made.
+    pub to: Option<PathBuf>,
+    /// The last entry that it holds at least.
+    pub entries: Option<u64>,
+}
+
+impl LastBackup {
+    /// Looks at what the ledger's folder notes, and whether the copy is still there.
+    pub fn of(reader: &Reader, now: Time) -> Self {
+        let Some(last) = reader.last_backup() else {
+            return Self {
+                state: BackupState::None,
+                made: None,
+                days: None,
+                to: None,
+                entries: None,
+            };
+        };
+        let days = now.micros().saturating_sub(last.time_us) / DAY_US;
+        let state = match last.to.exists() {
+            _ if days >= OLD_DAYS => BackupState::Old,
+            true => BackupState::Good,
+            false => BackupState::Moved,
+        };
+        Self {
+            state,
+            made: Some(Time::from_micros(last.time_us).rfc3339()),
+            days: Some(days),
+            to: Some(last.to),
+            entries: Some(last.seq),
+        }
+    }
 }

@@ -10,7 +10,7 @@ mod tail;
 mod traffic;
 mod verify;
 
-pub use backup::{BackedUp, Backup, backup};
+pub use backup::{BackedUp, Backup, BackupState, LastBackup, OLD_DAYS, backup};
 pub use cost::{By, Cost, Costs, Row, cost};
 pub use erase::{Erase, Erased, erase};
 pub use export::{Export, Exported, export, export_to};

@@ -33,6 +33,7 @@ impl Serving for One {
             servers: vec![Server {
                 url: "http://127.0.0.1:1/v1".into(),
                 ready: None,
+                unreachable_since: None,
                 in_flight: None,
                 latency: None,
                 on: true,

@@ -84,6 +84,7 @@ fn a_hundred_thousand_accounts_come_in_pages() {
         "plan",
         "state",
         "spent_dollars",
+        "spent_percent",
     ] {
         let page = |sort: String, after: Option<String>| {
             list(account::List {

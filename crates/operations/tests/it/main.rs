@@ -9,6 +9,7 @@
 mod changes;
 mod fixture;
 mod lists;
+mod needs;
 mod operators;
 mod revisions;
 mod traffic;

@@ -15,26 +15,45 @@ use crate::{wiring, world};
 /// The socket's name in the data folder.
 pub(crate) const SOCKET: &str = "stillhouse.sock";
 
+/// Calls a verb once.
+type Call<'a> = &'a mut dyn FnMut(Value) -> Result<Value>;
+
 /// Calls a verb by the way that it needs.
 ///
 /// # Errors
 /// The verb's, or the way's.
 pub(super) fn call(settings: &Settings, verb: &Verb, input: Value) -> Result<Value> {
+    with(settings, verb, |call| call(input))
+}
+
+/// Opens the way that a verb needs, once for as many calls of it as `work` makes.
+///
+/// # Errors
+/// The verb's, or the way's.
+pub(super) fn with<T>(
+    settings: &Settings,
+    verb: &Verb,
+    work: impl FnOnce(Call<'_>) -> Result<T>,
+) -> Result<T> {
     match verb.way() {
-        Way::Reader(call) => Ok(call(&reader(settings)?, input)?),
-        Way::House(call) => match remote(settings, verb, &input)? {
-            Some(output) => Ok(output),
+        Way::Reader(call) => {
+            let reader = reader(settings)?;
+            work(&mut |input| Ok(call(&reader, input)?))
+        }
+        Way::House(call) => match Remote::connect(settings)? {
+            Some(mut remote) => work(&mut |input| remote.call(verb, &input)),
             None => {
                 let facts = wiring::open_ledger(settings)?;
                 let table = wiring::open_table(settings, &facts);
                 wiring::follow(&facts, &table, |_| {});
                 let serving = Arc::new(wiring::Written::of(settings));
                 let house = wiring::house(settings, facts.clone(), table, serving, None);
-                let called = call(&house, &world::operator(), input);
+                let by = world::operator();
+                let worked = work(&mut |input| Ok(call(&house, &by, input)?));
                 let closed = facts.close();
-                let output = called?;
+                let worked = worked?;
                 closed?;
-                Ok(output)
+                Ok(worked)
             }
         },
     }
@@ -50,18 +69,28 @@ pub(super) fn reader(settings: &Settings) -> Result<Reader> {
     Ok(reader.map_err(operations::Error::from)?)
 }
 
-fn remote(settings: &Settings, verb: &Verb, input: &Value) -> Result<Option<Value>> {
-    let socket = settings.data_dir.join(SOCKET);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(Failure::system("starting a runtime"))?;
-    runtime.block_on(async {
-        let Some(mut client) = Client::connect(&socket).await? else {
-            return Ok(None);
-        };
-        Ok(Some(client.call(verb.noun, verb.verb, input).await?))
-    })
+/// A running server, over one connection.
+struct Remote {
+    runtime: tokio::runtime::Runtime,
+    client: Client,
+}
+
+impl Remote {
+    /// Connects; `None` where no server runs.
+    fn connect(settings: &Settings) -> Result<Option<Self>> {
+        let socket = settings.data_dir.join(SOCKET);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(Failure::system("starting a runtime"))?;
+        let client = runtime.block_on(Client::connect(&socket))?;
+        Ok(client.map(|client| Self { runtime, client }))
+    }
+
+    fn call(&mut self, verb: &Verb, input: &Value) -> Result<Value> {
+        let called = self.client.call(verb.noun, verb.verb, input);
+        Ok(self.runtime.block_on(called)?)
+    }
 }
 
 /// A path that means the same to the server as to the caller.

@@ -24,13 +24,14 @@ pub(super) fn whole(settings: &Settings, verb: &Verb, mut input: Value) -> Resul
         return door::call(settings, verb, input);
     }
     input["limit"] = MOST.into();
-    let mut all = door::call(settings, verb, input.clone())?;
-    while let Some(next) = all.get("next").filter(|next| next.is_string()) {
-        input["after"] = next.clone();
-        let page = door::call(settings, verb, input.clone())?;
-        append(&mut all, page);
-    }
-    Ok(all)
+    door::with(settings, verb, |call| {
+        let mut all = call(input.clone())?;
+        while let Some(next) = all.get("next").filter(|next| next.is_string()) {
+            input["after"] = next.clone();
+            append(&mut all, call(input.clone())?);
+        }
+        Ok(all)
+    })
 }
 
 /// Rows are added; all else is as the newest page has it.

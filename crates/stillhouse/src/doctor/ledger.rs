@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use ledger::{Error, Reader, Tail, check_tail};
+use operations::ledger::{BackupState, LastBackup};
 use record::Time;
 
 use super::Findings;
@@ -15,7 +16,6 @@ use crate::settings::Settings;
 use crate::world;
 
 const SECOND: u64 = 1_000_000;
-const DAY: u64 = 86_400 * SECOND;
 /// A clock that stands before this (2026-01-01) is wrong: the program is younger.
 const YOUNGEST: u64 = 1_767_225_600 * SECOND;
 /// Entries before the newest head that are looked at.
@@ -175,22 +175,23 @@ fn end(tail: &Tail, served: bool, now: u64, found: &mut Findings) {
 
 fn backup(reader: &Reader, now: u64, found: &mut Findings) {
     let hint = "`stillhouse ledger backup FOLDER`, from a timer; see docs/guides/backups.md";
-    let Some(last) = reader.last_backup() else {
-        return found.advice("backup", "no backup was made yet", hint);
-    };
-    let days = now.saturating_sub(last.time_us) / DAY;
-    let place = last.to.display();
-    if days >= 7 {
-        found.warning(
-            "backup",
-            format!("the last one is {days} days old, in {place}"),
-            hint,
-        );
-    } else if !last.to.exists() {
-        let what = format!("the last one, made {days} days ago in {place}, is not there");
-        found.advice("backup", what, "well, if it was moved to where it is safe");
-    } else {
-        let what = format!("made {days} days ago in {place}, up to entry {}", last.seq);
-        found.good("backup", what);
+    let last = LastBackup::of(reader, Time::from_micros(now));
+    let place = last.to.unwrap_or_default();
+    let (days, place) = (last.days.unwrap_or_default(), place.display());
+    match last.state {
+        BackupState::None => found.advice("backup", "no backup was made yet", hint),
+        BackupState::Old => {
+            let what = format!("the last one is {days} days old, in {place}");
+            found.warning("backup", what, hint);
+        }
+        BackupState::Moved => {
+            let what = format!("the last one, made {days} days ago in {place}, is not there");
+            found.advice("backup", what, "well, if it was moved to where it is safe");
+        }
+        BackupState::Good => {
+            let entries = last.entries.unwrap_or_default();
+            let what = format!("made {days} days ago in {place}, up to entry {entries}");
+            found.good("backup", what);
+        }
     }
 }

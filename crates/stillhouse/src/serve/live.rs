@@ -114,6 +114,12 @@ impl Live {
         self.now.read().upstreams.answerers()
     }
 
+    /// Looks whether the servers that nobody asks are still there.
+    pub(super) async fn probe(&self) {
+        let upstreams = Arc::clone(&self.now.read().upstreams);
+        upstreams.probe(world::now()).await;
+    }
+
     /// Switches models and servers on and off from now on. Does not wait for a reload.
     pub(super) fn switch(&self, off: Off) {
         {
@@ -175,6 +181,7 @@ impl Serving for Live {
                     .find(|known| *known.url == *state.url);
                 if let Some(known) = known {
                     known.ready = Some(state.ready);
+                    known.unreachable_since = state.unreachable_since.map(record::Time::rfc3339);
                     known.in_flight = Some(state.in_flight);
                     known.latency = Some(latency(state.latency));
                 }

@@ -5,6 +5,7 @@
 mod live;
 mod logs;
 mod operator;
+mod probes;
 mod ready;
 mod signals;
 mod upstreams;
@@ -120,6 +121,9 @@ async fn run(outside: Outside, settings: Settings, facts: Facts) -> Result<()> {
     let (stop, stopped) = watch::channel(false);
     let mut served = doors.serve(&gateway, Arc::clone(&house), &stopped);
     served.spawn(operator.serve(stopped.clone()));
+    if let Some(every) = settings.server.probe_every {
+        served.spawn(probes::run(Arc::clone(&live), every, stopped.clone()));
+    }
     ready::tell(ready::READY);
     while signals.next().await == Signal::Reload {
         let house = Arc::clone(&house);

@@ -10,6 +10,8 @@ use std::time::SystemTime;
 use gateway::{Models, Route};
 use ledger::facts::Directory;
 use local::LocalUpstream;
+use record::Time;
+use tokio::task::JoinSet;
 use upstream::{HttpUpstream, Secret, Upstream};
 
 use crate::failure::{Failure, Result};
@@ -141,8 +143,24 @@ impl Upstreams {
                 Made::Local { upstream, .. } => Some(upstream.load()),
             },
             servers: made.servers(),
+            probes: match made {
+                Made::Http { upstream, .. } => Some(upstream.probes()),
+                Made::Local { .. } => None,
+            },
         };
         self.by_name.iter().map(look).collect()
+    }
+
+    /// Looks at the servers of all of them that nobody asks.
+    pub(super) async fn probe(&self, now: Time) {
+        let mut looks = JoinSet::new();
+        for made in self.by_name.values() {
+            if let Made::Http { upstream, .. } = made {
+                let upstream = Arc::clone(upstream);
+                looks.spawn(async move { upstream.probe(now).await });
+            }
+        }
+        while looks.join_next().await.is_some() {}
     }
 
     /// How one of them is.

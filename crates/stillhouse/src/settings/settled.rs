@@ -49,6 +49,8 @@ pub(crate) struct Server {
     pub(crate) public_url: String,
     /// Threads of the gateway; 1 is a runtime of its own kind.
     pub(crate) workers: usize,
+    /// How often servers that nobody asks are looked at; `None`: never.
+    pub(crate) probe_every: Option<Duration>,
     /// The rest as the gateway takes it.
     pub(crate) options: gateway::Options,
 }

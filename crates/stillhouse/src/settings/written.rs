@@ -46,6 +46,7 @@ pub(super) struct Server {
     pub(super) listed_paths: Option<Vec<String>>,
     pub(super) on_client_gone: Option<ClientGone>,
     pub(super) client_gone_drain_limit_ms: Option<u64>,
+    pub(super) upstream_probe_seconds: Option<u32>,
 }
 
 /// `[operator]`

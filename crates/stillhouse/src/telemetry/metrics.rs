@@ -86,8 +86,8 @@ impl OfModel {
         self.requests[number(endpoint)][class].fetch_add(1, Relaxed);
     }
 
-    fn ended(&self, exchange: &Exchange) {
-        self.request(Some(&exchange.endpoint), exchange.status);
+    fn ended(&self, exchange: &Exchange, status: u16) {
+        self.request(Some(&exchange.endpoint), status);
         self.outcomes[outcome(exchange.outcome)].fetch_add(1, Relaxed);
         self.duration.observe(exchange.duration_us);
         // The largest number says that there was none.
@@ -148,7 +148,9 @@ impl Metrics {
     }
 
     pub(super) fn ended(&self, ended: &Ended<'_>) {
-        self.with(ended.model, |model| model.ended(ended.exchange));
+        self.with(ended.model, |model| {
+            model.ended(ended.exchange, ended.status);
+        });
         let streamed = ended.exchange.streamed;
         self.added[usize::from(streamed)].observe(ended.timings.added_us(streamed));
         if !ended.recorded {

@@ -79,7 +79,7 @@ impl Spans {
         let start = exchange.arrived.micros().saturating_mul(MICRO_NS);
         let at = |us: u64| start.saturating_add(us.saturating_mul(MICRO_NS));
         let failed = error_type(exchange);
-        let mut request = server(trace, Some(&exchange.endpoint), exchange.status);
+        let mut request = server(trace, Some(&exchange.endpoint), ended.status);
         request.start_time_unix_nano = start;
         request.end_time_unix_nano = at(ended.timings.ended_us);
         request.attributes.extend([
@@ -89,7 +89,7 @@ impl Spans {
             attribute("stillhouse.request.id", exchange.id.to_string().as_str()),
             attribute("stillhouse.outcome", outcome_label(exchange.outcome)),
         ]);
-        if exchange.status >= 500 {
+        if ended.status >= 500 {
             fail(&mut request, failed.as_deref().unwrap_or("error"));
         }
         self.outbox.put(request);

@@ -26,6 +26,8 @@ pub(crate) struct Answerer {
     pub(crate) load: Option<local::Load>,
     /// How its servers are; none for a model in process.
     pub(crate) servers: Vec<upstream::ServerState>,
+    /// How often its servers were looked at; `None` for a model in process.
+    pub(crate) probes: Option<upstream::Probes>,
 }
 
 /// What is looked at.
@@ -180,6 +182,29 @@ impl House {
             "upstream_servers_up",
             "Servers of an upstream that answer",
             |series| named(series, |health| health.ready),
+        )?;
+        page.gauge(
+            "upstream_servers_unreachable",
+            "Servers of an upstream that the last probe did not reach, and that have answered no request since",
+            |series| named(series, |health| health.unreachable),
+        )?;
+        page.counter(
+            "upstream_probes",
+            "Probes of servers that nobody asked, by whether they were answered",
+            |series| {
+                let probed = all.iter().filter_map(|one| Some((one, one.probes?)));
+                for (one, probes) in probed {
+                    for (result, count) in
+                        [("answered", probes.answered), ("failed", probes.failed)]
+                    {
+                        series.count(
+                            &[("upstream", one.name.as_str()), ("result", result)],
+                            &count,
+                        )?;
+                    }
+                }
+                Ok(())
+            },
         )?;
         page.gauge(
             "upstream_requests_in_flight",

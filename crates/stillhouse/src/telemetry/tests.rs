@@ -43,6 +43,7 @@ fn house() -> House {
     let answerers = || {
         let health = upstream::Health {
             ready: 1,
+            unreachable: 1,
             servers: 2,
             in_flight: 3,
             last_error: None,
@@ -58,6 +59,10 @@ fn house() -> House {
             health,
             load: Some(load),
             servers: Vec::new(),
+            probes: Some(upstream::Probes {
+                answered: 7,
+                failed: 2,
+            }),
         }]
     };
     let text = telemetry
@@ -113,9 +118,15 @@ fn exchange(model: &str, outcome: Outcome) -> Exchange {
 }
 
 fn tell(house: &House, model: Option<u32>, exchange: &Exchange) {
+    tell_of(house, model, exchange, exchange.status);
+}
+
+/// Tells of an exchange whose client got this status; another than its own if it was withheld.
+fn tell_of(house: &House, model: Option<u32>, exchange: &Exchange, status: u16) {
     house.telemetry.ended(&Ended {
         model,
         exchange,
+        status,
         upstream: "up",
         upstream_model: "m",
         timings: Timings {
@@ -124,7 +135,7 @@ fn tell(house: &House, model: Option<u32>, exchange: &Exchange) {
             answered_us: 20_000,
             ended_us: 300_000,
         },
-        recorded: true,
+        recorded: status == exchange.status,
         trace: None,
     });
 }
@@ -154,6 +165,7 @@ fn what_is_told_is_what_is_exposed() {
     tell(&house, model, &exchange("m", Outcome::Completed));
     tell(&house, model, &exchange("m", Outcome::ClientLeft));
     tell(&house, None, &exchange("gone", Outcome::Completed));
+    tell_of(&house, None, &exchange("gone", Outcome::Completed), 503);
     house.telemetry.turned_away(&TurnedAway {
         endpoint: None,
         model: None,
@@ -199,9 +211,22 @@ fn what_is_told_is_what_is_exposed() {
         ),
         (
             "added_latency_seconds_bucket{streamed=\"true\",le=\"0.0001\"}",
-            3.0,
+            4.0,
         ),
+        (
+            "requests_total{endpoint=\"chat\",model=\"other\",status=\"5xx\"}",
+            1.0,
+        ),
+        ("unrecorded_exchanges_total", 1.0),
         ("upstream_servers_up{upstream=\"quo\\\"te\\\\d\"}", 1.0),
+        (
+            "upstream_servers_unreachable{upstream=\"quo\\\"te\\\\d\"}",
+            1.0,
+        ),
+        (
+            "upstream_probes_total{upstream=\"quo\\\"te\\\\d\",result=\"failed\"}",
+            2.0,
+        ),
         ("local_queue_length{upstream=\"quo\\\"te\\\\d\"}", 5.0),
         ("ledger_state{state=\"good\"}", 1.0),
         ("build_info{version=\"0.0.0\"}", 1.0),

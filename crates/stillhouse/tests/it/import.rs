@@ -144,3 +144,26 @@ fn the_lines_for_the_settings_file_are_settings() {
     std::fs::write(&files.config, "[").unwrap();
     assert_eq!(import(&still, &files, &[]).code, 2);
 }
+
+#[test]
+fn a_long_list_opens_the_ledger_once() {
+    let still = Still::new();
+    let files = files(&still);
+    let key = |number: u32| format!(r#"{{"token":"{number:064x}","key_alias":"key {number}"}}"#);
+    let keys: Vec<String> = (1..=1_100).map(key).collect();
+    std::fs::write(&files.keys, format!(r#"{{"keys":[{}]}}"#, keys.join(","))).unwrap();
+    let made = import(&still, &files, &["--apply"]);
+    assert_eq!(made.code, 0, "{}", made.err);
+    let starts = || {
+        let entries = still.say(&["ledger", "export"]).out;
+        entries.matches("server_started").count()
+    };
+    let before = starts();
+    let listed = still.json(&["key", "list"]);
+    assert_eq!(listed["keys"].as_array().unwrap().len(), 1_100);
+    assert_eq!(starts(), before + 1);
+    // A server is asked page after page over one connection.
+    let _server = still.serve();
+    let listed = still.json(&["key", "list"]);
+    assert_eq!(listed["keys"].as_array().unwrap().len(), 1_100);
+}

@@ -137,3 +137,32 @@ fn the_first_signal_drains_and_the_second_stops_at_once() {
     drop(asked);
     assert_eq!(still.json(&["ledger", "verify"])["sound"], true);
 }
+
+#[test]
+fn a_dead_upstream_is_told_of_though_nobody_asks() {
+    let still = Still::new();
+    let file = still.data.path().join("stillhouse.toml");
+    let dead = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = dead.local_addr().unwrap();
+    drop(dead);
+    let mut text = std::fs::read_to_string(&file).unwrap();
+    text = text.replacen("[server]\n", "[server]\nupstream_probe_seconds = 1\n", 1);
+    text.push_str(&format!(
+        "[upstreams.dead]\nkind = \"openai\"\nservers = [\"http://{address}/v1\"]\n"
+    ));
+    std::fs::write(&file, text).unwrap();
+    let _server = still.serve();
+    let upstreams = || still.json(&["upstream", "list"])["upstreams"].clone();
+    until("a probe of the dead server", || {
+        upstreams()[1]["health"]["ready"] == 0
+    });
+    let all = upstreams();
+    assert!(
+        all[1]["servers"][0]["unreachable_since"].is_string(),
+        "{all}"
+    );
+    assert_eq!(all[0]["health"]["ready"], 1, "{all}");
+    assert!(all[0]["servers"][0]["unreachable_since"].is_null(), "{all}");
+    let said = still.say(&["upstream", "list"]);
+    assert!(said.out.contains("unreachable since 20"), "{}", said.out);
+}

@@ -12,5 +12,6 @@ mod breaks;
 mod closing;
 mod counting;
 mod peer;
+mod probes;
 mod retries;
 mod tls;

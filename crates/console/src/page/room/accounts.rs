@@ -65,7 +65,7 @@ fn list(visit: &Visit<'_>) -> Answer {
         text("Organisation", "organization"),
         text("Plan", "plan"),
         text("State", "state"),
-        bars("Spent of its limit", "spent_dollars"),
+        bars("Spent of its limit", "spent_percent"),
         figure("Keys", ""),
         figure("Grants", ""),
         text("Created", "created"),

@@ -19,9 +19,9 @@ use crate::page::visit::{Answer, Visit};
 
 /// Rows of a page, and of a file.
 const PAGE: &str = "100";
-const FILE: usize = 1000;
-/// The most pages that go into one file.
-const FILES: usize = 100;
+const FILE: u64 = 1000;
+/// The most rows that go into one file.
+const MOST: u64 = 100_000;
 
 /// The cost, or a file of it where the address asks for one.
 pub(super) fn show(visit: &Visit<'_>) -> Answer {
@@ -52,7 +52,7 @@ pub(super) fn show(visit: &Visit<'_>) -> Answer {
     };
     let page = Sheet {
         title: "Cost",
-        lead: html! { "Sums by account, model and day (UTC). They stay when payloads are pruned." },
+        lead: html! { "Sums by account, model and day (UTC). They stay when payloads are pruned. A CSV file holds up to " (count(MOST)) " rows." },
         acts: html! {
             a class="button" href="/usage" { "Over time" }
             a class="button" href=(visit.query.without(&["after", "limit", "done"]).with("as", "csv").href("/cost")) download { "Download CSV" }
@@ -122,12 +122,11 @@ fn rows(visit: &Visit<'_>, said: &Value) -> Markup {
                 tbody { @for row in rows { tr { (names(row)) (figures(row)) } } }
                 tfoot { tr {
                     th scope="row" colspan=(columns.len() - FIGURES.len() - 1) { "Together" }
-                    (figures(said.at("total")))
+                    (figures(said.at("sum")))
                 } }
             }
         }
-        @let total = said.get("total_rows").and_then(Value::as_u64).unwrap_or(rows.len() as u64);
-        (pager("/cost", &query, rows.len(), total, said.get("next").and_then(Value::as_str)))
+        (pager("/cost", &query, rows.len(), said.number("total"), said.get("next").and_then(Value::as_str)))
     }
 }
 
@@ -149,17 +148,21 @@ fn figures(row: &Value) -> Markup {
     }
 }
 
-/// Every row that passes the filters, up to a bound that is said in the last line.
+/// Every row that passes the filters. More than a file may hold are refused, never cut: a sum over
+/// a file that lacks rows would be wrong and look right.
 fn file(visit: &Visit<'_>, verb: &Verb, asked: &Pairs) -> Answer {
     let mut asked = asked.with("limit", &FILE.to_string());
     let mut out = String::from(
         "account,account_name,model,day,requests,estimated,input_tokens,cached_tokens,output_tokens,reasoning_tokens,bytes,dollars\r\n",
     );
-    for _ in 0..FILES {
+    for _ in 0..MOST / FILE {
         let said = match ask(visit, verb, &asked) {
             Ok(said) => said,
             Err(error) => return fault::failed(visit, &error),
         };
+        if said.number("total") > MOST {
+            break;
+        }
         said.list("rows").iter().for_each(|row| line(&mut out, row));
         match said.get("next").and_then(Value::as_str) {
             Some(next) => asked = asked.with("after", next),
@@ -173,7 +176,7 @@ fn file(visit: &Visit<'_>, verb: &Verb, asked: &Pairs) -> Answer {
             }
         }
     }
-    let message = format!("a file holds at most {} rows", FILES * FILE);
+    let message = format!("these are more than {MOST} rows, the most that a file holds");
     let error = operations::Error::invalid("by", message)
         .with_hint("choose fewer days, or take it by `stillhouse ledger cost`");
     fault::failed(visit, &error)

@@ -45,7 +45,7 @@ const COLUMNS: [crate::page::part::table::Column; 7] = [
     text("Account", "account"),
     text("Tier", "tier"),
     text("State", "state"),
-    bars("Used of its budget", "spent_dollars"),
+    bars("Used of its budget", "spent_percent"),
     text("Ends", "expires"),
     text("Issued", "created"),
 ];

@@ -129,14 +129,15 @@ fn needs(visit: &Visit<'_>, status: &Value) -> Markup {
     let mut needs = Vec::new();
     ledger_needs(status.at("ledger"), &mut needs);
     model_needs(status.list("models"), &mut needs);
+    backup_needs(status.at("backup"), visit, &mut needs);
+    budgets(visit, &mut needs);
     ending(visit, "key", "keys", "name", &mut needs);
     ending(visit, "grant", "grants", "purpose", &mut needs);
-    budgets(visit, &mut needs);
     needs.sort_by_key(|need| need.mood != Mood::Bad);
     let more = needs.len().saturating_sub(NEEDS);
     let body = html! {
         @if needs.is_empty() {
-            div class="empty" { (icon(Icon::Good, 28)) h3 { "Nothing needs you" } p { "The ledger is good, every model answers, and no key, grant or budget ends soon." } }
+            div class="empty" { (icon(Icon::Good, 28)) h3 { "Nothing needs you" } p { "The ledger is good and was backed up of late, every model answers, and no key, grant or budget ends soon." } }
         } @else {
             ul class="needs" {
                 @for need in needs.iter().take(NEEDS) {
@@ -183,6 +184,22 @@ fn ledger_needs(ledger: &Value, needs: &mut Vec<Need>) {
             link: "See",
         });
     }
+}
+
+fn backup_needs(backup: &Value, visit: &Visit<'_>, needs: &mut Vec<Need>) {
+    let says = match backup.text("state") {
+        "none" => html! { strong { "Backup: " } "none was made yet." },
+        "old" => {
+            html! { strong { "Backup: " } "the last one was made " (ago(backup.text("made"), visit.now)) "." }
+        }
+        _ => return,
+    };
+    needs.push(Need {
+        mood: Mood::Warn,
+        says,
+        href: "/upkeep".to_owned(),
+        link: "See",
+    });
 }
 
 fn model_needs(models: &[Value], needs: &mut Vec<Need>) {
@@ -232,50 +249,34 @@ fn ending(visit: &Visit<'_>, noun: &'static str, rows: &str, name: &str, needs: 
     }
 }
 
-/// Grants that have used most of their budget, among the twenty that spent most.
+/// From how many percent on a budget is near its end.
+const NEAR: u64 = 80;
+
+/// Grants and accounts whose budgets are nearest to their ends, the first five of each.
 fn budgets(visit: &Visit<'_>, needs: &mut Vec<Need>) {
-    let input = json!({ "state": "live", "sort": "-spent_dollars", "limit": 20 });
-    let said = visit.verbs.call("grant", "list", input).unwrap_or_default();
-    let near = |spent: f64, most: f64| most > 0.0 && spent >= most * 0.8;
-    let number = |text: Option<&str>| {
-        text.and_then(|text| text.parse::<f64>().ok())
-            .unwrap_or_default()
+    let nearest = |noun: &'static str, rows: &str, state: &str| {
+        let input = json!({ "state": state, "sort": "-spent_percent", "limit": 5 });
+        let said = visit.verbs.call(noun, "list", input).unwrap_or_default();
+        let mut rows = said.list(rows).to_vec();
+        rows.retain(|row| row.number("spent_percent") >= NEAR);
+        rows
     };
-    for grant in said.list("grants") {
-        let dollars = near(
-            number(grant.maybe("spent_dollars")),
-            number(grant.maybe("budget_dollars")),
-        );
-        let tokens = near(
-            grant.number("spent_tokens") as f64,
-            grant.number("budget_tokens") as f64,
-        );
-        if dollars || tokens {
-            let says = html! { strong { (grant.text("purpose")) } " of " (grant.text("account_name")) ": 80% or more of its budget is used." };
-            needs.push(Need {
-                mood: Mood::Warn,
-                says,
-                href: path(&["grants", grant.text("id")]),
-                link: "See",
-            });
-        }
+    let used = |row: &Value| format!("{}%", count(row.number("spent_percent")));
+    for grant in nearest("grant", "grants", "live") {
+        needs.push(Need {
+            mood: Mood::Warn,
+            says: html! { strong { (grant.text("purpose")) } " of " (grant.text("account_name")) ": " (used(&grant)) " of its budget is used." },
+            href: path(&["grants", grant.text("id")]),
+            link: "See",
+        });
     }
-    let input = json!({ "state": "active", "sort": "-spent_dollars", "limit": 20 });
-    let said = visit
-        .verbs
-        .call("account", "list", input)
-        .unwrap_or_default();
-    for account in said.list("accounts") {
-        let most = account.at("spend").get("dollars").and_then(Value::as_str);
-        if near(number(account.maybe("spent_dollars")), number(most)) {
-            let says = html! { strong { (account.text("name")) } ": 80% or more of its spend limit is used." };
-            needs.push(Need {
-                mood: Mood::Warn,
-                says,
-                href: path(&["accounts", account.text("id")]),
-                link: "See",
-            });
-        }
+    for account in nearest("account", "accounts", "active") {
+        needs.push(Need {
+            mood: Mood::Warn,
+            says: html! { strong { (account.text("name")) } ": " (used(&account)) " of its spend limit is used." },
+            href: path(&["accounts", account.text("id")]),
+            link: "See",
+        });
     }
 }
 

@@ -11,7 +11,7 @@ use crate::page::part::list::{card, facts, flush};
 use crate::page::part::note::empty;
 use crate::page::part::sheet::{Sheet, sheet};
 use crate::page::part::table::{figure, head, table, text};
-use crate::page::part::text::{NONE, count, span};
+use crate::page::part::text::{NONE, ago, count, span};
 use crate::page::part::tile::{Mood, badge, label};
 use crate::page::query::{Pairs, path};
 use crate::page::said::Said;
@@ -147,7 +147,7 @@ fn servers(visit: &Visit<'_>, name: &str, upstream: &Value) -> Markup {
             @let url = server.text("url");
             tr {
                 th scope="row" class="wrap" { (url) }
-                td { (server_health(server)) }
+                td { (server_health(server, visit)) }
                 td class="num" { (server.maybe_number("in_flight").map_or_else(|| NONE.to_owned(), count)) }
                 (quick(server))
                 td { span class="row-acts" {
@@ -165,9 +165,14 @@ fn servers(visit: &Visit<'_>, name: &str, upstream: &Value) -> Markup {
     )
 }
 
-fn server_health(server: &Value) -> Markup {
+fn server_health(server: &Value, visit: &Visit<'_>) -> Markup {
+    let since = server.maybe("unreachable_since");
     match server.at("ready").as_bool() {
         _ if !server.is("on") => badge(Mood::Calm, "Switched off"),
+        _ if since.is_some() => html! {
+            (badge(Mood::Bad, "Unreachable"))
+            @if let Some(since) = since { span class="sub" { "since " (ago(since, visit.now)) } }
+        },
         Some(true) => badge(Mood::Ok, "Ready"),
         Some(false) => badge(Mood::Bad, "Down"),
         None => badge(Mood::Calm, "Not running"),

@@ -75,6 +75,9 @@ impl Verbs for Sample {
             is_named,
         };
         let mut said = make.value((known.output)().as_value(), "", 0);
+        if (noun, verb) == ("server", "status") {
+            said["backup"]["state"] = json!("old");
+        }
         if noun == "ledger" && verb == "tail" {
             let from = input
                 .get("from")
@@ -212,6 +215,8 @@ impl Make {
             name,
             "revoked" | "last_error" | "error" | "server" | "first_bad"
         );
+        // Of servers the second can't be reached.
+        let is_nothing = is_nothing || name == "unreachable_since" && index != 1;
         if kinds.contains(&"null") && is_nothing {
             return Value::Null;
         }
@@ -280,6 +285,8 @@ impl Make {
             "context_tokens" => 32_768,
             "budget_tokens" => 50_000_000,
             "spent_tokens" => 3_100_000 * (1 + index % 15),
+            "spent_percent" => 99 - index % 60,
+            "days" => 9,
             "more_findings" => 0,
             "version" => 1,
             _ => 1_234 + index * 977,
@@ -296,7 +303,7 @@ impl Make {
             "time" | "arrived" => {
                 Time::from_micros(NOW.micros() - index as u64 * 1_370_000).rfc3339()
             }
-            "created" | "since" | "before" => time(-11 - step * 3),
+            "created" | "since" | "unreachable_since" | "before" => time(-11 - step * 3),
             "expires" => time(3 + step * 6),
             "day" => time(-step).get(..10).unwrap_or_default().to_owned(),
             "dollars" => "250.00".to_owned(),

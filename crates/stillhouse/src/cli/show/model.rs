@@ -3,7 +3,7 @@
 use operations::model::{Health, Listed, Model};
 use operations::upstream::{self, Latency, Percentiles, Upstream};
 
-use crate::cli::page::{Page, or_dash};
+use crate::cli::page::{Page, or_dash, short};
 
 pub(super) fn list(listed: Listed) -> Page {
     table(listed.models)
@@ -76,7 +76,10 @@ fn upstream_table(upstreams: Vec<Upstream>) -> Page {
                 format!("  {}", server.url),
                 String::new(),
                 switch(server.on),
-                or_dash(server.ready.map(|ready| if ready { "yes" } else { "no" })),
+                match &server.unreachable_since {
+                    Some(since) => format!("unreachable since {}", short(since)),
+                    None => or_dash(server.ready.map(|ready| if ready { "yes" } else { "no" })),
+                },
                 or_dash(server.in_flight),
                 first_byte(server.latency),
                 whole(server.latency),

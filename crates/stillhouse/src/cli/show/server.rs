@@ -1,5 +1,6 @@
 //! The server as text.
 
+use operations::ledger::BackupState;
 use operations::server::{Reloaded, Status};
 use operations::settings::{Setting, Settings};
 
@@ -16,6 +17,14 @@ pub(super) fn status(status: Status) -> Page {
         "{} (synced {}, folded {}, attested {})",
         ledger.appended, ledger.synced, ledger.folded, ledger.attested
     );
+    let last = status.backup;
+    let made = last.made.as_deref().map(short).unwrap_or_default();
+    let backup = match last.state {
+        BackupState::None => "none".to_owned(),
+        BackupState::Good => made,
+        BackupState::Moved => format!("{made} (no longer where it was made)"),
+        BackupState::Old => format!("{made} (old)"),
+    };
     let known = status.known;
     Page::fields(vec![
         ("version", Some(status.version)),
@@ -32,6 +41,7 @@ pub(super) fn status(status: Status) -> Page {
             Some(format!("{} bytes", ledger.unfolded_bytes)),
         ),
         ("ledger's error", ledger.error),
+        ("last backup", Some(backup)),
         ("organizations", Some(known.organizations.to_string())),
         ("accounts", Some(known.accounts.to_string())),
         ("keys", Some(known.keys.to_string())),

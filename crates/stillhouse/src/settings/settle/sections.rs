@@ -39,11 +39,14 @@ impl Settler<'_> {
         if !(1..=1024).contains(&workers) {
             return Err(self.wrong("server.workers", "1 to 1024 are possible", None));
         }
+        let key = "server.upstream_probe_seconds";
+        let probe = self.value(key, written.upstream_probe_seconds, 10);
         let options = self.gateway(written)?;
         Ok(Server {
             listen,
             public_url: public_url.trim_end_matches('/').to_owned(),
             workers,
+            probe_every: (probe > 0).then(|| Duration::from_secs(probe.into())),
             options,
         })
     }
