@@ -84,6 +84,11 @@ pub(super) enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
+    /// Manual pages, one a command, written to a folder.
+    Man {
+        /// The folder; made if it is not there.
+        folder: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]

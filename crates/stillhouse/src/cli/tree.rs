@@ -12,10 +12,11 @@ use super::field;
     not(test),
     expect(dead_code, reason = "the tests hold the tree against it")
 )]
-pub(super) const PROCESS: [&str; 9] = [
+pub(super) const PROCESS: [&str; 10] = [
     "completions",
     "config check",
     "doctor",
+    "man",
     "model pull",
     "model pulled",
     "model rm",

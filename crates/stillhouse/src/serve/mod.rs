@@ -171,13 +171,15 @@ fn follow(facts: &Facts, table: &Arc<Table>, live: &Arc<Live>) {
     });
 }
 
-/// What SIGHUP asks for. Who sent it is not known.
+/// What SIGHUP asks for. Who sent it is not known. Ready again also where nothing was taken over.
 fn reload(house: &House) {
     let why = "SIGHUP".to_owned();
+    ready::tell(&ready::reloading());
     if let Err(error) = server::reload(house, &Actor::House, Reload { why }) {
         let hint = error.hint().unwrap_or_default();
         tracing::error!(%error, hint, "the settings were not read again");
     }
+    ready::tell(ready::READY);
 }
 
 /// Everything that is listened on.

@@ -14,6 +14,8 @@ mod hub;
 mod import;
 mod kill;
 mod ledger;
+mod man;
+mod notify;
 mod reload;
 mod restore;
 mod serve;

@@ -116,24 +116,34 @@ impl Still {
 
     /// Starts a server and waits until it answers.
     pub(crate) fn serve(&self) -> Server {
-        let log = self.data.path().join("log");
-        let file = std::fs::File::create(&log).unwrap();
-        let child = self
-            .command(&["serve", "--workers", "1"])
-            .stderr(file)
-            .spawn()
-            .unwrap();
-        let mut server = Server { child, log };
+        let mut server = self.start(&[]);
         until("the server answers", || {
             assert!(
                 server.child.try_wait().unwrap().is_none(),
                 "{}",
                 server.read_log()
             );
-            TcpStream::connect(("127.0.0.1", self.port)).is_ok()
-                && self.folder().join("stillhouse.sock").exists()
+            self.is_open() && self.folder().join("stillhouse.sock").exists()
         });
         server
+    }
+
+    /// Whether the public port takes connections.
+    pub(crate) fn is_open(&self) -> bool {
+        TcpStream::connect(("127.0.0.1", self.port)).is_ok()
+    }
+
+    /// Starts a server with further variables, and waits for nothing.
+    pub(crate) fn start(&self, variables: &[(&str, &str)]) -> Server {
+        let log = self.data.path().join("log");
+        let file = std::fs::File::create(&log).unwrap();
+        let child = self
+            .command(&["serve", "--workers", "1"])
+            .envs(variables.iter().copied())
+            .stderr(file)
+            .spawn()
+            .unwrap();
+        Server { child, log }
     }
 
     /// Asks the model with a credential; the status and the body.
