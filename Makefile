@@ -14,6 +14,7 @@ help:
 	@echo "make bench-reference  what needs PyTorch"
 	@echo "make build            the release binary"
 	@echo "make deb              the Debian package (needs cargo-deb)"
+	@echo "make container        the container image (needs mmdebstrap and buildah)"
 
 setup:
 	@scripts/setup.sh
@@ -23,6 +24,9 @@ build: setup
 
 deb: build
 	@scripts/package.sh
+
+container: build
+	@scripts/container.sh
 
 run: build
 	@scripts/run.sh

@@ -9,6 +9,7 @@ mod doctor;
 mod door;
 mod field;
 mod ledger;
+mod man;
 mod models;
 mod outside;
 mod page;
@@ -18,7 +19,6 @@ mod show;
 mod tree;
 
 use std::io::Write;
-use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{ArgMatches, FromArgMatches};
@@ -58,7 +58,7 @@ impl Arguments {
         let Self { global, command } = self;
         match command {
             Command::Completions { shell } => completions(shell),
-            Command::Man { folder } => man(&folder),
+            Command::Man { folder } => man::write(&folder),
             Command::Serve(serve) => crate::serve::serve(outside::outside(&global, Some(&serve))?),
             Command::Config {
                 verb: ConfigVerb::Check(serve),
@@ -105,14 +105,6 @@ fn completions(shell: clap_complete::Shell) -> Result<()> {
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut tree::command(), "stillhouse", &mut text);
     print(&String::from_utf8_lossy(&text))
-}
-
-fn man(folder: &Path) -> Result<()> {
-    let make = || {
-        std::fs::create_dir_all(folder)?;
-        clap_mangen::generate_to(tree::command(), folder)
-    };
-    make().map_err(Failure::system("writing manual pages"))
 }
 
 /// JSON for people's eyes and programs alike.

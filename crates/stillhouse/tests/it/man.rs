@@ -15,7 +15,8 @@ fn every_command_has_a_manual_page() {
         let name = entry.file_name().into_string().unwrap();
         let page = std::fs::read_to_string(entry.path()).unwrap();
         let title = name.strip_suffix(".1").unwrap();
-        assert!(page.contains(&format!(".TH {title} 1")), "{name}: {page}");
+        let heading = format!(".TH {title} 1 ");
+        assert!(page.contains(&heading), "{name}: {page}");
         assert!(
             page.contains(".SH NAME") && page.contains(".SH SYNOPSIS"),
             "{name}"
