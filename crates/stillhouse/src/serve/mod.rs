@@ -121,9 +121,7 @@ async fn run(outside: Outside, settings: Settings, facts: Facts) -> Result<()> {
     let (stop, stopped) = watch::channel(false);
     let mut served = doors.serve(&gateway, Arc::clone(&house), &stopped);
     served.spawn(operator.serve(stopped.clone()));
-    if let Some(every) = settings.server.probe_every {
-        served.spawn(probes::run(Arc::clone(&live), every, stopped.clone()));
-    }
+    served.spawn(probes::run(live, settings.server.probe_every, stopped));
     ready::tell(ready::READY);
     while signals.next().await == Signal::Reload {
         let house = Arc::clone(&house);

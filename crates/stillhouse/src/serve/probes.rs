@@ -9,8 +9,13 @@ use tokio::sync::watch;
 use super::live::Live;
 use crate::world;
 
-/// Looks until the server stops. A round that takes longer than the interval delays the next one.
-pub(super) async fn run(live: Arc<Live>, every: Duration, mut stopped: watch::Receiver<bool>) {
+/// Looks until the server stops, or never where no interval is given. A round that takes longer than the interval delays the next one.
+pub(super) async fn run(
+    live: Arc<Live>,
+    every: Option<Duration>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let Some(every) = every else { return };
     let rounds = async {
         loop {
             tokio::time::sleep(jittered(every, world::random_bits())).await;

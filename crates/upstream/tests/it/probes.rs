@@ -57,7 +57,7 @@ async fn a_look_is_a_get_with_the_credential() {
     for (tokenize, path) in [(true, "/health"), (false, "/v1/models")] {
         let mut settings = Settings::new("u", Kind::OpenAi, vec![peer.base()]);
         settings.tokenize = tokenize;
-        settings.secret = Some(Secret::new("hush".to_owned()));
+        settings.secret = Some(Secret::new("hush"));
         HttpUpstream::new(&settings).unwrap().probe(at(1)).await;
         let request = peer.requests.lock().pop().unwrap();
         assert!(

@@ -203,7 +203,7 @@ fn backup_needs(backup: &Value, visit: &Visit<'_>, needs: &mut Vec<Need>) {
 }
 
 fn model_needs(models: &[Value], needs: &mut Vec<Need>) {
-    for model in models.iter().take(20) {
+    for model in models {
         let health = model.at("health");
         if health.is_null() || health.number("ready") == health.number("servers") {
             continue;
