@@ -1,7 +1,7 @@
 //! Writes the ledger of a small house into a folder, the same bytes at each run: people, keys, a
 //! grant, exchanges and refusals of three days, a prune and an erasure.
-//! `tests/golden/folder-v1` was made by it with the code of that version; a later version makes
-//! its own folder beside it.
+//! The folders in `tests/golden` were made by it, each with the code of its version; a later
+//! version makes its own folder beside them.
 //!
 //! `cargo run -p ledger --example house -- FOLDER`
 

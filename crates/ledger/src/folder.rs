@@ -7,9 +7,6 @@ use crate::chain::{Header, Seq};
 use crate::store::Store;
 use crate::{Error, Result};
 
-/// How many sums are read at once while a store is brought up to date.
-const PAGE: usize = 10_000;
-
 /// Decides what an entry adds to the store's sums and points.
 ///
 /// Called on the ledger's own fold thread, in ledger order, once for each entry in the life of
@@ -75,25 +72,12 @@ impl Old<'_> {
         Ok(())
     }
 
-    /// Every sum of a namespace, ascending by key.
+    /// The sums of every key of a namespace, ascending by key.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub fn each_total(&self, namespace: &str, mut each: impl FnMut(&[u8], i64)) -> Result<()> {
-        let mut from = Vec::new();
-        loop {
-            let page = self.store.totals_between(namespace, &from, None, PAGE)?;
-            for (key, sum) in &page {
-                each(key, *sum);
-            }
-            match page.last() {
-                Some((last, _)) if page.len() == PAGE => {
-                    from.clone_from(last);
-                    from.push(0);
-                }
-                _ => return Ok(()),
-            }
-        }
+    pub fn each_total(&self, namespace: &str, mut each: impl FnMut(&[u8], &[i64])) -> Result<()> {
+        self.store.each_total(namespace, &[], None, &mut each)
     }
 }
 
@@ -119,20 +103,46 @@ pub struct Point {
 /// What one group of entries puts out.
 #[derive(Debug, Default)]
 pub struct GroupOut {
-    pub(crate) totals: HashMap<&'static str, HashMap<Vec<u8>, i64>>,
-    pub(crate) points: HashMap<PointKey, Option<Point>>,
+    totals: HashMap<&'static str, HashMap<Vec<u8>, Vec<i64>>>,
+    points: HashMap<PointKey, Option<Point>>,
+    dropped: Vec<&'static str>,
+}
+
+/// The most sums of one key.
+pub const MOST_SUMS: usize = 16;
+
+/// Adds sums place by place; they stay at the end of the range rather than wrap. What is longer
+/// goes on where the other ends, so that a place can be added behind the last one at any time.
+pub fn add_sums(sums: &mut Vec<i64>, deltas: &[i64]) {
+    if sums.len() < deltas.len() {
+        sums.resize(deltas.len(), 0);
+    }
+    for (sum, delta) in sums.iter_mut().zip(deltas) {
+        *sum = sum.saturating_add(*delta);
+    }
 }
 
 impl GroupOut {
     /// Adds to a sum. Sums saturate rather than wrap.
     pub fn add(&mut self, namespace: &'static str, key: &[u8], delta: i64) {
+        self.add_all(namespace, key, &[delta]);
+    }
+
+    /// Adds to the sums of a key, at most [`MOST_SUMS`] (others are left out).
+    pub fn add_all(&mut self, namespace: &'static str, key: &[u8], deltas: &[i64]) {
+        let deltas = &deltas[..deltas.len().min(MOST_SUMS)];
         let sums = self.totals.entry(namespace).or_default();
         match sums.get_mut(key) {
-            Some(sum) => *sum = sum.saturating_add(delta),
+            Some(sums) => add_sums(sums, deltas),
             None => {
-                sums.insert(key.to_vec(), delta);
+                sums.insert(key.to_vec(), deltas.to_vec());
             }
         }
+    }
+
+    /// Removes every sum that a namespace has in the store.
+    pub fn drop_totals(&mut self, namespace: &'static str) {
+        self.dropped.push(namespace);
     }
 
     /// Sets a point, for a look-up by key.
@@ -155,11 +165,17 @@ impl GroupOut {
         self.points.insert((namespace, key.to_vec()), None);
     }
 
-    /// Every sum changed by this group: namespace, key, change.
-    pub fn totals(&self) -> impl Iterator<Item = (&'static str, &[u8], i64)> {
-        self.totals
-            .iter()
-            .flat_map(|(ns, sums)| sums.iter().map(|(key, sum)| (*ns, key.as_slice(), *sum)))
+    /// Namespaces whose sums are removed, before any is changed.
+    pub fn dropped(&self) -> &[&'static str] {
+        &self.dropped
+    }
+
+    /// All sums changed by this group: namespace, key, changes.
+    pub fn totals(&self) -> impl Iterator<Item = (&'static str, &[u8], &[i64])> {
+        self.totals.iter().flat_map(|(namespace, keys)| {
+            keys.iter()
+                .map(|(key, sums)| (*namespace, key.as_slice(), sums.as_slice()))
+        })
     }
 
     /// Every point set (or, where `None`, removed) by this group.

@@ -181,8 +181,8 @@ impl Ledger {
         core.source().entries(seq, seq).next().transpose()
     }
 
-    /// Sums of a namespace whose key starts with a prefix, ascending by key, as of the last fold
-    /// (see [`Ledger::flush`]).
+    /// The first sum of every key of a namespace that starts with a prefix, ascending by key, as
+    /// of the last fold (see [`Ledger::flush`]).
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -190,19 +190,20 @@ impl Ledger {
         self.front.core.store.totals(namespace, prefix)
     }
 
-    /// Sums of a namespace whose key is `from` or behind it, and before `until`, ascending by
-    /// key, as of the last fold.
+    /// Hands over the sums of every key of a namespace that is `from` or behind it, and before
+    /// `until`, ascending by key, as of the last fold. `each` must not use the ledger.
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub fn totals_between(
+    pub fn each_total(
         &self,
         namespace: &str,
         from: &[u8],
-        until: &[u8],
-    ) -> Result<Vec<(Vec<u8>, i64)>> {
+        until: Option<&[u8]>,
+        mut each: impl FnMut(&[u8], &[i64]),
+    ) -> Result<()> {
         let store = &self.front.core.store;
-        store.totals_between(namespace, from, Some(until), usize::MAX)
+        store.each_total(namespace, from, until, &mut each)
     }
 
     /// A point by its key, as of the last fold; expired ones are gone.

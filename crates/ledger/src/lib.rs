@@ -42,7 +42,7 @@ pub use backup::{LastBackup, RestoredKeys, restore};
 pub use chain::{Hash, Header, Seq};
 pub use entry::{Appended, Draft, Entry, Sealed};
 pub use error::{Error, Fault, Result};
-pub use folder::{Folder, GroupOut, NoFolder, Old, Point};
+pub use folder::{Folder, GroupOut, MOST_SUMS, NoFolder, Old, Point, add_sums};
 pub use health::{Health, State};
 pub use journal::SyncTimes;
 pub use ledger::{Ledger, Parts};

@@ -6,6 +6,7 @@
 mod block;
 mod rows;
 mod sqlite;
+mod sums;
 
 use std::path::Path;
 
@@ -15,6 +16,19 @@ pub use sqlite::SqliteStore;
 use crate::Result;
 use crate::chain::{Seq, Tip};
 use crate::folder::GroupOut;
+
+/// The first key behind all keys with this prefix; `None` where there is none.
+pub(crate) fn prefix_end(prefix: &[u8]) -> Option<Vec<u8>> {
+    let mut end = prefix.to_vec();
+    while let Some(last) = end.last_mut() {
+        if *last < u8::MAX {
+            *last += 1;
+            return Some(end);
+        }
+        end.pop();
+    }
+    None
+}
 
 /// What the fold thread commits in one transaction.
 #[derive(Debug)]
@@ -62,24 +76,33 @@ pub trait Store: Send + Sync {
     /// As above.
     fn scrub(&self) -> Result<()>;
 
-    /// Sums whose key starts with a prefix, ascending.
+    /// Hands over the sums of every key that is `from` or behind it, and before `until` where
+    /// that is given, ascending, as of one moment. `each` must not use the store.
     ///
     /// # Errors
     /// As above.
-    fn totals(&self, namespace: &str, prefix: &[u8]) -> Result<Vec<(Vec<u8>, i64)>>;
-
-    /// The first `limit` sums whose key is `from` or behind it, and before `until` where that is
-    /// given, ascending.
-    ///
-    /// # Errors
-    /// As above.
-    fn totals_between(
+    fn each_total(
         &self,
         namespace: &str,
         from: &[u8],
         until: Option<&[u8]>,
-        limit: usize,
-    ) -> Result<Vec<(Vec<u8>, i64)>>;
+        each: &mut dyn FnMut(&[u8], &[i64]),
+    ) -> Result<()>;
+
+    /// The first sum of every key that starts with a prefix, ascending.
+    ///
+    /// # Errors
+    /// As above.
+    fn totals(&self, namespace: &str, prefix: &[u8]) -> Result<Vec<(Vec<u8>, i64)>> {
+        let mut found = Vec::new();
+        self.each_total(
+            namespace,
+            prefix,
+            prefix_end(prefix).as_deref(),
+            &mut |key, sums| found.extend(sums.first().map(|sum| (key.to_vec(), *sum))),
+        )?;
+        Ok(found)
+    }
 
     /// Takes sums and points of entries that are held already, together with a setting.
     ///

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ::ledger::facts::{Cost, Tally};
+use ::ledger::facts::Tally;
 use record::{Actor, Money, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -190,7 +190,7 @@ fn of_accounts(house: &House, input: &Show, from: u32, until: u32) -> Result<Tal
     for account in accounts(house, input)? {
         let costs = house.facts.costs_between(account, from, until)?;
         for cost in costs.iter().filter(|cost| wanted(&cost.model)) {
-            tallies.entry(cost.day).or_default().add(&tally(cost));
+            tallies.entry(cost.day).or_default().add(&cost.tally);
         }
         // Refusals are counted by reason, not by model.
         if input.model.is_none() {
@@ -229,32 +229,6 @@ fn accounts(house: &House, input: &Show) -> Result<Vec<record::Id<record::id::ki
             "organization",
             "either an account or an organisation",
         )),
-    }
-}
-
-fn tally(cost: &Cost) -> Tally {
-    let sums = cost.sums.map(|sum| u64::try_from(sum).unwrap_or_default());
-    let [
-        requests,
-        input,
-        cached_input,
-        output,
-        reasoning,
-        nanos,
-        estimated,
-        bytes,
-    ] = sums;
-    Tally {
-        requests,
-        refusals: 0,
-        errors: 0,
-        input,
-        cached_input,
-        output,
-        reasoning,
-        nanos,
-        estimated,
-        bytes,
     }
 }
 

@@ -59,6 +59,18 @@ impl Time {
     }
 }
 
+/// The calendar month of a day (both counted from the epoch, UTC).
+pub const fn month_of(day: u32) -> u32 {
+    let (year, month, _) = civil(day);
+    (year - 1970) * 12 + month - 1
+}
+
+/// The first day of a calendar month, both counted from the epoch (UTC); stays at the end of the
+/// range.
+pub const fn first_day(month: u32) -> u32 {
+    days_from_civil(1970 + month / 12, month % 12 + 1, 1)
+}
+
 /// `YYYY-MM-DD` of a day counted from the epoch.
 pub fn day_text(day: u32) -> String {
     let (year, month, day) = civil(day);
@@ -87,7 +99,12 @@ const fn days_from_civil(year: u32, month: u32, day: u32) -> u32 {
     let mp = (month as u64 + 9) % 12;
     let doy = (153 * mp + 2) / 5 + day as u64 - 1;
     let doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
-    (era * 146_097 + doe - 719_468) as u32
+    let day = era * 146_097 + doe - 719_468;
+    if day > u32::MAX as u64 {
+        u32::MAX
+    } else {
+        day as u32
+    }
 }
 
 #[cfg(test)]
@@ -109,5 +126,16 @@ mod tests {
             let (y, m, d) = civil(day);
             assert_eq!(days_from_civil(y, m, d), day);
         }
+    }
+
+    #[test]
+    fn every_day_is_in_its_month() {
+        for day in 0..110_000 {
+            let month = month_of(day);
+            assert!(first_day(month) <= day && day < first_day(month + 1));
+            assert_eq!(month_of(first_day(month)), month);
+        }
+        assert_eq!((month_of(30), month_of(31), first_day(1)), (0, 1, 31));
+        assert_eq!(first_day(month_of(u32::MAX) + 1), u32::MAX);
     }
 }

@@ -1,7 +1,7 @@
 //! Who there is: organisations of a few accounts, each account with a key, some with a grant,
 //! some with a spend limit. Made from a number alone.
 
-use ledger::facts::{Facts, SUMS};
+use ledger::facts::{Facts, Tally};
 use record::id::kind;
 use record::{
     Account, AccountState, Amount, Budget, BudgetOwner, Change, Grant, GrantBudget, GrantTerms, Id,
@@ -191,14 +191,11 @@ impl People {
         let now = Time::from_micros(now);
         let (from, until) = (now.month_start_day(), now.day() + 1);
         let rows = facts.costs_between(self.account(number), from, until)?;
-        let sum = |name: &str| -> u64 {
-            let at = SUMS.iter().position(|known| *known == name);
-            let at = at.expect("SUMS names it");
-            rows.iter().map(|row| row.sums[at].unsigned_abs()).sum()
-        };
+        let mut sum = Tally::default();
+        rows.iter().for_each(|row| sum.add(&row.tally));
         Ok(Amount {
-            money: Money::from_nanos(sum("nanos")),
-            tokens: sum("input") + sum("output"),
+            money: Money::from_nanos(sum.nanos),
+            tokens: sum.input + sum.output,
         })
     }
 

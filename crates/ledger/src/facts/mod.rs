@@ -11,8 +11,11 @@ mod codec;
 mod directory;
 mod front;
 mod live;
+mod older;
 mod rollup;
 mod start;
+#[cfg(test)]
+mod testing;
 mod totals;
 mod usage;
 
@@ -22,5 +25,5 @@ pub use codec::{DecodeError, VERSION, decode, encode, kind};
 pub use directory::{Directory, Impossible, Thing, Touched};
 pub use front::Facts;
 pub use rollup::Tally;
-pub use totals::{IDEMPOTENCY, REFUSALS, SUMS};
+pub use totals::{IDEMPOTENCY, REFUSALS};
 pub use usage::{Cost, Refused, Span};

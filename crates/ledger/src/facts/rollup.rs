@@ -1,29 +1,22 @@
 //! What the whole house did, by model and hour and by model and day: few rows, however many
-//! accounts there are. Made entry by entry like every sum; for what was folded before there was
-//! a roll-up, made from the entries that are left and the sums by account.
-
-use std::collections::HashMap;
+//! accounts there are. Made entry by entry like every sum.
 
 use record::{Exchange, Fact, Outcome, Reason, Refusal, Time, UsageSource};
 
-use super::codec::{self, kind};
-use super::totals::{REFUSALS, SUMS, split};
-use crate::Result;
-use crate::folder::{GroupOut, Old};
+use crate::folder::GroupOut;
 
-/// The namespace of sums by hour. A key is the hour since the epoch (4 bytes, big-endian), the
-/// measure (1 byte) and the model, so that a span of time is one run of keys.
-pub(super) const HOURS: &str = "hour";
+/// The namespace of sums by hour. A key is the hour since the epoch (4 bytes, big-endian) and the
+/// model, so that a span of time is one run of keys.
+pub(super) const HOURS: &str = "house.hour";
 /// The same by day.
-pub(super) const DAYS: &str = "day";
+pub(super) const DAYS: &str = "house.day";
 
 const HOUR_US: u64 = 3_600_000_000;
-const HOURS_A_DAY: u32 = 24;
 
-/// What is summed. The first eight are those of [`SUMS`], in that order.
+/// How many sums a [`Tally`] has.
 const MEASURES: usize = 10;
-const REFUSED: usize = 8;
-const ERRORS: usize = 9;
+/// How many of them are kept of an account's use; refusals and errors are not.
+const USED: usize = 8;
 
 /// Sums of some span of time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -60,7 +53,7 @@ impl Tally {
         }
     }
 
-    /// In the order of the measures.
+    /// In the order that they are stored in.
     fn parts(&mut self) -> [&mut u64; MEASURES] {
         [
             &mut self.requests,
@@ -101,13 +94,28 @@ impl Tally {
         }
     }
 
-    /// Its sums in the order of [`SUMS`].
-    pub fn sums(self) -> [u64; SUMS.len()] {
-        let [first @ .., _, _] = self.parts_of();
-        first
+    /// Its sums as they are stored.
+    pub(super) fn sums(self) -> [i64; MEASURES] {
+        self.parts_of()
+            .map(|sum| i64::try_from(sum).unwrap_or(i64::MAX))
     }
 
-    fn refusals(count: u64) -> Self {
+    /// Those of an account's use, as they are stored.
+    pub(super) fn used(self) -> [i64; USED] {
+        let [used @ .., _, _] = self.sums();
+        used
+    }
+
+    /// Reads what is stored, all or the first of them.
+    pub(super) fn read(sums: &[i64]) -> Self {
+        let mut tally = Self::default();
+        for (part, sum) in tally.parts().into_iter().zip(sums) {
+            *part = u64::try_from(*sum).unwrap_or_default();
+        }
+        tally
+    }
+
+    pub(super) fn refusals(count: u64) -> Self {
         Self {
             refusals: count,
             ..Self::default()
@@ -115,7 +123,7 @@ impl Tally {
     }
 
     /// What this has beyond the other.
-    fn beyond(self, other: &Self) -> Self {
+    pub(super) fn beyond(self, other: &Self) -> Self {
         let mut beyond = self;
         for (sum, less) in beyond.parts().into_iter().zip(other.parts_of()) {
             *sum = sum.saturating_sub(less);
@@ -125,38 +133,33 @@ impl Tally {
 }
 
 /// Adds to the hour and the day of a time.
-pub(super) fn add(time: Time, model: &str, tally: &Tally, out: &mut GroupOut) {
+fn add(time: Time, model: &str, tally: &Tally, out: &mut GroupOut) {
     let hour = u32::try_from(time.micros() / HOUR_US).unwrap_or(u32::MAX);
     add_at(hour, time.day(), model, tally, out);
 }
 
-fn add_at(hour: u32, day: u32, model: &str, tally: &Tally, out: &mut GroupOut) {
-    let mut key = Vec::with_capacity(5 + model.len());
-    for (namespace, at) in [(HOURS, hour), (DAYS, day)] {
-        key.clear();
-        key.extend_from_slice(&at.to_be_bytes());
-        key.push(0);
-        key.extend_from_slice(model.as_bytes());
-        for (measure, sum) in tally.parts_of().into_iter().enumerate() {
-            if sum != 0 {
-                key[4] = measure as u8;
-                out.add(namespace, &key, i64::try_from(sum).unwrap_or(i64::MAX));
-            }
-        }
+pub(super) fn add_at(hour: u32, day: u32, model: &str, tally: &Tally, out: &mut GroupOut) {
+    // Nothing makes no row.
+    if *tally == Tally::default() {
+        return;
     }
+    let sums = tally.sums();
+    out.add_all(HOURS, &key(hour, model), &sums);
+    out.add_all(DAYS, &key(day, model), &sums);
 }
 
-/// Reads a key and its sum into the tally of its hour or day and model.
-pub(super) fn read(key: &[u8], sum: i64) -> Option<(u32, &str, Tally)> {
-    let (at, rest) = key.split_first_chunk::<4>()?;
-    let (measure, model) = rest.split_first()?;
-    let mut tally = Tally::default();
-    **tally.parts().get_mut(usize::from(*measure))? = u64::try_from(sum).unwrap_or_default();
-    Some((
-        u32::from_be_bytes(*at),
-        std::str::from_utf8(model).ok()?,
-        tally,
-    ))
+/// The key of an hour or a day and a model.
+pub(super) fn key(at: u32, model: &str) -> Vec<u8> {
+    let mut key = Vec::with_capacity(4 + model.len());
+    key.extend_from_slice(&at.to_be_bytes());
+    key.extend_from_slice(model.as_bytes());
+    key
+}
+
+/// Reads such a key.
+pub(super) fn read_key(key: &[u8]) -> Option<(u32, &str)> {
+    let (at, model) = key.split_first_chunk::<4>()?;
+    Some((u32::from_be_bytes(*at), std::str::from_utf8(model).ok()?))
 }
 
 /// Folds what a fact adds.
@@ -193,74 +196,6 @@ fn known_model(refusal: &Refusal) -> &str {
         _ => "",
     }
 }
-
-/// Sums of a day by model.
-type Days = HashMap<u32, HashMap<String, Tally>>;
-
-fn of<'a>(days: &'a mut Days, day: u32, model: &str) -> &'a mut Tally {
-    let models = days.entry(day).or_default();
-    if !models.contains_key(model) {
-        models.insert(model.to_owned(), Tally::default());
-    }
-    models.entry(model.to_owned()).or_default()
-}
-
-/// Makes the roll-up of all that is folded already. What a day's sums by account have beyond its
-/// entries (payloads that were pruned or erased) is put into the first hour of that day.
-pub(super) fn rebuild(old: &Old<'_>, out: &mut GroupOut) -> Result<()> {
-    let mut seen = Days::new();
-    old.each_entry(|header, payload| {
-        let wanted = kind::EXCHANGE..=kind::REFUSALS_COUNTED;
-        let Some(payload) = payload.filter(|_| wanted.contains(&header.kind)) else {
-            return;
-        };
-        // What can't be read was not summed by account either.
-        let Ok(Some(fact)) = codec::decode(header.kind, header.version, payload) else {
-            return;
-        };
-        fold(&fact, out);
-        match &fact {
-            Fact::Exchange(exchange) => {
-                of(&mut seen, exchange.arrived.day(), &exchange.model).add(&Tally::of(exchange));
-            }
-            // The sums by account know no model of a refusal.
-            Fact::Refusal(refusal) => {
-                of(&mut seen, refusal.arrived.day(), "").add(&Tally::refusals(1));
-            }
-            _ => {}
-        }
-    })?;
-    for (day, models) in summed(old)? {
-        for (model, whole) in models {
-            let left = whole.beyond(of(&mut seen, day, &model));
-            add_at(day.saturating_mul(HOURS_A_DAY), day, &model, &left, out);
-        }
-    }
-    Ok(())
-}
-
-/// The sums by account, without the accounts.
-fn summed(old: &Old<'_>) -> Result<Days> {
-    let mut days = Days::new();
-    for (measure, name) in SUMS.into_iter().enumerate() {
-        old.each_total(name, |key, sum| {
-            if let Some((_, day, model)) = split(key) {
-                let tally = of(&mut days, day, &model);
-                let parts = tally.parts();
-                *parts[measure] = parts[measure].saturating_add(u64::try_from(sum).unwrap_or(0));
-            }
-        })?;
-    }
-    old.each_total(REFUSALS, |key, sum| {
-        if let Some((_, day, _)) = split(key) {
-            let count = u64::try_from(sum).unwrap_or(0);
-            of(&mut days, day, "").add(&Tally::refusals(count));
-        }
-    })?;
-    Ok(days)
-}
-
-const _: () = assert!(REFUSED == SUMS.len() && ERRORS == REFUSED + 1 && MEASURES == ERRORS + 1);
 
 #[cfg(test)]
 mod tests;

@@ -1,15 +1,15 @@
 //! What was used, read from the sums: by account, day and model, or of the whole house by model
 //! and hour or day. All as of the last fold.
 
-use std::collections::BTreeMap;
-
 use record::Id;
 use record::id::kind;
+use record::time::{first_day, month_of};
 
 use super::front::Facts;
 use super::rollup::{self, DAYS, HOURS, Tally};
-use super::totals::{REFUSALS, SUMS, key, split};
+use super::totals::{REFUSALS, USED, USED_MONTHS, read_refused, read_used, refused_key, used_key};
 use crate::Result;
+use crate::store::prefix_end;
 
 /// What an account's use of a model cost on a day.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,8 +20,8 @@ pub struct Cost {
     pub day: u32,
     /// The model.
     pub model: String,
-    /// Sums in the order of [`SUMS`].
-    pub sums: [i64; 8],
+    /// Its sums; refusals and errors are not among them.
+    pub tally: Tally,
 }
 
 /// How often an account was refused for a reason on a day.
@@ -47,16 +47,67 @@ pub struct Span {
 }
 
 impl Facts {
-    /// What was used, by account, day and model; of all accounts or of one. Reads every row:
-    /// for one account, or for a small house.
+    /// Hands over what every account used of each model, from a day on and before another, in
+    /// parts that are to be added up: whole months are one part each, days another. A span of
+    /// whole months, or one that ends behind the newest entry, is read much faster than another.
     ///
     /// # Errors
     /// [`crate::Error::Store`].
-    pub fn costs(&self, account: Option<Id<kind::Account>>) -> Result<Vec<Cost>> {
-        let prefix = account
-            .map(|account| account.bytes().to_vec())
-            .unwrap_or_default();
-        collect(|name| self.ledger().totals(name, &prefix))
+    pub fn each_used(
+        &self,
+        from_day: u32,
+        until_day: u32,
+        mut each: impl FnMut(Id<kind::Account>, &str, &Tally),
+    ) -> Result<()> {
+        // The first month that begins in the span, and the first that goes on behind it.
+        let first = match first_day(month_of(from_day)) == from_day {
+            true => month_of(from_day),
+            false => month_of(from_day) + 1,
+        };
+        let last = match self.days_with_use(until_day, u32::MAX)?.is_empty() {
+            // Nothing is: the last month is whole.
+            true => month_of(until_day) + 1,
+            false => month_of(until_day),
+        };
+        if first >= last {
+            return self.each_run(USED, from_day, until_day, |_, account, model, tally| {
+                each(account, model, tally);
+            });
+        }
+        let mut each = |_, account, model: &str, tally: &Tally| each(account, model, tally);
+        self.each_run(USED, from_day, first_day(first), &mut each)?;
+        self.each_run(USED_MONTHS, first, last, &mut each)?;
+        self.each_run(USED, first_day(last), until_day, &mut each)
+    }
+
+    /// Hands over what every account used, by day, account and model, from a day on and before
+    /// another: as many rows as that makes.
+    ///
+    /// # Errors
+    /// [`crate::Error::Store`].
+    pub fn each_cost(
+        &self,
+        from_day: u32,
+        until_day: u32,
+        each: impl FnMut(u32, Id<kind::Account>, &str, &Tally),
+    ) -> Result<()> {
+        self.each_run(USED, from_day, until_day, each)
+    }
+
+    fn each_run(
+        &self,
+        namespace: &str,
+        from: u32,
+        until: u32,
+        mut each: impl FnMut(u32, Id<kind::Account>, &str, &Tally),
+    ) -> Result<()> {
+        let (from, until) = (from.to_be_bytes(), until.to_be_bytes());
+        self.ledger()
+            .each_total(namespace, &from, Some(&until), |key, sums| {
+                if let Some((at, account, model)) = read_used(key) {
+                    each(at, Id::from_bytes(account), model, &Tally::read(sums));
+                }
+            })
     }
 
     /// What one account used, by day and model, from a day on and before another.
@@ -69,9 +120,33 @@ impl Facts {
         from_day: u32,
         until_day: u32,
     ) -> Result<Vec<Cost>> {
-        let from = key(&account.bytes(), from_day, "");
-        let until = key(&account.bytes(), until_day, "");
-        collect(|name| self.ledger().totals_between(name, &from, &until))
+        let mut costs = Vec::new();
+        for day in self.days_with_use(from_day, until_day)? {
+            let prefix = used_key(day, &account.bytes(), "");
+            let end = prefix_end(&prefix);
+            self.ledger()
+                .each_total(USED, &prefix, end.as_deref(), |key, sums| {
+                    costs.extend(read_used(key).map(|(day, _, model)| Cost {
+                        account,
+                        day,
+                        model: model.to_owned(),
+                        tally: Tally::read(sums),
+                    }));
+                })?;
+        }
+        Ok(costs)
+    }
+
+    /// Days in which anybody used anything, ascending.
+    fn days_with_use(&self, from_day: u32, until_day: u32) -> Result<Vec<u32>> {
+        let mut days = Vec::new();
+        let (from, until) = (from_day.to_be_bytes(), until_day.to_be_bytes());
+        self.ledger()
+            .each_total(DAYS, &from, Some(&until), |key, _| {
+                days.extend(rollup::read_key(key).map(|(day, _)| day));
+            })?;
+        days.dedup();
+        Ok(days)
     }
 
     /// How often one account was refused, by day and reason, from a day on and before another.
@@ -84,15 +159,19 @@ impl Facts {
         from_day: u32,
         until_day: u32,
     ) -> Result<Vec<Refused>> {
-        let from = key(&account.bytes(), from_day, "");
-        let until = key(&account.bytes(), until_day, "");
-        let rows = self.ledger().totals_between(REFUSALS, &from, &until)?;
-        let refused = |(key, sum): (Vec<u8>, i64)| {
-            let (_, day, reason) = split(&key)?;
-            let count = u64::try_from(sum).unwrap_or_default();
-            Some(Refused { day, reason, count })
-        };
-        Ok(rows.into_iter().filter_map(refused).collect())
+        let from = refused_key(&account.bytes(), from_day, "");
+        let until = refused_key(&account.bytes(), until_day, "");
+        let mut refused = Vec::new();
+        self.ledger()
+            .each_total(REFUSALS, &from, Some(&until), |key, sums| {
+                let count = sums.first().copied().unwrap_or_default();
+                refused.extend(read_refused(key).map(|(_, day, reason)| Refused {
+                    day,
+                    reason: reason.to_owned(),
+                    count: u64::try_from(count).unwrap_or_default(),
+                }));
+            })?;
+        Ok(refused)
     }
 
     /// What the whole house did, by hour and model, from an hour on and before another, both
@@ -115,48 +194,14 @@ impl Facts {
     fn spans(&self, namespace: &str, from: u32, until: u32) -> Result<Vec<Span>> {
         let (from, until) = (from.to_be_bytes(), until.to_be_bytes());
         let mut spans = Vec::new();
-        let mut models = BTreeMap::<String, Tally>::new();
-        let mut now = 0;
-        for (key, sum) in self.ledger().totals_between(namespace, &from, &until)? {
-            let Some((at, model, part)) = rollup::read(&key, sum) else {
-                continue;
-            };
-            if at != now {
-                spans.extend(drained(now, &mut models));
-                now = at;
-            }
-            match models.get_mut(model) {
-                Some(tally) => tally.add(&part),
-                None => {
-                    models.insert(model.to_owned(), part);
-                }
-            }
-        }
-        spans.extend(drained(now, &mut models));
+        self.ledger()
+            .each_total(namespace, &from, Some(&until), |key, sums| {
+                spans.extend(rollup::read_key(key).map(|(at, model)| Span {
+                    at,
+                    model: model.to_owned(),
+                    tally: Tally::read(sums),
+                }));
+            })?;
         Ok(spans)
     }
-}
-
-fn drained(at: u32, models: &mut BTreeMap<String, Tally>) -> impl Iterator<Item = Span> {
-    let models = std::mem::take(models).into_iter();
-    models.map(move |(model, tally)| Span { at, model, tally })
-}
-
-fn collect(rows: impl Fn(&'static str) -> Result<Vec<(Vec<u8>, i64)>>) -> Result<Vec<Cost>> {
-    let mut costs = BTreeMap::<Vec<u8>, [i64; 8]>::new();
-    for (index, name) in SUMS.into_iter().enumerate() {
-        for (key, sum) in rows(name)? {
-            costs.entry(key).or_default()[index] = sum;
-        }
-    }
-    let cost = |(key, sums): (Vec<u8>, [i64; 8])| {
-        let (account, day, model) = split(&key)?;
-        Some(Cost {
-            account: Id::from_bytes(account),
-            day,
-            model,
-            sums,
-        })
-    };
-    Ok(costs.into_iter().filter_map(cost).collect())
 }

@@ -93,16 +93,15 @@ pub(crate) fn recover(disk: &dyn Disk, dir: &Path, known: Known) -> Result<Recov
         },
         durable: known.folded.seq.max(known.attested),
     };
-    walk.drop_folded()?;
+    let mut needless = walk.pass_over_needless()?;
     if let Some(broken) = walk.walk()? {
         walk.cut(broken)?;
     }
     let mut tip = walk.link.tip();
     if tip.seq < known.folded.seq {
         // Nothing here that the store does not hold: go on in a new segment.
-        for found in mem::take(&mut walk.out.segments) {
-            walk.remove(found.index)?;
-        }
+        let found = mem::take(&mut walk.out.segments);
+        needless.extend(found.iter().map(|found| found.index));
         walk.out.marks.clear();
         tip = known.folded;
     }
@@ -115,6 +114,10 @@ pub(crate) fn recover(disk: &dyn Disk, dir: &Path, known: Known) -> Result<Recov
                 walk.durable
             ),
         ));
+    }
+    // Only now: where there is damage, nothing is changed.
+    for index in needless {
+        walk.remove(index)?;
     }
     walk.out.tip = tip;
     Ok(walk.out)
@@ -145,9 +148,9 @@ impl Walk<'_> {
             .map_err(Error::io(format!("removing {path:?}")))
     }
 
-    /// Removes segments whose successor starts at or before the first entry not folded yet
-    /// (a power cut can bring them back), and those made ahead and never used.
-    fn drop_folded(&mut self) -> Result<()> {
+    /// Takes out of the walk, and gives, segments whose successor starts at or before the first
+    /// entry not folded yet (a power cut can bring them back), and those made ahead and never used.
+    fn pass_over_needless(&mut self) -> Result<Vec<u64>> {
         let mut from = 0;
         let mut unused = Vec::new();
         for (place, index) in self.indexes.iter().enumerate() {
@@ -159,19 +162,15 @@ impl Walk<'_> {
                 _ => {}
             }
         }
-        let last = if from == 0 { 0 } else { self.indexes[from - 1] };
-        for index in self.indexes[..from]
-            .iter()
-            .chain(unused.iter().filter(|index| **index > last))
-        {
-            self.remove(*index)?;
-        }
         let rest = self.indexes.split_off(from);
-        self.indexes = rest
-            .into_iter()
-            .filter(|index| !unused.contains(index))
-            .collect();
-        Ok(())
+        let mut needless = mem::take(&mut self.indexes);
+        for index in rest {
+            match unused.contains(&index) {
+                true => needless.push(index),
+                false => self.indexes.push(index),
+            }
+        }
+        Ok(needless)
     }
 
     /// Walks along all frames; `Some` where they break off before the end of the last segment.

@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
+use super::sums::Sums;
 use super::{Block, Group};
 use crate::chain::Tip;
 use crate::folder::GroupOut;
@@ -67,15 +68,16 @@ pub(super) fn put_group(tx: &Transaction<'_>, group: &Group<'_>) -> rusqlite::Re
 }
 
 pub(super) fn put_out(tx: &Transaction<'_>, out: &GroupOut) -> rusqlite::Result<()> {
-    // Where a sum would leave 64 bits it stays at the end of the range.
+    let mut clear = tx.prepare_cached("delete from total where namespace = ?1")?;
+    for namespace in out.dropped() {
+        clear.execute([namespace])?;
+    }
     let mut add = tx.prepare_cached(
-        "insert into total (namespace, key, value) values (?1, ?2, ?3) on conflict do update set
-         value = case typeof(value + excluded.value) when 'integer' then value + excluded.value
-         else case when excluded.value > 0 then 9223372036854775807
-         else -9223372036854775807 - 1 end end",
+        "insert into total (namespace, key, value) values (?1, ?2, ?3)
+         on conflict do update set value = sums_added(value, excluded.value)",
     )?;
-    for (namespace, key, delta) in out.totals() {
-        add.execute(params![namespace, key, delta])?;
+    for (namespace, key, sums) in out.totals() {
+        add.execute(params![namespace, key, Sums(sums)])?;
     }
     let mut put = tx.prepare_cached("insert or replace into point values (?1, ?2, ?3, ?4)")?;
     let mut remove = tx.prepare_cached("delete from point where namespace = ?1 and key = ?2")?;
@@ -93,17 +95,4 @@ pub(super) fn put_out(tx: &Transaction<'_>, out: &GroupOut) -> rusqlite::Result<
         };
     }
     Ok(())
-}
-
-/// The first key behind all keys with this prefix.
-pub(super) fn prefix_end(prefix: &[u8]) -> Option<Vec<u8>> {
-    let mut end = prefix.to_vec();
-    while let Some(last) = end.last_mut() {
-        if *last < u8::MAX {
-            *last += 1;
-            return Some(end);
-        }
-        end.pop();
-    }
-    None
 }

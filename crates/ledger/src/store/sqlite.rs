@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use parking_lot::Mutex;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, params};
 
-use super::rows::{decode_tip, meta, prefix_end, put_group, put_out, row_block, set_meta};
-use super::{Block, Group, Store};
+use super::rows::{decode_tip, meta, put_group, put_out, row_block, set_meta};
+use super::{Block, Group, Store, sums};
 use crate::chain::{Seq, Tip};
-use crate::folder::GroupOut;
+use crate::folder::{GroupOut, MOST_SUMS};
 use crate::private::make_file;
 use crate::{Error, Result};
 
@@ -30,7 +30,7 @@ create table if not exists block (
     first_us integer not null, last_us integer not null,
     headers blob not null, payloads blob);
 create table if not exists total (
-    namespace text not null, key blob not null, value integer not null,
+    namespace text not null, key blob not null, value integer not null, -- or a blob: see sums.rs
     primary key (namespace, key)) without rowid;
 create table if not exists point (
     namespace text not null, key blob not null, value blob not null, expires_us integer,
@@ -72,6 +72,7 @@ impl SqliteStore {
             set("secure_delete", &"ON")?;
             set("wal_autocheckpoint", &CHECKPOINT_PAGES)?;
             writer.busy_timeout(std::time::Duration::from_secs(5))?;
+            sums::define(&writer)?;
             writer.execute_batch(SCHEMA)
         };
         prepare().map_err(failed("preparing"))?;
@@ -266,35 +267,32 @@ impl Store for SqliteStore {
         Ok(())
     }
 
-    fn totals(&self, namespace: &str, prefix: &[u8]) -> Result<Vec<(Vec<u8>, i64)>> {
-        let end = prefix_end(prefix);
-        self.totals_between(namespace, prefix, end.as_deref(), usize::MAX)
-    }
-
-    fn totals_between(
+    fn each_total(
         &self,
         namespace: &str,
         from: &[u8],
         until: Option<&[u8]>,
-        limit: usize,
-    ) -> Result<Vec<(Vec<u8>, i64)>> {
+        each: &mut dyn FnMut(&[u8], &[i64]),
+    ) -> Result<()> {
         self.read("reading totals", |connection| {
             // Each its own statement: one for both would walk on behind `until` to the end.
             let mut select = connection.prepare_cached(match until {
                 Some(_) => {
                     "select key, value from total where namespace = ?1 and key >= ?2
-                     and key < ?3 order by key limit ?4"
+                     and key < ?3 order by key"
                 }
                 None => {
                     "select key, value from total where namespace = ?1 and key >= ?2
-                     and ?3 is null order by key limit ?4"
+                     and ?3 is null order by key"
                 }
             })?;
-            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-            let rows = select.query_map(params![namespace, from, until, limit], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })?;
-            rows.collect()
+            let mut rows = select.query(params![namespace, from, until])?;
+            let mut read = Vec::with_capacity(MOST_SUMS);
+            while let Some(row) = rows.next()? {
+                sums::read(row.get_ref(1)?, &mut read)?;
+                each(row.get_ref(0)?.as_blob()?, &read);
+            }
+            Ok(())
         })
     }
 

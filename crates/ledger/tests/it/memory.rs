@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use ledger::chain::{Seq, Tip};
 use ledger::store::{Block, Group, Store};
-use ledger::{Error, GroupOut, Point, Result};
+use ledger::{Error, GroupOut, Point, Result, add_sums};
 
 use crate::sim::SimDisk;
 
@@ -17,7 +17,7 @@ type Key = (String, Vec<u8>);
 struct State {
     tip: Option<Tip>,
     blocks: BTreeMap<Seq, Block>,
-    totals: BTreeMap<Key, i64>,
+    totals: BTreeMap<Key, Vec<i64>>,
     points: BTreeMap<Key, Point>,
     snapshots: BTreeMap<(String, Seq), Vec<u8>>,
     meta: BTreeMap<String, Vec<u8>>,
@@ -74,12 +74,11 @@ impl MemoryStore {
 
 impl State {
     fn put(&mut self, out: &GroupOut) {
-        for (namespace, key, delta) in out.totals() {
-            let sum = self
-                .totals
-                .entry((namespace.to_owned(), key.to_vec()))
-                .or_default();
-            *sum = sum.saturating_add(delta);
+        self.totals
+            .retain(|(namespace, _), _| !out.dropped().contains(&namespace.as_str()));
+        for (namespace, key, deltas) in out.totals() {
+            let key = (namespace.to_owned(), key.to_vec());
+            add_sums(self.totals.entry(key).or_default(), deltas);
         }
         for (namespace, key, point) in out.points() {
             let key = (namespace.to_owned(), key.to_vec());
@@ -155,28 +154,20 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    fn totals(&self, namespace: &str, prefix: &[u8]) -> Result<Vec<(Vec<u8>, i64)>> {
-        let state = self.read()?;
-        let found = state
-            .totals
-            .iter()
-            .filter(|((found, key), _)| found == namespace && key.starts_with(prefix));
-        Ok(found.map(|((_, key), sum)| (key.clone(), *sum)).collect())
-    }
-
-    fn totals_between(
+    fn each_total(
         &self,
         namespace: &str,
         from: &[u8],
         until: Option<&[u8]>,
-        limit: usize,
-    ) -> Result<Vec<(Vec<u8>, i64)>> {
-        let mut found = self.totals(namespace, &[])?;
-        found.retain(|(key, _)| {
-            key.as_slice() >= from && until.is_none_or(|until| key.as_slice() < until)
-        });
-        found.truncate(limit);
-        Ok(found)
+        each: &mut dyn FnMut(&[u8], &[i64]),
+    ) -> Result<()> {
+        for ((found, key), sums) in &self.read()?.totals {
+            let key = key.as_slice();
+            if found == namespace && key >= from && until.is_none_or(|until| key < until) {
+                each(key, sums);
+            }
+        }
+        Ok(())
     }
 
     fn amend(&self, out: &GroupOut, key: &str, value: &[u8]) -> Result<()> {

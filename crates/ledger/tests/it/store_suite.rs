@@ -128,13 +128,57 @@ fn sums_add_up_saturate_and_are_found_by_prefix() {
         assert_eq!(store.totals("money", b"a").expect("reads"), all[..2]);
         assert_eq!(store.totals("money", b"\xff").expect("reads"), all[3..]);
         assert_eq!(store.totals("none", b"").expect("reads"), []);
-        let between = |from: &[u8], until: Option<&[u8]>, limit| {
-            let found = store.totals_between("money", from, until, limit);
-            found.expect("reads")
+        let between = |from: &[u8], until: Option<&[u8]>| {
+            let mut found = Vec::new();
+            store
+                .each_total("money", from, until, &mut |key, sums| {
+                    assert_eq!(sums.len(), 1);
+                    found.push((key.to_vec(), sums[0]));
+                })
+                .expect("reads");
+            found
         };
-        assert_eq!(between(b"", None, 9), all);
-        assert_eq!(between(&all[1].0, Some(&all[3].0), 9), all[1..3]);
-        assert_eq!(between(&all[1].0, None, 1), all[1..2]);
+        assert_eq!(between(b"", None), all);
+        assert_eq!(between(&all[1].0, Some(&all[3].0)), all[1..3]);
+        assert_eq!(between(&all[2].0, None), all[2..]);
+        assert_eq!(between(&all[2].0, Some(&all[1].0)), []);
+    });
+}
+
+#[test]
+fn the_sums_of_a_key_stand_together_and_grow() {
+    each(|store| {
+        let add = |seq, all: &[(&'static str, &[i64])], dropped: Option<&'static str>| {
+            let mut out = GroupOut::default();
+            for (namespace, sums) in all {
+                out.add_all(namespace, b"k", sums);
+            }
+            dropped.into_iter().for_each(|old| out.drop_totals(old));
+            commit(store, &[block(seq, seq)], seq, &out).expect("follows");
+        };
+        let held = |namespace| {
+            let mut found = Vec::new();
+            store
+                .each_total(namespace, b"", None, &mut |key, sums| {
+                    found.push((key.to_vec(), sums.to_vec()));
+                })
+                .expect("reads");
+            found
+        };
+        add(1, &[("a", &[1, i64::MAX, -3]), ("b", &[5])], None);
+        add(
+            2,
+            &[("a", &[1, 1]), ("a", &[0, 0, 1, 7]), ("b", &[1, 1])],
+            None,
+        );
+        assert_eq!(held("a"), [(b"k".to_vec(), vec![2, i64::MAX, -2, 7])]);
+        assert_eq!(held("b"), [(b"k".to_vec(), vec![6, 1])]);
+        // What is dropped is dropped first: what comes with it stays.
+        add(3, &[("a", &[9, 9])], Some("a"));
+        assert_eq!(held("a"), [(b"k".to_vec(), vec![9, 9])]);
+        add(4, &[], Some("b"));
+        assert_eq!(held("b"), []);
+        assert_eq!(store.totals("a", b"").expect("reads"), [(b"k".to_vec(), 9)]);
     });
 }
 

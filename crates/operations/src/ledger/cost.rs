@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use ::ledger::facts::Tally;
 use record::id::kind;
 use record::time::day_text;
 use record::{Actor, Id, Money};
@@ -116,30 +117,29 @@ pub fn cost(house: &House, _: &Actor, input: Cost) -> Result<Costs> {
     let asked = Asked::new(input.limit, &input.after, &input.sort, &SORTS)?;
     let behind = !house.facts.ledger().flush(FOLD_LIMIT);
     let groups = groups(house, &input)?;
-    let mut all = [0; 8];
-    groups.values().for_each(|sums| add(&mut all, sums));
+    let mut all = Tally::default();
+    groups.values().for_each(|tally| all.add(tally));
     let directory = house.facts.directory();
     let name = |account| directory.account(account).map_or("", |known| &known.name);
-    let cut = asked.cut(groups.iter(), |((account, model, day), sums)| {
-        let sum = |place: usize| Key::Number(u64::try_from(sums[place]).unwrap_or_default());
+    let cut = asked.cut(groups.iter(), |((account, model, day), tally)| {
         let key = match asked.sort {
             "account" => Key::name(account.map_or("", name)),
             "model" => Key::name(model.as_deref().unwrap_or_default()),
             "day" => Key::Number(day.map_or(0, u64::from)),
-            "requests" => sum(0),
-            "input_tokens" => sum(1),
-            "output_tokens" => sum(3),
-            "dollars" => sum(5),
+            "requests" => Key::Number(tally.requests),
+            "input_tokens" => Key::Number(tally.input),
+            "output_tokens" => Key::Number(tally.output),
+            "dollars" => Key::Number(tally.nanos),
             _ => Key::Number(0),
         };
         (key, (*account, model.clone(), *day))
     });
-    let cut = cut.map(|((account, model, day), sums)| Row {
+    let cut = cut.map(|((account, model, day), tally)| Row {
         account: account.map(|id| id.to_string()),
         account_name: account.map(|id| name(id).to_owned()),
         model: model.clone(),
         day: day.map(day_text),
-        ..row(sums)
+        ..row(tally)
     });
     Ok(Costs {
         rows: cut.rows,
@@ -152,7 +152,7 @@ pub fn cost(house: &House, _: &Actor, input: Cost) -> Result<Costs> {
 
 /// Account, model and day, as far as rows stand for them.
 type Group = (Option<Id<kind::Account>>, Option<String>, Option<u32>);
-type Groups = BTreeMap<Group, [i64; 8]>;
+type Groups = BTreeMap<Group, Tally>;
 
 fn groups(house: &House, input: &Cost) -> Result<Groups> {
     let account = {
@@ -162,75 +162,70 @@ fn groups(house: &House, input: &Cost) -> Result<Groups> {
             .as_deref()
             .map(|text| find::account(&directory, text))
             .transpose()?
+            .map(|account| account.id)
     };
+    let (from, until) = span(input)?;
+    let by = |wanted: By| input.by.is_empty() || input.by.contains(&wanted);
+    let mut groups = Groups::new();
+    let mut take = |account, model: &str, day, tally: &Tally| {
+        // A day of the whole house may be of refusals alone, which cost nothing.
+        if input.model.as_deref().is_none_or(|asked| asked == model) && tally.requests > 0 {
+            let group = (
+                by(By::Account).then_some(account).flatten(),
+                by(By::Model).then(|| model.to_owned()),
+                by(By::Day).then_some(day).flatten(),
+            );
+            groups.entry(group).or_default().add(tally);
+        }
+    };
+    let facts = &house.facts;
+    match account {
+        Some(account) => {
+            for cost in facts.costs_between(account, from, until)? {
+                take(Some(account), &cost.model, Some(cost.day), &cost.tally);
+            }
+        }
+        // Of the whole house there are sums by model and day: few rows, however many accounts.
+        None if !by(By::Account) => {
+            for span in facts.days(from, until)? {
+                take(None, &span.model, Some(span.at), &span.tally);
+            }
+        }
+        None if by(By::Day) => facts.each_cost(from, until, |day, account, model, tally| {
+            take(Some(account), model, Some(day), tally);
+        })?,
+        None => facts.each_used(from, until, |account, model, tally| {
+            take(Some(account), model, None, tally);
+        })?,
+    }
+    Ok(groups)
+}
+
+/// The first day, and the one behind the last.
+fn span(input: &Cost) -> Result<(u32, u32)> {
     let day = |field: &str, text: &Option<String>| {
         text.as_deref()
             .map(|text| shapes::day(field, text))
             .transpose()
     };
-    let (from, until) = (day("from", &input.from)?, day("until", &input.until)?);
-    let by = |wanted: By| input.by.is_empty() || input.by.contains(&wanted);
-    let is_asked = |model: &str| input.model.as_deref().is_none_or(|asked| asked == model);
-    let mut groups = Groups::new();
-    if account.is_none() && !by(By::Account) {
-        // Of the whole house there is a sum by model and day: few rows, however many accounts.
-        let until = until.map_or(u32::MAX, |until| until.saturating_add(1));
-        for span in house.facts.days(from.unwrap_or_default(), until)? {
-            // A span may be of refusals alone, which cost nothing.
-            if is_asked(&span.model) && span.tally.requests > 0 {
-                let day = by(By::Day).then_some(span.at);
-                let key = (None, by(By::Model).then_some(span.model), day);
-                let sums = span.tally.sums();
-                let sums = sums.map(|sum| i64::try_from(sum).unwrap_or(i64::MAX));
-                add(groups.entry(key).or_default(), &sums);
-            }
-        }
-        return Ok(groups);
-    }
-    for cost in house.facts.costs(account.map(|account| account.id))? {
-        let kept = is_asked(&cost.model)
-            && from.is_none_or(|from| cost.day >= from)
-            && until.is_none_or(|until| cost.day <= until);
-        if !kept {
-            continue;
-        }
-        let key = (
-            by(By::Account).then_some(cost.account),
-            by(By::Model).then_some(cost.model),
-            by(By::Day).then_some(cost.day),
-        );
-        add(groups.entry(key).or_default(), &cost.sums);
-    }
-    Ok(groups)
+    let from = day("from", &input.from)?.unwrap_or_default();
+    let until = day("until", &input.until)?;
+    Ok((
+        from,
+        until.map_or(u32::MAX, |until| until.saturating_add(1)),
+    ))
 }
 
-fn add(sums: &mut [i64; 8], more: &[i64; 8]) {
-    for (sum, more) in sums.iter_mut().zip(more) {
-        *sum = sum.saturating_add(*more);
-    }
-}
-
-/// Sums in the order of [`ledger::facts::SUMS`], none of which is ever below 0.
-fn row(sums: &[i64; 8]) -> Row {
-    let [
-        requests,
-        input,
-        cached,
-        output,
-        reasoning,
-        nanos,
-        estimated,
-        bytes,
-    ] = sums.map(|sum| u64::try_from(sum).unwrap_or_default());
+fn row(tally: &Tally) -> Row {
     Row {
-        requests,
-        estimated,
-        input_tokens: input,
-        cached_tokens: cached,
-        output_tokens: output,
-        reasoning_tokens: reasoning,
-        bytes,
-        dollars: Money::from_nanos(nanos).to_string(),
+        requests: tally.requests,
+        estimated: tally.estimated,
+        input_tokens: tally.input,
+        cached_tokens: tally.cached_input,
+        output_tokens: tally.output,
+        reasoning_tokens: tally.reasoning,
+        bytes: tally.bytes,
+        dollars: Money::from_nanos(tally.nanos).to_string(),
         ..Row::default()
     }
 }

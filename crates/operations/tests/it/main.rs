@@ -7,6 +7,7 @@
 )]
 
 mod changes;
+mod costs;
 mod fixture;
 mod lists;
 mod needs;
