@@ -17,6 +17,8 @@ use crate::folder::{Folder, GroupOut, Old};
 pub(super) const USED: &str = "used";
 /// The same by calendar month, for spans that are long.
 pub(super) const USED_MONTHS: &str = "used.month";
+/// The same by calendar month, of all models together: a key ends with the account.
+pub(super) const USED_ALL: &str = "used.month.all";
 /// The namespace of refusals, by account, reason and day.
 pub const REFUSALS: &str = "refusals";
 /// The namespace of idempotent answers.
@@ -41,7 +43,7 @@ pub(super) fn read_used(key: &[u8]) -> Option<(u32, [u8; 16], &str)> {
     Some((u32::from_be_bytes(*at), *account, model))
 }
 
-/// Adds to what an account used in a day and in its month.
+/// Adds to what an account used in a day, and in its month.
 pub(super) fn add_used(
     day: u32,
     account: &[u8; 16],
@@ -49,9 +51,10 @@ pub(super) fn add_used(
     tally: &Tally,
     out: &mut GroupOut,
 ) {
-    let sums = tally.used();
+    let (sums, month) = (tally.used(), month_of(day));
     out.add_all(USED, &used_key(day, account, model), &sums);
-    out.add_all(USED_MONTHS, &used_key(month_of(day), account, model), &sums);
+    out.add_all(USED_MONTHS, &used_key(month, account, model), &sums);
+    out.add_all(USED_ALL, &used_key(month, account, ""), &sums);
 }
 
 /// The key of refusals: account, then day, then reason, so that a prefix is a query.

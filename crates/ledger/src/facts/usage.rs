@@ -7,7 +7,9 @@ use record::time::{first_day, month_of};
 
 use super::front::Facts;
 use super::rollup::{self, DAYS, HOURS, Tally};
-use super::totals::{REFUSALS, USED, USED_MONTHS, read_refused, read_used, refused_key, used_key};
+use super::totals::{
+    REFUSALS, USED, USED_ALL, USED_MONTHS, read_refused, read_used, refused_key, used_key,
+};
 use crate::Result;
 use crate::store::prefix_end;
 
@@ -47,9 +49,10 @@ pub struct Span {
 }
 
 impl Facts {
-    /// Hands over what every account used of each model, from a day on and before another, in
-    /// parts that are to be added up: whole months are one part each, days another. A span of
-    /// whole months, or one that ends behind the newest entry, is read much faster than another.
+    /// Hands over what every account used, from a day on and before another, in parts that are to
+    /// be added up: whole months are one part each, days another. A span of whole months, or one
+    /// that ends behind the newest entry, is read much faster than another, and faster still
+    /// where models need not be told apart; then months have an empty one.
     ///
     /// # Errors
     /// [`crate::Error::Store`].
@@ -57,6 +60,7 @@ impl Facts {
         &self,
         from_day: u32,
         until_day: u32,
+        by_model: bool,
         mut each: impl FnMut(Id<kind::Account>, &str, &Tally),
     ) -> Result<()> {
         // The first month that begins in the span, and the first that goes on behind it.
@@ -76,7 +80,8 @@ impl Facts {
         }
         let mut each = |_, account, model: &str, tally: &Tally| each(account, model, tally);
         self.each_run(USED, from_day, first_day(first), &mut each)?;
-        self.each_run(USED_MONTHS, first, last, &mut each)?;
+        let months = if by_model { USED_MONTHS } else { USED_ALL };
+        self.each_run(months, first, last, &mut each)?;
         self.each_run(USED, first_day(last), until_day, &mut each)
     }
 

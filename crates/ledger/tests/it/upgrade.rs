@@ -110,7 +110,7 @@ fn by_day_as_by_account(facts: &Facts) {
         .expect("reads");
     let mut months = BTreeMap::<_, Tally>::new();
     facts
-        .each_used(0, u32::MAX, |account, model, tally| {
+        .each_used(0, u32::MAX, true, |account, model, tally| {
             let of = months.entry((account, model.to_owned())).or_default();
             of.add(tally);
         })

@@ -1,7 +1,8 @@
 //! `cost`: what was used and what it cost, by account, model or day. The sums stay when payloads
 //! are pruned.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::mem;
 use std::time::Duration;
 
 use ::ledger::facts::Tally;
@@ -53,7 +54,7 @@ pub struct Cost {
     pub from: Option<String>,
     /// Up to this day, and with it.
     pub until: Option<String>,
-    /// What a row stands for; account, model and day together where nothing is said.
+    /// What a row stands for; model and day together where nothing is said.
     pub by: Vec<By>,
     /// The most rows on a page: 1 to 1000, 100 where nothing is said.
     pub limit: Option<u32>,
@@ -67,7 +68,7 @@ pub struct Cost {
 /// What `cost` gives.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Costs {
-    /// One for each group, in the order asked for; by account, model, day where nothing is said.
+    /// One for each group, in the order asked for.
     pub rows: Vec<Row>,
     /// The cursor of the next page, where there is one.
     pub next: Option<String>,
@@ -152,7 +153,7 @@ pub fn cost(house: &House, _: &Actor, input: Cost) -> Result<Costs> {
 
 /// Account, model and day, as far as rows stand for them.
 type Group = (Option<Id<kind::Account>>, Option<String>, Option<u32>);
-type Groups = BTreeMap<Group, Tally>;
+type Groups = HashMap<Group, Tally>;
 
 fn groups(house: &House, input: &Cost) -> Result<Groups> {
     let account = {
@@ -165,17 +166,31 @@ fn groups(house: &House, input: &Cost) -> Result<Groups> {
             .map(|account| account.id)
     };
     let (from, until) = span(input)?;
-    let by = |wanted: By| input.by.is_empty() || input.by.contains(&wanted);
+    let by = |wanted: By| match input.by.is_empty() {
+        true => wanted != By::Account,
+        false => input.by.contains(&wanted),
+    };
+    let (by_account, by_model, by_day) = (by(By::Account), by(By::Model), by(By::Day));
     let mut groups = Groups::new();
+    // What lies side by side is of one group most of the time, and is added up first.
+    let mut last: (Group, Tally) = Default::default();
     let mut take = |account, model: &str, day, tally: &Tally| {
         // A day of the whole house may be of refusals alone, which cost nothing.
-        if input.model.as_deref().is_none_or(|asked| asked == model) && tally.requests > 0 {
-            let group = (
-                by(By::Account).then_some(account).flatten(),
-                by(By::Model).then(|| model.to_owned()),
-                by(By::Day).then_some(day).flatten(),
-            );
-            groups.entry(group).or_default().add(tally);
+        if input.model.as_deref().is_some_and(|asked| asked != model) || tally.requests == 0 {
+            return;
+        }
+        let (account, day) = (
+            by_account.then_some(account).flatten(),
+            by_day.then_some(day).flatten(),
+        );
+        let model = by_model.then_some(model);
+        let ((last_account, last_model, last_day), sums) = &mut last;
+        if (*last_account, last_model.as_deref(), *last_day) != (account, model, day) {
+            let group = (account, model.map(str::to_owned), day);
+            let (group, tally) = mem::replace(&mut last, (group, *tally));
+            groups.entry(group).or_default().add(&tally);
+        } else {
+            sums.add(tally);
         }
     };
     let facts = &house.facts;
@@ -186,18 +201,24 @@ fn groups(house: &House, input: &Cost) -> Result<Groups> {
             }
         }
         // Of the whole house there are sums by model and day: few rows, however many accounts.
-        None if !by(By::Account) => {
+        None if !by_account => {
             for span in facts.days(from, until)? {
                 take(None, &span.model, Some(span.at), &span.tally);
             }
         }
-        None if by(By::Day) => facts.each_cost(from, until, |day, account, model, tally| {
+        None if by_day => facts.each_cost(from, until, |day, account, model, tally| {
             take(Some(account), model, Some(day), tally);
         })?,
-        None => facts.each_used(from, until, |account, model, tally| {
-            take(Some(account), model, None, tally);
-        })?,
+        None => {
+            let by_model = by_model || input.model.is_some();
+            facts.each_used(from, until, by_model, |account, model, tally| {
+                take(Some(account), model, None, tally);
+            })?;
+        }
     }
+    groups.entry(last.0).or_default().add(&last.1);
+    // The first of all had nothing before it.
+    groups.retain(|_, tally| tally.requests > 0);
     Ok(groups)
 }
 

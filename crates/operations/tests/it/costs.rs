@@ -13,6 +13,7 @@ use crate::fixture::{DAY_US, Fixture, operator};
 /// Days of the exchanges, counted from the fixture's first, 2024-10-04.
 const DAYS: u32 = 120;
 const FIRST: u32 = 20_000;
+const ALL: [By; 3] = [By::Account, By::Model, By::Day];
 
 fn cost(fixture: &Fixture, by: &[By], from: Option<u32>, until: Option<u32>) -> Costs {
     let input = Cost {
@@ -61,10 +62,16 @@ fn a_span_by_account_is_its_days() {
     let mut runner = proptest::test_runner::TestRunner::new(config);
     runner
         .run(&(edges.clone(), edges), |(from, until)| {
-            let days = cost(&fixture, &[], from, until);
+            let days = cost(&fixture, &ALL, from, until);
             let both = cost(&fixture, &[By::Account, By::Model], from, until);
             prop_assert_eq!(sums(&days), sums(&both));
             prop_assert_eq!(&days.sum, &both.sum);
+            let account = cost(&fixture, &[By::Account], from, until);
+            prop_assert_eq!(
+                account.rows.iter().map(|row| row.requests).sum::<u64>(),
+                days.sum.requests
+            );
+            prop_assert_eq!(&account.sum, &both.sum);
             let house = cost(&fixture, &[By::Day], from, until);
             prop_assert_eq!(&house.sum, &both.sum);
             Ok(())
@@ -73,7 +80,7 @@ fn a_span_by_account_is_its_days() {
     // The months that are whole, the current one among them, and everything.
     let until = Some(FIRST + DAYS - 1);
     for from in [None, Some(FIRST + 28), Some(FIRST + 58), Some(FIRST + 59)] {
-        let days = cost(&fixture, &[], from, until);
+        let days = cost(&fixture, &ALL, from, until);
         let by_account = cost(&fixture, &[By::Account], from, until);
         assert_eq!(days.sum, by_account.sum);
         assert!(days.sum.requests > 100);

@@ -7,7 +7,7 @@ use record::{Reason, Time};
 use super::*;
 use crate::chain::{Header, Tip};
 use crate::facts::testing::{START_US, exchange, refusal};
-use crate::facts::totals::{Totals, USED, USED_MONTHS, refused_key};
+use crate::facts::totals::{Totals, USED, USED_ALL, USED_MONTHS, refused_key};
 use crate::folder::Folder;
 use crate::start::upgrade;
 use crate::store::{Block, Group, SqliteStore, Store};
@@ -184,7 +184,7 @@ proptest! {
         let (_, whole) = block(3, &facts, 1);
         let cut = (&facts[..], cut.min(facts.len()));
         let store = upgraded(&dir.path().join("s"), version, cut, &[]);
-        for namespace in [HOURS, DAYS, USED, USED_MONTHS, REFUSALS] {
+        for namespace in [HOURS, DAYS, USED, USED_MONTHS, USED_ALL, REFUSALS] {
             prop_assert_eq!(held(&store, namespace), put_out(&whole, namespace), "{}", namespace);
         }
     }
