@@ -59,7 +59,7 @@ podman run -d --name "$name" --read-only --cap-drop all --security-opt no-new-pr
     -v "$made/models:/var/lib/stillhouse/models:ro" "$image" >/dev/null
 still() { podman exec "$name" stillhouse "$@"; }
 for _ in $(seq 300); do
-    if still status >/dev/null 2>&1; then break; fi
+    if curl -sf "http://127.0.0.1:$port/readyz" >/dev/null; then break; fi
     sleep 0.1
 done
 still status

@@ -27,10 +27,11 @@ use() {
     install -m 600 -o stillhouse -g stillhouse /root/model.gguf $data/models/smollm2-135m.gguf
     as_service sh -c 'echo $$ >/tmp/pid; exec stillhouse serve' 2>/tmp/serve.log &
     for _ in $(seq 300); do
-        if still status >/dev/null 2>&1; then break; fi
+        # Not by `status`: where no server runs yet, that takes the ledger itself.
+        if (exec 3<>/dev/tcp/127.0.0.1/8080) 2>/dev/null; then break; fi
         sleep 0.1
     done
-    still status | head -n 3 || { cat /tmp/serve.log; die "it does not serve"; }
+    still status | grep "^running: *since" || { cat /tmp/serve.log; die "it does not serve"; }
     still organization create first >/dev/null
     still account create first --organization first >/dev/null
     key=$(still --json key create --account first | sed -n 's/.*"secret": "\(.*\)".*/\1/p')
