@@ -28,7 +28,6 @@ pub(super) fn show(visit: &Visit<'_>) -> Answer {
     let Some(verb) = known("ledger cost") else {
         return fault::missing(visit);
     };
-    let visit = &grouped(visit);
     let asked = visit.query.without(&["as", "done"]);
     if visit.query.get("as") == Some("csv") {
         return file(visit, verb, &asked);
@@ -61,23 +60,6 @@ pub(super) fn show(visit: &Visit<'_>) -> Answer {
         ..Sheet::default()
     };
     Answer::page(status, sheet(visit, &page))
-}
-
-/// The same visit, by day where the address says nothing: every account, model and day apart are
-/// more rows than anybody reads, and take long in a large house.
-fn grouped<'a>(visit: &Visit<'a>) -> Visit<'a> {
-    let is_said = ["by", "account"]
-        .iter()
-        .any(|name| visit.query.get(name).is_some());
-    let query = match is_said {
-        true => visit.query.clone(),
-        false => visit.query.with("by", "day"),
-    };
-    Visit {
-        query,
-        form: None,
-        ..*visit
-    }
 }
 
 const FIGURES: [(&str, &str); 6] = [
