@@ -9,7 +9,8 @@ use tokio::sync::watch;
 use super::live::Live;
 use crate::world;
 
-/// Looks until the server stops, or never where no interval is given. A round that takes longer than the interval delays the next one.
+/// Looks until the server stops, or never where no interval is given. A round that takes longer
+/// than the interval delays the next one.
 pub(super) async fn run(
     live: Arc<Live>,
     every: Option<Duration>,
