@@ -1,17 +1,15 @@
 //! `cost`: what was used and what it cost, by account, model or day. The sums stay when payloads
 //! are pruned.
 
-use std::collections::HashMap;
-use std::mem;
 use std::time::Duration;
 
 use ::ledger::facts::Tally;
-use record::id::kind;
 use record::time::day_text;
-use record::{Actor, Id, Money};
+use record::{Actor, Money};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::groups::{Group, Groups};
 use crate::error::Result;
 use crate::house::House;
 use crate::page::{Asked, Key};
@@ -29,6 +27,9 @@ const SORTS: [&str; 8] = [
 ];
 /// Long enough for the fold to catch up on a slow disk; what is missing then is said.
 const FOLD_LIMIT: Duration = Duration::from_secs(5);
+
+/// The most sums that are held at once: a large house has more of them by account and day.
+const MOST_PARTS: usize = 1_000_000;
 
 /// What rows stand for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -112,14 +113,15 @@ pub struct Row {
 /// What was used and what it cost.
 ///
 /// # Errors
-/// An account that is not there, a day that is none; an order, a cursor or a size that can't be;
+/// An account that is not there, a day that is none, too much at once; an order, a cursor or a size that
+/// can't be;
 /// the ledger's.
 pub fn cost(house: &House, _: &Actor, input: Cost) -> Result<Costs> {
     let asked = Asked::new(input.limit, &input.after, &input.sort, &SORTS)?;
     let behind = !house.facts.ledger().flush(FOLD_LIMIT);
     let groups = groups(house, &input)?;
     let mut all = Tally::default();
-    groups.values().for_each(|tally| all.add(tally));
+    groups.iter().for_each(|(_, tally)| all.add(tally));
     let directory = house.facts.directory();
     let name = |account| directory.account(account).map_or("", |known| &known.name);
     let cut = asked.cut(groups.iter(), |((account, model, day), tally)| {
@@ -151,11 +153,7 @@ pub fn cost(house: &House, _: &Actor, input: Cost) -> Result<Costs> {
     })
 }
 
-/// Account, model and day, as far as rows stand for them.
-type Group = (Option<Id<kind::Account>>, Option<String>, Option<u32>);
-type Groups = HashMap<Group, Tally>;
-
-fn groups(house: &House, input: &Cost) -> Result<Groups> {
+fn groups(house: &House, input: &Cost) -> Result<Vec<(Group, Tally)>> {
     let account = {
         let directory = house.facts.directory();
         input
@@ -171,26 +169,17 @@ fn groups(house: &House, input: &Cost) -> Result<Groups> {
         false => input.by.contains(&wanted),
     };
     let (by_account, by_model, by_day) = (by(By::Account), by(By::Model), by(By::Day));
-    let mut groups = Groups::new();
-    // What lies side by side is of one group most of the time, and is added up first.
-    let mut last: (Group, Tally) = Default::default();
+    let mut groups = Groups::new(MOST_PARTS);
     let mut take = |account, model: &str, day, tally: &Tally| {
+        let is_asked = input.model.as_deref().is_none_or(|asked| asked == model);
         // A day of the whole house may be of refusals alone, which cost nothing.
-        if input.model.as_deref().is_some_and(|asked| asked != model) || tally.requests == 0 {
-            return;
-        }
-        let (account, day) = (
-            by_account.then_some(account).flatten(),
-            by_day.then_some(day).flatten(),
-        );
-        let model = by_model.then_some(model);
-        let ((last_account, last_model, last_day), sums) = &mut last;
-        if (*last_account, last_model.as_deref(), *last_day) != (account, model, day) {
-            let group = (account, model.map(str::to_owned), day);
-            let (group, tally) = mem::replace(&mut last, (group, *tally));
-            groups.entry(group).or_default().add(&tally);
-        } else {
-            sums.add(tally);
+        if is_asked && tally.requests > 0 {
+            groups.add(
+                by_account.then_some(account).flatten(),
+                by_model.then_some(model),
+                by_day.then_some(day).flatten(),
+                tally,
+            );
         }
     };
     let facts = &house.facts;
@@ -216,10 +205,7 @@ fn groups(house: &House, input: &Cost) -> Result<Groups> {
             })?;
         }
     }
-    groups.entry(last.0).or_default().add(&last.1);
-    // The first of all had nothing before it.
-    groups.retain(|_, tally| tally.requests > 0);
-    Ok(groups)
+    groups.finish()
 }
 
 /// The first day, and the one behind the last.

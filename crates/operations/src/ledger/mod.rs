@@ -5,6 +5,7 @@ mod backup;
 mod cost;
 mod erase;
 mod export;
+mod groups;
 mod prune;
 mod tail;
 mod traffic;
