@@ -281,24 +281,7 @@ impl Params {
             .sum();
         let asked = (asked + ask.input.iter().map(|text| text.len()).sum::<usize>()) / 4 + 3;
         if ask.messages.is_empty() {
-            let data = (0..ask.input.len())
-                .map(|index| Embedding {
-                    object: "embedding",
-                    index,
-                    embedding: std::array::from_fn(|_| (draw.unit() * 2.0 - 1.0) as f32),
-                })
-                .collect();
-            let usage = Usage {
-                prompt_tokens: asked,
-                completion_tokens: 0,
-                total_tokens: asked,
-            };
-            return Response::Embeddings {
-                object: "list",
-                model,
-                data,
-                usage,
-            };
+            return embeddings(ask.input.len(), asked, model, draw);
         }
         let said = ask.answer.len() / 4 + 1;
         let long = self.max_tokens.is_some_and(|most| said >= most as usize);
@@ -352,6 +335,27 @@ impl Params {
             choices,
             usage,
         }
+    }
+}
+
+fn embeddings<'a>(count: usize, asked: usize, model: &'a str, draw: &mut Draw) -> Response<'a> {
+    let data = (0..count)
+        .map(|index| Embedding {
+            object: "embedding",
+            index,
+            embedding: std::array::from_fn(|_| (draw.unit() * 2.0 - 1.0) as f32),
+        })
+        .collect();
+    let usage = Usage {
+        prompt_tokens: asked,
+        completion_tokens: 0,
+        total_tokens: asked,
+    };
+    Response::Embeddings {
+        object: "list",
+        model,
+        data,
+        usage,
     }
 }
 

@@ -77,21 +77,21 @@ impl Scribe {
 
     fn noun<'a>(&self, topics: &[&'a str], draw: &mut Draw) -> &'a str {
         match !topics.is_empty() && draw.chance(0.35) {
-            true => *draw.pick(topics),
-            false => *draw.pick(&self.nouns),
+            true => draw.pick::<&str>(topics),
+            false => draw.pick::<&str>(&self.nouns),
         }
     }
 
     fn sentence(&self, topics: &[&str], draw: &mut Draw, out: &mut String) {
         let start = out.len();
         if draw.chance(0.35) {
-            out.push_str(*draw.pick(&OPENINGS));
+            out.push_str(draw.pick::<&str>(&OPENINGS));
             out.push(' ');
         }
         self.clause(topics, draw, out);
         if draw.chance(0.55) {
             out.push(' ');
-            out.push_str(*draw.pick(&LINKS));
+            out.push_str(draw.pick::<&str>(&LINKS));
             out.push(' ');
             self.clause(topics, draw, out);
         }
@@ -185,7 +185,7 @@ impl Scribe {
         self.clause(&[], draw, &mut out);
         if draw.chance(0.5) {
             out.push(' ');
-            out.push_str(*draw.pick(&LINKS));
+            out.push_str(draw.pick::<&str>(&LINKS));
             out.push(' ');
             self.clause(&[], draw, &mut out);
         }

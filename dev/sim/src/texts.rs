@@ -322,7 +322,7 @@ impl Raw {
             match message.role.as_str() {
                 "system" => system = Some(message.content.into()),
                 // Turns alternate; what does not is left out rather than guessed at.
-                "user" if turns.len() % 2 == 0 => turns.push(message.content.into()),
+                "user" if turns.len().is_multiple_of(2) => turns.push(message.content.into()),
                 "assistant" if turns.len() % 2 == 1 => turns.push(message.content.into()),
                 _ => {}
             }

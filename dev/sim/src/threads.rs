@@ -216,7 +216,7 @@ fn parse_talk(talk: &str) -> Vec<Message> {
         .filter_map(|turn| {
             let turn = turn.trim_start();
             turn.strip_prefix("Person: ")
-                .map(|text| Message::user(text))
+                .map(Message::user)
                 .or_else(|| {
                     turn.strip_prefix("Helper: ")
                         .map(|text| Message::new("assistant", text))

@@ -52,6 +52,7 @@ pub(crate) enum Slot {
 }
 
 /// Six wordings a slot, two for each dialect: the first and fourth are dialect 0, and so on.
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn wordings(slot: Slot) -> [&'static str; 6] {
     match slot {
         Slot::Invent => [
