@@ -298,8 +298,25 @@ pub(crate) fn head(text: &str, most: usize) -> &str {
 #[derive(Deserialize)]
 struct Raw {
     messages: Vec<RawMessage>,
-    answer: Option<String>,
+    answer: Option<Answer>,
     meta: Option<RawMeta>,
+}
+
+/// One answer, or several that are all right, of which the first is taken.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Answer {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Answer {
+    fn text(self) -> Option<String> {
+        match self {
+            Self::One(text) => Some(text),
+            Self::Several(texts) => texts.into_iter().next(),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -335,7 +352,11 @@ impl Raw {
         (!turns.is_empty()).then(|| Record {
             system,
             turns,
-            answer: self.answer.filter(|text| !text.is_empty()).map(Into::into),
+            answer: self
+                .answer
+                .and_then(Answer::text)
+                .filter(|text| !text.is_empty())
+                .map(Into::into),
             gaps,
         })
     }

@@ -10,10 +10,6 @@ use sim::{Counts, Engine, Folder, World};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(
-    dead_code,
-    reason = "fields are read to see that they are there and of their type"
-)]
 pub(crate) struct AccountLine {
     pub(crate) id: String,
     pub(crate) created: jiff::Timestamp,

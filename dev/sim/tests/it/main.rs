@@ -3,8 +3,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    clippy::print_stdout,
-    reason = "a test that fails says so; figures are shown with --nocapture"
+    reason = "a test that fails says so"
 )]
 
 mod behaviour;
