@@ -14,6 +14,7 @@ pub mod fact;
 pub mod grant;
 pub mod id;
 pub mod operator;
+pub mod seen;
 pub mod time;
 
 pub use account::{
@@ -30,4 +31,7 @@ pub use fact::{Actor, Change, Fact};
 pub use grant::{Grant, GrantBudget, GrantTerms, Tier};
 pub use id::Id;
 pub use operator::{Invitation, Operator, Role, Token};
+pub use seen::{
+    Form, Network, Parameters, Part, Piece, SaidAnswer, SaidRequest, Seen, Source, Speaker,
+};
 pub use time::Time;
