@@ -1,6 +1,9 @@
-//! Decides, without IO: who may ask what, how often and for how much.
+//! Decides, without IO: who may ask what, how often and for how much; and what of an exchange is
+//! kept to judge by.
 //!
-//! Today this room holds admission, the table that every request passes. It reads no clock, does
-//! no IO and draws no random numbers: time and ids are arguments. It never acts by itself.
+//! Today this room holds admission, the table that every request passes, and the first steps of
+//! detection: an exchange's digest and an account's profile. It reads no clock, does no IO and
+//! draws no random numbers: time and ids are arguments. It never acts by itself.
 
 pub mod admission;
+pub mod digest;

@@ -6,7 +6,6 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::exchange::{Endpoint, Usage};
-use crate::time::Time;
 
 /// Who says a piece.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -179,8 +178,6 @@ pub struct Seen<'a> {
     pub response_bytes: u64,
     /// Tokens used, where they are known.
     pub usage: Option<Usage>,
-    /// When the request arrived.
-    pub arrived: Time,
     /// Microseconds until the last byte.
     pub duration_us: u64,
     /// The HTTP status answered.

@@ -1,0 +1,277 @@
+//! From text to words: lower case, one kind of space, composed letters, without invisible signs.
+//! The words are hashed as they end; the normalised text is kept for the phrases only, and
+//! overwritten by the next piece.
+
+use std::borrow::Cow;
+
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
+
+use super::key::{Keys, Purpose};
+
+/// A longer run of letters is cut into words of so many bytes.
+const LONGEST: usize = 48;
+/// Bytes of a word that stand for its stem.
+const STEM: usize = 6;
+
+/// One word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Word {
+    /// Its hash.
+    pub(super) exact: u64,
+    /// Its hash, or one and the same for all words with digits: what fills a template's slots.
+    pub(super) slot: u64,
+    /// The hash of its first letters.
+    pub(super) stem: u64,
+    /// Its length in bytes.
+    pub(super) len: u8,
+}
+
+/// What became of one piece of text.
+#[derive(Debug, Default)]
+pub(super) struct Text {
+    /// Lower-case words between single spaces, with the signs that phrases may have.
+    pub(super) plain: Vec<u8>,
+    /// Its words, in order.
+    pub(super) words: Vec<Word>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Space,
+    Letter,
+    Capital,
+    Digit,
+    Sign,
+    Skip,
+    Wide,
+}
+
+const CLASSES: [Class; 256] = classes();
+
+const fn classes() -> [Class; 256] {
+    let mut table = [Class::Space; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = match byte as u8 {
+            b'a'..=b'z' => Class::Letter,
+            b'A'..=b'Z' => Class::Capital,
+            b'0'..=b'9' => Class::Digit,
+            b':' | b'#' | b'<' | b'>' | b'[' | b']' | b'{' | b'}' | b'|' => Class::Sign,
+            b'\'' | b'`' => Class::Skip,
+            0x80..=0xff => Class::Wide,
+            _ => Class::Space,
+        };
+        byte += 1;
+    }
+    table
+}
+
+impl Text {
+    /// Adds a piece to what is there; no word spans two pieces.
+    pub(super) fn read(&mut self, keys: &Keys, piece: &str) {
+        let piece = composed(piece);
+        let mut reader = Reader {
+            keys,
+            number: keys.bytes(Purpose::Word, b"#"),
+            start: None,
+            digits: false,
+            text: self,
+        };
+        reader.space();
+        reader.run(&piece);
+        reader.space();
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.plain.clear();
+        self.words.clear();
+    }
+}
+
+/// The text with composed letters, so that both spellings of an accent are the same.
+fn composed(piece: &str) -> Cow<'_, str> {
+    if piece.is_ascii() || is_nfc_quick(piece.chars()) == IsNormalized::Yes {
+        Cow::Borrowed(piece)
+    } else {
+        Cow::Owned(piece.nfc().collect())
+    }
+}
+
+struct Reader<'r> {
+    keys: &'r Keys,
+    /// What stands for every word with digits.
+    number: u64,
+    /// Where the current word begins.
+    start: Option<usize>,
+    digits: bool,
+    text: &'r mut Text,
+}
+
+impl Reader<'_> {
+    fn run(&mut self, piece: &str) {
+        let bytes = piece.as_bytes();
+        let mut at = 0;
+        while let Some(byte) = bytes.get(at).copied() {
+            at += 1;
+            match CLASSES[usize::from(byte)] {
+                Class::Letter => self.letter(byte),
+                Class::Capital => self.letter(byte | 0x20),
+                Class::Space => self.space(),
+                Class::Digit => {
+                    self.letter(byte);
+                    self.digits = true;
+                }
+                Class::Sign => {
+                    self.end();
+                    self.text.plain.push(byte);
+                }
+                Class::Skip => {}
+                Class::Wide => {
+                    let letter = piece[at - 1..].chars().next().unwrap_or(' ');
+                    at += letter.len_utf8() - 1;
+                    self.wide(letter);
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn letter(&mut self, byte: u8) {
+        let place = self.text.plain.len();
+        match self.start {
+            None => self.start = Some(place),
+            Some(start) if place - start >= LONGEST => {
+                self.end();
+                self.start = Some(place);
+            }
+            Some(_) => {}
+        }
+        self.text.plain.push(byte);
+    }
+
+    #[inline]
+    fn space(&mut self) {
+        self.end();
+        if self.text.plain.last() != Some(&b' ') {
+            self.text.plain.push(b' ');
+        }
+    }
+
+    fn wide(&mut self, letter: char) {
+        match letter {
+            // Full-width forms of ASCII.
+            '\u{ff01}'..='\u{ff5e}' => {
+                let byte = (u32::from(letter) - 0xff01 + 0x21) as u8;
+                self.run(char::from(byte).encode_utf8(&mut [0; 4]));
+            }
+            // What is not seen: joiners, marks of direction, variants, soft hyphens; apostrophes.
+            '\u{ad}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2018}' | '\u{2019}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}' => {}
+            _ if stands_alone(letter) => {
+                self.end();
+                self.push(letter);
+                self.end();
+            }
+            _ if letter.is_alphanumeric()
+                || unicode_normalization::char::is_combining_mark(letter) =>
+            {
+                self.digits |= letter.is_numeric();
+                for letter in letter.to_lowercase() {
+                    self.push(letter);
+                }
+            }
+            _ => self.space(),
+        }
+    }
+
+    fn push(&mut self, letter: char) {
+        for byte in letter.encode_utf8(&mut [0; 4]).bytes() {
+            self.letter(byte);
+        }
+    }
+
+    #[inline]
+    fn end(&mut self) {
+        let Some(start) = self.start.take() else {
+            return;
+        };
+        let word = &self.text.plain[start..];
+        let exact = self.keys.bytes(Purpose::Word, word);
+        let stem = match word.get(..STEM) {
+            Some(stem) if word.len() > STEM => self.keys.bytes(Purpose::Word, stem),
+            _ => exact,
+        };
+        self.text.words.push(Word {
+            exact,
+            slot: if self.digits { self.number } else { exact },
+            stem,
+            len: word.len() as u8,
+        });
+        self.digits = false;
+    }
+}
+
+/// Letters of scripts that put no space between words, and pictures: each is a word.
+fn stands_alone(letter: char) -> bool {
+    matches!(letter,
+        '\u{e00}'..='\u{eff}'
+        | '\u{1000}'..='\u{109f}'
+        | '\u{1780}'..='\u{17ff}'
+        | '\u{2e80}'..='\u{a4cf}'
+        | '\u{f900}'..='\u{faff}'
+        | '\u{1f000}'..='\u{1faff}'
+        | '\u{20000}'..='\u{3ffff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::key::HashKey;
+    use super::*;
+
+    fn read(piece: &str) -> Text {
+        let mut text = Text::default();
+        text.read(&Keys::new(&HashKey::new([1; 32])), piece);
+        text
+    }
+
+    fn plain(piece: &str) -> String {
+        String::from_utf8(read(piece).plain).unwrap()
+    }
+
+    #[test]
+    fn spellings_of_one_text_are_one() {
+        assert_eq!(
+            plain("  Don't\n\tSTOP,  now!"),
+            " dont stop now "
+        );
+        assert_eq!(plain("### Human: [[A]]"), " ### human: [[a]] ");
+        assert_eq!(read("caf\u{e9} na\u{ef}ve").words, read("Cafe\u{301} nai\u{308}ve").words);
+        assert_eq!(read("ＡＢＣ１２").words, read("abc12").words);
+        assert_eq!(read("in\u{200b}vis\u{ad}ible").words, read("invisible").words);
+        assert_eq!(read("\u{202b}שלום עולם\u{202c}").words, read("שלום עולם").words);
+        assert_eq!(read("か\u{3099}").words, read("が").words);
+    }
+
+    #[test]
+    fn words_are_what_readers_call_words() {
+        assert_eq!(read("").words, []);
+        assert_eq!(read(" .,;- ").words, []);
+        assert_eq!(read("你好吗").words.len(), 3);
+        assert_eq!(read("한국어 문장").words.len(), 2);
+        assert_eq!(read("🙂👍🏽").words.len(), 3);
+        let numbers = read("17 3.5 gpt4 gpt");
+        let slots: Vec<u64> = numbers.words.iter().map(|word| word.slot).collect();
+        assert!(slots[..4].iter().all(|slot| *slot == slots[0]));
+        assert_ne!(slots[4], slots[0]);
+        assert_ne!(numbers.words[0].exact, numbers.words[1].exact);
+        let stems = read("translate translation translated");
+        assert!(stems.words.iter().all(|word| word.stem == stems.words[0].stem));
+        let long = read(&"a".repeat(1000));
+        assert_eq!(long.words.len(), 1000_usize.div_ceil(LONGEST));
+    }
+}
