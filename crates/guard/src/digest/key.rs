@@ -80,6 +80,15 @@ impl Keys {
         }
     }
 
+    /// The hash of a word.
+    pub(crate) fn word(&self, word: &str) -> u64 {
+        let mut spelling = Spelling::new();
+        for byte in word.bytes() {
+            spelling.push(self, byte);
+        }
+        spelling.whole(self)
+    }
+
     /// The hash of some bytes.
     #[inline]
     pub(crate) fn bytes(&self, purpose: Purpose, bytes: &[u8]) -> u64 {
@@ -121,11 +130,10 @@ impl Keys {
     fn polynomial(&self, bytes: &[u8]) -> u64 {
         // The length first, so that zero bytes at an end count.
         let mut sum = bytes.len() as u64 + 1;
-        let mut chunks = bytes.chunks_exact(7);
-        for chunk in &mut chunks {
+        let (chunks, rest) = bytes.as_chunks::<7>();
+        for chunk in chunks {
             sum = step(sum, self.point, load(chunk));
         }
-        let rest = chunks.remainder();
         if rest.is_empty() {
             sum
         } else {
@@ -138,6 +146,64 @@ impl Keys {
         let [first, second] = self.finish[purpose as usize];
         let folded = fold(sum ^ first, second);
         fold(folded ^ first, second.rotate_left(32) | 1)
+    }
+}
+
+/// The hash of a word whose letters come one by one: seven letters are a term, the last term has the
+/// word's length in its eighth byte. Words of as many terms differ in length by six at most, so no
+/// two words have the same terms modulo the prime.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Spelling {
+    sum: u64,
+    term: u64,
+    /// The first letters, as far as they are in the first term.
+    first: u64,
+    len: u32,
+    /// Bits of the term that are taken.
+    filled: u32,
+}
+
+impl Spelling {
+    pub(super) const fn new() -> Self {
+        Self {
+            sum: 1,
+            term: 0,
+            first: 0,
+            len: 0,
+            filled: 0,
+        }
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    #[inline]
+    pub(super) fn push(&mut self, keys: &Keys, byte: u8) {
+        self.term |= u64::from(byte) << self.filled;
+        self.filled += 8;
+        self.len += 1;
+        if self.filled == 56 {
+            if self.len == 7 {
+                self.first = self.term;
+            }
+            self.sum = step(self.sum, keys.point, self.term);
+            (self.term, self.filled) = (0, 0);
+        }
+    }
+
+    #[inline]
+    pub(super) fn whole(&self, keys: &Keys) -> u64 {
+        let last = self.term | u64::from(self.len) << 56;
+        keys.finish(Purpose::Word, step(self.sum, keys.point, last))
+    }
+
+    /// The hash of the word's first six letters, as if they were a word.
+    #[inline]
+    pub(super) fn stem(&self, keys: &Keys) -> u64 {
+        let letters = if self.len < 7 { self.term } else { self.first };
+        let last = letters & ((1 << 48) - 1) | 6 << 56;
+        keys.finish(Purpose::Word, step(1, keys.point, last))
     }
 }
 
@@ -183,9 +249,17 @@ mod tests {
         let mut seen = HashSet::new();
         for length in 0..40 {
             let bytes = vec![0_u8; length];
-            assert!(seen.insert(one.bytes(Purpose::Word, &bytes)), "{length}");
+            assert!(seen.insert(one.bytes(Purpose::Label, &bytes)), "{length}");
             assert!(seen.insert(one.bytes(Purpose::Print, &bytes)), "{length}");
-            assert!(seen.insert(other.bytes(Purpose::Word, &bytes)), "{length}");
+            assert!(seen.insert(other.bytes(Purpose::Label, &bytes)), "{length}");
+            let word = "o".repeat(length);
+            assert!(seen.insert(one.word(&word)), "{length}");
+            assert!(seen.insert(other.word(&word)), "{length}");
+            let mut spelling = Spelling::new();
+            word.bytes().for_each(|byte| spelling.push(&one, byte));
+            if length > 6 {
+                assert_eq!(spelling.stem(&one), one.word("oooooo"));
+            }
         }
         assert_ne!(
             one.words(Purpose::Exact, [1, 2]),
@@ -200,7 +274,7 @@ mod tests {
         let mut low = [0_u32; 16];
         let mut high = [0_u32; 16];
         for number in 0..16_000_u32 {
-            let hash = keys.bytes(Purpose::Word, &number.to_le_bytes());
+            let hash = keys.word(&number.to_string());
             low[(hash & 15) as usize] += 1;
             high[(hash >> 60) as usize] += 1;
         }

@@ -46,7 +46,7 @@ impl Digester {
         Self {
             shared: Arc::new(Shared {
                 common: Common::new(&keys),
-                phrases: Phrases::new().expect("a test builds these very phrases"),
+                phrases: Phrases::new(&keys).expect("a test builds these very phrases"),
                 keys,
             }),
         }

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::code::{self, Raw};
-use super::key::{Keys, Purpose};
+use super::key::Keys;
 use super::text::Word;
 
 /// Dimensions of a position.
@@ -93,7 +93,7 @@ impl Common {
     pub(super) fn new(keys: &Keys) -> Self {
         let mut slots = Box::new([0; 1024]);
         for word in COMMON.split_whitespace() {
-            let hash = keys.bytes(Purpose::Word, word.as_bytes());
+            let hash = keys.word(word);
             let mut at = hash as usize % slots.len();
             while slots[at] != 0 && slots[at] != hash {
                 at = (at + 1) % slots.len();

@@ -6,11 +6,11 @@ use std::borrow::Cow;
 
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
-use super::key::{Keys, Purpose};
+use super::key::{Keys, Spelling};
 
 /// A longer run of letters is cut into words of so many bytes.
 const LONGEST: usize = 48;
-/// Bytes of a word that stand for its stem.
+/// A word's first bytes, which stand for its stem.
 const STEM: usize = 6;
 
 /// One word.
@@ -38,9 +38,8 @@ pub(super) struct Text {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Class {
     Space,
+    /// Letters and digits of ASCII.
     Letter,
-    Capital,
-    Digit,
     Sign,
     Skip,
     Wide,
@@ -53,9 +52,7 @@ const fn classes() -> [Class; 256] {
     let mut byte = 0;
     while byte < 256 {
         table[byte] = match byte as u8 {
-            b'a'..=b'z' => Class::Letter,
-            b'A'..=b'Z' => Class::Capital,
-            b'0'..=b'9' => Class::Digit,
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => Class::Letter,
             b':' | b'#' | b'<' | b'>' | b'[' | b']' | b'{' | b'}' | b'|' => Class::Sign,
             b'\'' | b'`' => Class::Skip,
             0x80..=0xff => Class::Wide,
@@ -72,8 +69,8 @@ impl Text {
         let piece = composed(piece);
         let mut reader = Reader {
             keys,
-            number: keys.bytes(Purpose::Word, b"#"),
-            start: None,
+            number: keys.word("#"),
+            word: Spelling::new(),
             digits: false,
             text: self,
         };
@@ -101,8 +98,8 @@ struct Reader<'r> {
     keys: &'r Keys,
     /// What stands for every word with digits.
     number: u64,
-    /// Where the current word begins.
-    start: Option<usize>,
+    /// The current word.
+    word: Spelling,
     digits: bool,
     text: &'r mut Text,
 }
@@ -114,13 +111,8 @@ impl Reader<'_> {
         while let Some(byte) = bytes.get(at).copied() {
             at += 1;
             match CLASSES[usize::from(byte)] {
-                Class::Letter => self.letter(byte),
-                Class::Capital => self.letter(byte | 0x20),
+                Class::Letter => at = self.letters(bytes, at - 1),
                 Class::Space => self.space(),
-                Class::Digit => {
-                    self.letter(byte);
-                    self.digits = true;
-                }
                 Class::Sign => {
                     self.end();
                     self.text.plain.push(byte);
@@ -135,18 +127,47 @@ impl Reader<'_> {
         }
     }
 
+    /// Reads a row of ASCII letters and digits from `start`; says where it ends.
+    #[inline]
+    fn letters(&mut self, bytes: &[u8], start: usize) -> usize {
+        self.begin();
+        let (mut word, mut digits, mut at) = (self.word, self.digits, start);
+        while let Some(byte) = bytes.get(at).copied() {
+            if CLASSES[usize::from(byte)] != Class::Letter || word.len() >= LONGEST {
+                break;
+            }
+            // Digits have this bit already.
+            word.push(self.keys, byte | 0x20);
+            digits |= byte < b'A';
+            at += 1;
+        }
+        let before = self.text.plain.len();
+        self.text.plain.extend_from_slice(&bytes[start..at]);
+        self.text.plain[before..].make_ascii_lowercase();
+        (self.word, self.digits) = (word, digits);
+        if word.len() >= LONGEST {
+            self.end();
+        }
+        at
+    }
+
     #[inline]
     fn letter(&mut self, byte: u8) {
-        let place = self.text.plain.len();
-        match self.start {
-            None => self.start = Some(place),
-            Some(start) if place - start >= LONGEST => {
-                self.end();
-                self.start = Some(place);
-            }
-            Some(_) => {}
+        if self.word.len() >= LONGEST {
+            self.end();
         }
+        self.begin();
+        self.word.push(self.keys, byte);
         self.text.plain.push(byte);
+    }
+
+    /// Every word has a space before it, also behind a sign.
+    #[inline]
+    fn begin(&mut self) {
+        let last = self.text.plain.last().copied().unwrap_or(b' ');
+        if self.word.len() == 0 && CLASSES[usize::from(last)] == Class::Sign {
+            self.text.plain.push(b' ');
+        }
     }
 
     #[inline]
@@ -197,21 +218,22 @@ impl Reader<'_> {
 
     #[inline]
     fn end(&mut self) {
-        let Some(start) = self.start.take() else {
+        let len = self.word.len();
+        if len == 0 {
             return;
-        };
-        let word = &self.text.plain[start..];
-        let exact = self.keys.bytes(Purpose::Word, word);
-        let stem = match word.get(..STEM) {
-            Some(stem) if word.len() > STEM => self.keys.bytes(Purpose::Word, stem),
-            _ => exact,
-        };
+        }
+        let exact = self.word.whole(self.keys);
         self.text.words.push(Word {
             exact,
             slot: if self.digits { self.number } else { exact },
-            stem,
-            len: word.len() as u8,
+            stem: if len > STEM {
+                self.word.stem(self.keys)
+            } else {
+                exact
+            },
+            len: len as u8,
         });
+        self.word = Spelling::new();
         self.digits = false;
     }
 }
@@ -249,7 +271,7 @@ mod tests {
             plain("  Don't\n\tSTOP,  now!"),
             " dont stop now "
         );
-        assert_eq!(plain("### Human: [[A]]"), " ### human: [[a]] ");
+        assert_eq!(plain("### Human: [[A]]"), " ### human: [[ a]] ");
         assert_eq!(read("caf\u{e9} na\u{ef}ve").words, read("Cafe\u{301} nai\u{308}ve").words);
         assert_eq!(read("ＡＢＣ１２").words, read("abc12").words);
         assert_eq!(read("in\u{200b}vis\u{ad}ible").words, read("invisible").words);
