@@ -110,6 +110,19 @@ fn texts(folder: &Path) -> Result<()> {
         both.map(move |both| with(&[endpoint, 5], &both))
     });
     put(folder, "wire_translate", translated)?;
+    let exchanges = (0..6).flat_map(|endpoint| {
+        let both = BODIES
+            .iter()
+            .flat_map(|body| ANSWERS[..1].iter().map(move |answer| format!("{body}\0{answer}")));
+        both.map(move |both| with(&[endpoint], &both))
+    });
+    let digests = include_str!("../../crates/guard/tests/golden/digest-v1.txt");
+    let profiles = include_str!("../../crates/guard/tests/golden/profile-v1.txt");
+    let encoded = digests.lines().chain(profiles.lines()).filter_map(|line| {
+        let bytes = unhex(line.split_whitespace().next_back()?)?;
+        Some([&[0], &bytes[..]].concat())
+    });
+    put(folder, "guard_digest", exchanges.chain(encoded))?;
     let statuses = [[0x90, 1], [0xf4, 1]].into_iter();
     let errors = statuses.flat_map(|status| ERRORS.map(|error| with(&status, error)));
     put(folder, "wire_error", errors)
@@ -179,10 +192,13 @@ fn golden() -> Vec<Vec<u8>> {
                 .split_whitespace()
                 .find_map(|word| word.parse::<u8>().ok())?;
             let hex = line.split_whitespace().next_back()?;
-            let bytes: Option<Vec<u8>> = (0..hex.len() / 2)
-                .map(|at| u8::from_str_radix(hex.get(2 * at..2 * at + 2)?, 16).ok())
-                .collect();
-            Some([&[5, kind][..], &bytes?].concat())
+            Some([&[5, kind][..], &unhex(hex)?].concat())
         })
+        .collect()
+}
+
+fn unhex(hex: &str) -> Option<Vec<u8>> {
+    (0..hex.len() / 2)
+        .map(|at| u8::from_str_radix(hex.get(2 * at..2 * at + 2)?, 16).ok())
         .collect()
 }

@@ -13,9 +13,10 @@ use std::borrow::Cow;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use guard::digest::{Digester, HashKey, Scratch};
+use guard::digest::{Digest, Digester, HashKey, Scratch};
+use guard::profile::{Cold, Echoes, Hot, Profile, Sketcher};
 use record::{
-    Endpoint, Parameters, Part, Piece, SaidAnswer, SaidRequest, Seen, Source, Speaker,
+    Endpoint, Parameters, Part, Piece, SaidAnswer, SaidRequest, Seen, Source, Speaker, Time,
 };
 
 /// Rounds of which the median is told; the machine may have other work.
@@ -30,14 +31,72 @@ const PROSE: &str = "The committee met on Tuesday to consider whether the harbou
 fn main() {
     flags();
     println!("digest, median of {ROUNDS} rounds (least), text of request and answer together:");
+    let mut last = None;
     for bytes in [256, 1536, 4096, 16 * 1024, 64 * 1024, 1 << 20] {
-        exchange("prose", PROSE, bytes);
+        last = Some(exchange("prose", PROSE, bytes));
     }
-    exchange("chinese", "委员会周二开会，讨论是否应在冬季之前疏浚港口。", 1536);
-    exchange("accents", "Le comité s’est réuni mardi à l’hôtel de ville où l’été… ", 1536);
-    exchange("decomposed", "e\u{301}te\u{301} a\u{300} l'ho\u{302}tel ", 1536);
+    exchange(
+        "chinese",
+        "委员会周二开会，讨论是否应在冬季之前疏浚港口。",
+        1536,
+    );
+    exchange(
+        "accents",
+        "Le comité s’est réuni mardi à l’hôtel de ville où l’été… ",
+        1536,
+    );
+    exchange(
+        "decomposed",
+        "e\u{301}te\u{301} a\u{300} l'ho\u{302}tel ",
+        1536,
+    );
     exchange("one word", "a ", 1536);
-    exchange("phrases", "score: answer: step by step human: rate the ", 1536);
+    exchange(
+        "phrases",
+        "score: answer: step by step human: rate the ",
+        1536,
+    );
+    if let Some(digest) = last {
+        profiles(&digest);
+    }
+}
+
+/// The time to take an exchange into a profile and to merge two, and the bytes of an account.
+fn profiles(digest: &Digest) {
+    let sketcher = Sketcher::new(&HashKey::new([7; 32]));
+    let mut number = 0_u64;
+    let mut next = || {
+        number += 1;
+        let micros = 1_790_000_000_000_000 + number % 20_000 * 97_000_000;
+        (number, Time::from_micros(micros))
+    };
+    let (event, _) = time(|| {
+        let (number, time) = next();
+        black_box(sketcher.event(number, time, digest, Echoes::default()));
+    });
+    let mut hot = Hot::default();
+    let (add, _) = time(|| {
+        let (number, time) = next();
+        hot.add(&sketcher.event(number, time, digest, Echoes::default()));
+    });
+    let other = hot.clone();
+    let (merge, _) = time(|| hot.merge(black_box(&other)));
+    let (cool, _) = time(|| {
+        black_box(hot.cool());
+    });
+    println!(
+        "profile: event {event:.2} µs, event and add {add:.2}, merge {merge:.2}, cool {cool:.2}"
+    );
+    let cold = Profile::Cold(Box::new(hot.cool())).encode().len();
+    let encoded = Profile::Hot(Box::new(hot)).encode().len();
+    let all = 200_000 * size_of::<Hot>() + 800_000 * size_of::<Cold>();
+    println!(
+        "an account: hot {} bytes ({encoded} encoded), cold {} ({cold} encoded); 200,000 hot and \
+         800,000 cold: {:.2} GB",
+        size_of::<Hot>(),
+        size_of::<Cold>(),
+        all as f64 / 1e9
+    );
 }
 
 fn flags() {
@@ -55,7 +114,7 @@ fn flags() {
 }
 
 /// An exchange whose texts are a fifth system, two fifths question and two fifths answer.
-fn exchange(name: &str, unit: &str, bytes: usize) {
+fn exchange(name: &str, unit: &str, bytes: usize) -> Digest {
     let text = |share: usize, shift: usize| {
         let size = bytes * share / 5;
         let text: String = unit.chars().cycle().skip(shift).take(size).collect();
@@ -103,11 +162,13 @@ fn exchange(name: &str, unit: &str, bytes: usize) {
     };
     let digester = Digester::new(&HashKey::new([7; 32]));
     let mut scratch = Scratch::default();
-    let encoded = digester.digest(&seen, &mut scratch).encode().len();
+    let digest = digester.digest(&seen, &mut scratch);
+    let encoded = digest.encode().len();
     let (median, least) = time(|| {
         black_box(digester.digest(black_box(&seen), &mut scratch));
     });
     println!("  {name:10} {bytes:8} B  {median:8.2} µs ({least:.2})  {encoded} bytes encoded");
+    digest
 }
 
 /// Microseconds of one call: median and least of all rounds.

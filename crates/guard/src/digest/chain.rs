@@ -14,7 +14,9 @@ const REACH: usize = 48;
 const COVERED: usize = 1024;
 
 /// Hashes of a conversation's prefixes; 0 where there is none.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct Chain {
     /// The first message: the conversation's root.
     pub opening: u64,
@@ -68,17 +70,25 @@ impl Messages {
         let mine = self.last_answer(total);
         let earlier = mine.and_then(|end| self.last_answer(end - 1));
         let whole = self.prefix(keys, total);
-        let first_choice = answer.iter().filter(|piece| piece.turn == 0).filter(lasting);
+        let first_choice = answer
+            .iter()
+            .filter(|piece| piece.turn == 0)
+            .filter(lasting);
         let said = first_choice.clone().next().is_some();
         let before = mine.map_or(0, |end| self.prefix(keys, end));
         let earlier = earlier.map_or(0, |end| self.prefix(keys, end));
-        self.0.push((Speaker::Assistant, message(keys, first_choice)));
+        self.0
+            .push((Speaker::Assistant, message(keys, first_choice)));
         Chain {
             opening: self.prefix(keys, 1),
             whole,
             before,
             earlier,
-            after: if said { self.prefix(keys, total + 1) } else { 0 },
+            after: if said {
+                self.prefix(keys, total + 1)
+            } else {
+                0
+            },
         }
     }
 

@@ -74,9 +74,7 @@ pub(super) struct Raw<const N: usize, const W: usize>(pub(super) [[u8; W]; N]);
 
 impl<'de, const N: usize, const W: usize> Deserialize<'de> for Raw<N, W> {
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        input
-            .deserialize_tuple(N * W, RawVisitor::<N, W>)
-            .map(Self)
+        input.deserialize_tuple(N * W, RawVisitor::<N, W>).map(Self)
     }
 }
 

@@ -22,6 +22,13 @@ impl HashKey {
     pub const fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
+
+    /// Bytes without end that only this key gives, others for each purpose.
+    pub(crate) fn stream(&self, purpose: &[u8]) -> blake3::OutputReader {
+        blake3::Hasher::new_keyed(&self.0)
+            .update(purpose)
+            .finalize_xof()
+    }
 }
 
 impl fmt::Debug for HashKey {
@@ -65,9 +72,7 @@ impl fmt::Debug for Keys {
 
 impl Keys {
     pub(crate) fn new(key: &HashKey) -> Self {
-        let mut stream = blake3::Hasher::new_keyed(&key.0)
-            .update(CONTEXT)
-            .finalize_xof();
+        let mut stream = key.stream(CONTEXT);
         let mut word = || {
             let mut bytes = [0; 8];
             stream.fill(&mut bytes);
@@ -291,7 +296,8 @@ mod tests {
             (1, 2, 3),
             (0, 5, PRIME),
         ] {
-            let exact = (u128::from(sum) * u128::from(point) + u128::from(term)) % u128::from(PRIME);
+            let exact =
+                (u128::from(sum) * u128::from(point) + u128::from(term)) % u128::from(PRIME);
             assert_eq!(u128::from(step(sum, point, term) % PRIME), exact);
         }
     }

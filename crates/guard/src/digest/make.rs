@@ -208,9 +208,9 @@ impl Reading<'_> {
 
     fn mine<'p, 'a>(&self, pieces: &'p [Piece<'a>]) -> impl Iterator<Item = &'p Piece<'a>> {
         let (group, ask) = (self.group, self.ask);
-        pieces.iter().filter(move |piece| {
-            group == Group::Answer || sample::group(piece, ask) == group
-        })
+        pieces
+            .iter()
+            .filter(move |piece| group == Group::Answer || sample::group(piece, ask) == group)
     }
 
     fn read(&self, piece: &str, scratch: &mut Scratch) {

@@ -171,7 +171,10 @@ impl Walk {
     }
 
     pub(super) fn end(&self) -> Position {
-        let squares = self.sums.iter().map(|sum| u64::from(sum.unsigned_abs()).pow(2));
+        let squares = self
+            .sums
+            .iter()
+            .map(|sum| u64::from(sum.unsigned_abs()).pow(2));
         let length = squares.sum::<u64>().isqrt();
         Position(self.sums.map(|sum| {
             let scaled = u64::from(sum.unsigned_abs()) * LENGTH;

@@ -110,7 +110,9 @@ mod tests {
 
     /// Words that are no text: each from its number.
     fn words(numbers: std::ops::Range<usize>) -> String {
-        let words: Vec<String> = numbers.map(|number| format!("w{}x", number * 7919)).collect();
+        let words: Vec<String> = numbers
+            .map(|number| format!("w{}x", number * 7919))
+            .collect();
         words.join(" ")
     }
 
@@ -118,11 +120,23 @@ mod tests {
     fn every_run_is_found_before_the_bound() {
         for offset in 0..40 {
             let run = words(1000..1000 + RUN);
-            let one = prints(&format!("{} {run} {}", words(0..offset), words(100..120)), 1000);
-            let other = prints(&format!("{} {run} {}", words(2000..2050), words(3000..3033)), 1000);
+            let one = prints(
+                &format!("{} {run} {}", words(0..offset), words(100..120)),
+                1000,
+            );
+            let other = prints(
+                &format!("{} {run} {}", words(2000..2050), words(3000..3033)),
+                1000,
+            );
             assert!(common(&one, &other) > 0, "{offset}");
         }
-        assert_eq!(common(&prints(&words(0..400), 1000), &prints(&words(500..900), 1000)), 0);
+        assert_eq!(
+            common(
+                &prints(&words(0..400), 1000),
+                &prints(&words(500..900), 1000)
+            ),
+            0
+        );
     }
 
     /// The stated rate: of passages with `n` of `m` prints, `(1 - n / m)^k` are missed.

@@ -94,7 +94,12 @@ mod tests {
 
     #[test]
     fn what_fits_is_read_whole() {
-        for sizes in [[0, 0, 0, 0], [TEXT, 0, 0, 0], [100, 9_000, 0, 7_000], [0, 0, 0, TEXT]] {
+        for sizes in [
+            [0, 0, 0, 0],
+            [TEXT, 0, 0, 0],
+            [100, 9_000, 0, 7_000],
+            [0, 0, 0, TEXT],
+        ] {
             assert_eq!(budgets(sizes), sizes);
             for size in sizes {
                 let read: Vec<_> = ranges(size, size).collect();
@@ -109,11 +114,20 @@ mod tests {
         assert_eq!(budgets([1 << 20; 4]), SHARES);
         assert_eq!(budgets([0, 0, 0, 1 << 30]), [0, 0, 0, TEXT]);
         assert_eq!(budgets([1 << 20, 10, 0, 20]).iter().sum::<usize>(), TEXT);
-        for (size, budget) in [(6_145, 6_144), (100_000, 6_144), (1 << 20, 2_048), (9, 8), (5, 0)] {
+        for (size, budget) in [
+            (6_145, 6_144),
+            (100_000, 6_144),
+            (1 << 20, 2_048),
+            (9, 8),
+            (5, 0),
+        ] {
             let read: Vec<_> = ranges(size, budget).collect();
             let total: usize = read.iter().map(ExactSizeIterator::len).sum();
             assert!(total <= budget && total + 16 > budget.min(size), "{read:?}");
-            assert!(read.windows(2).all(|pair| pair[0].end <= pair[1].start), "{read:?}");
+            assert!(
+                read.windows(2).all(|pair| pair[0].end <= pair[1].start),
+                "{read:?}"
+            );
             assert!(read.last().unwrap().end == size);
         }
     }

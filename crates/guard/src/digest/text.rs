@@ -188,7 +188,8 @@ impl Reader<'_> {
             // What is not seen: joiners, marks of direction, variants, soft hyphens; apostrophes.
             '\u{ad}'
             | '\u{200b}'..='\u{200f}'
-            | '\u{2018}' | '\u{2019}'
+            | '\u{2018}'
+            | '\u{2019}'
             | '\u{202a}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}'
             | '\u{fe00}'..='\u{fe0f}'
@@ -267,15 +268,21 @@ mod tests {
 
     #[test]
     fn spellings_of_one_text_are_one() {
-        assert_eq!(
-            plain("  Don't\n\tSTOP,  now!"),
-            " dont stop now "
-        );
+        assert_eq!(plain("  Don't\n\tSTOP,  now!"), " dont stop now ");
         assert_eq!(plain("### Human: [[A]]"), " ### human: [[ a]] ");
-        assert_eq!(read("caf\u{e9} na\u{ef}ve").words, read("Cafe\u{301} nai\u{308}ve").words);
+        assert_eq!(
+            read("caf\u{e9} na\u{ef}ve").words,
+            read("Cafe\u{301} nai\u{308}ve").words
+        );
         assert_eq!(read("ＡＢＣ１２").words, read("abc12").words);
-        assert_eq!(read("in\u{200b}vis\u{ad}ible").words, read("invisible").words);
-        assert_eq!(read("\u{202b}שלום עולם\u{202c}").words, read("שלום עולם").words);
+        assert_eq!(
+            read("in\u{200b}vis\u{ad}ible").words,
+            read("invisible").words
+        );
+        assert_eq!(
+            read("\u{202b}שלום עולם\u{202c}").words,
+            read("שלום עולם").words
+        );
         assert_eq!(read("か\u{3099}").words, read("が").words);
     }
 
@@ -292,7 +299,12 @@ mod tests {
         assert_ne!(slots[4], slots[0]);
         assert_ne!(numbers.words[0].exact, numbers.words[1].exact);
         let stems = read("translate translation translated");
-        assert!(stems.words.iter().all(|word| word.stem == stems.words[0].stem));
+        assert!(
+            stems
+                .words
+                .iter()
+                .all(|word| word.stem == stems.words[0].stem)
+        );
         let long = read(&"a".repeat(1000));
         assert_eq!(long.words.len(), 1000_usize.div_ceil(LONGEST));
     }

@@ -55,7 +55,8 @@ fn other_words_for_it_lie_nearer_than_something_else() {
 }
 
 fn template(country: &str, product: &str, number: u32) -> Digest {
-    let system = "You are an expert data analyst who answers with complete and transparent reasoning.";
+    let system =
+        "You are an expert data analyst who answers with complete and transparent reasoning.";
     let prompt = format!(
         "Here is a case for you to work on. Customer number {number} from {country} asks about \
          {product}. Decide whether the request is covered by the policy, explain each step of your \
@@ -67,14 +68,20 @@ fn template(country: &str, product: &str, number: u32) -> Digest {
 #[test]
 fn a_template_is_known_with_other_slots() {
     let one = template("Peru", "a broken kettle", 17);
-    let next = template("New Zealand", "three garden chairs that arrived late", 90_431);
+    let next = template(
+        "New Zealand",
+        "three garden chairs that arrived late",
+        90_431,
+    );
     assert_eq!(one.template.system, next.template.system);
     assert_eq!(one.template.heads[1], next.template.heads[1]);
     assert_eq!(one.template.tails, next.template.tails);
     assert!(one.template.shingles.likeness(&next.template.shingles) > 128);
     assert_ne!(one.ask.exact, next.ask.exact);
-    let other = ask("Could you help me to plan a trip with two small children to the sea in June? We \
-        would like to go by train, have a kitchen, and stay for ten days.");
+    let other = ask(
+        "Could you help me to plan a trip with two small children to the sea in June? We \
+        would like to go by train, have a kitchen, and stay for ten days.",
+    );
     let other = other.digest();
     assert!(one.template.shingles.likeness(&other.template.shingles) < 26);
     assert_ne!(one.template.heads[0], other.template.heads[0]);
@@ -114,7 +121,11 @@ fn our_own_answer_is_known_again_inside_a_prompt() {
             .filter(|print| prints.binary_search(print).is_ok())
             .count()
     };
-    assert!(again(&graded.ask_prints) >= 3, "{}", again(&graded.ask_prints));
+    assert!(
+        again(&graded.ask_prints) >= 3,
+        "{}",
+        again(&graded.ask_prints)
+    );
     assert_eq!(again(&ask(ASKED[4][1]).digest().ask_prints), 0);
     for family in [Family::Candidates, Family::Score, Family::Critique] {
         assert!(graded.asking.of(family) > 0, "{family:?}");
@@ -125,7 +136,10 @@ fn our_own_answer_is_known_again_inside_a_prompt() {
         let digest = ask(&quoted.join(" ")).digest();
         let mut all = given.answer_prints.clone();
         all.retain(|print| digest.ask_prints.contains(print));
-        assert!(!all.is_empty() || given.answer_prints.len() == 24, "{quoted:?}");
+        assert!(
+            !all.is_empty() || given.answer_prints.len() == 24,
+            "{quoted:?}"
+        );
     }
 }
 
@@ -168,7 +182,10 @@ fn a_conversation_is_known_when_it_goes_on() {
 fn a_long_conversation_is_known_too() {
     let said: Vec<String> = (0..2001).map(|turn| format!("turn {turn}")).collect();
     let speaker = |turn: usize| [Speaker::User, Speaker::Assistant][turn % 2];
-    let all: Vec<(Speaker, &str)> = (0..).map(speaker).zip(said.iter().map(String::as_str)).collect();
+    let all: Vec<(Speaker, &str)> = (0..)
+        .map(speaker)
+        .zip(said.iter().map(String::as_str))
+        .collect();
     let before = chat(&all[..1999], &said[1999]).digest();
     assert_eq!(before.chain.after, chat(&all, "").digest().chain.before);
 }
@@ -188,7 +205,10 @@ fn odd_texts_are_digests_too() {
     assert!(pictures.ask.words > 0 && !pictures.ask.position.is_nowhere());
     let right = ask("مرحبا بالعالم، كيف حالك اليوم؟").digest();
     assert!(right.ask.words == 5, "{}", right.ask.words);
-    let (composed, decomposed) = ("Ça coûte déjà très cher à l'été", "Ça coûte déjà très cher à l'été");
+    let (composed, decomposed) = (
+        "Ça coûte déjà très cher à l'été",
+        "Ça coûte déjà très cher à l'été",
+    );
     assert_eq!(ask(composed).digest().ask, ask(decomposed).digest().ask);
 }
 

@@ -29,14 +29,13 @@ fn pieces() -> impl Strategy<Value = Vec<Piece<'static>>> {
         "([a-zA-Z0-9']{1,12}[ ,.:\n]){0,80}",
         ("\\PC{1,6}", 0..4000_usize).prop_map(|(unit, times)| unit.repeat(times)),
     ];
-    let piece = (0..5_usize, 0..5_usize, 0..6_u32, text).prop_map(|(speaker, part, turn, text)| {
-        Piece {
+    let piece =
+        (0..5_usize, 0..5_usize, 0..6_u32, text).prop_map(|(speaker, part, turn, text)| Piece {
             speaker: SPEAKERS[speaker],
             part: PARTS[part],
             turn,
             text: Cow::Owned(text),
-        }
-    });
+        });
     proptest::collection::vec(piece, 0..8)
 }
 
@@ -109,7 +108,10 @@ fn bytes_that_are_no_digest_say_why() {
     let bytes = world::ask("What is the capital of Peru?").digest().encode();
     assert_eq!(Digest::decode(&[]), Err(DigestError::Broken));
     assert_eq!(Digest::decode(&[9, 1]), Err(DigestError::Version(9)));
-    assert_eq!(Digest::decode(&vec![1; 5000]), Err(DigestError::TooLong(5000)));
+    assert_eq!(
+        Digest::decode(&vec![1; 5000]),
+        Err(DigestError::TooLong(5000))
+    );
     for end in 1..bytes.len() {
         assert!(Digest::decode(&bytes[..end]).is_err(), "{end}");
     }
@@ -153,9 +155,14 @@ fn the_largest_digest_is_bounded() {
     assert_eq!(digest.answer_prints.len(), OF_ANSWER);
     assert_eq!(digest.ask_prints.len(), OF_REQUEST);
     assert_eq!(digest.past_prints.len(), OF_REQUEST);
-    let total: u32 = [&digest.sizes.system, &digest.sizes.ask, &digest.sizes.past, &digest.sizes.answer]
-        .into_iter()
-        .sum();
+    let total: u32 = [
+        &digest.sizes.system,
+        &digest.sizes.ask,
+        &digest.sizes.past,
+        &digest.sizes.answer,
+    ]
+    .into_iter()
+    .sum();
     let read = (total - digest.sizes.skipped) as usize;
     assert!(read <= TEXT && read > TEXT - 64, "{read}");
     let bytes = digest.encode().len();
@@ -174,7 +181,10 @@ fn version_1_is_read_and_written_as_ever() {
                  the final answer after ####.",
             ),
             (Speaker::Assistant, "<think>17 * 23 = 391</think> #### 391"),
-            (Speaker::User, "Now do 19 * 29 in the same way, with every intermediate step."),
+            (
+                Speaker::User,
+                "Now do 19 * 29 in the same way, with every intermediate step.",
+            ),
         ],
         "<think>19 * 29 = 20 * 29 - 29 = 580 - 29 = 551, which I checked twice before I wrote it \
          down here.</think> #### 551",
@@ -193,7 +203,11 @@ fn version_1_is_read_and_written_as_ever() {
     };
     let mut refused = world::ask("");
     refused.status = 429;
-    let all = [("harvest", harvest), ("vectors", vectors), ("refused", refused)];
+    let all = [
+        ("harvest", harvest),
+        ("vectors", vectors),
+        ("refused", refused),
+    ];
     let written: String = all
         .iter()
         .map(|(name, exchange)| format!("{name} {}\n", hex::encode(exchange.digest().encode())))

@@ -70,7 +70,9 @@ impl<'a> Reader<'_, 'a> {
             "max_tokens" | "max_completion_tokens" | "max_output_tokens" | "n_predict" => {
                 parameters.max_tokens = parameters.max_tokens.max(value.count());
             }
-            "temperature" => parameters.temperature = value.number().map(|t| (t * 100.0).round() as u16),
+            "temperature" => {
+                parameters.temperature = value.number().map(|t| (t * 100.0).round() as u16)
+            }
             "top_p" => parameters.top_p = value.number().map(|p| (p * 1000.0).round() as u16),
             "logprobs" if *self.endpoint == Endpoint::Completions => {
                 self.top = self.top.max(value.count().map(narrow));
