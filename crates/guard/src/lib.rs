@@ -2,9 +2,11 @@
 //! kept to judge by.
 //!
 //! Today this room holds admission, the table that every request passes, and the first steps of
-//! detection: an exchange's digest and an account's profile. It reads no clock, does no IO and
-//! draws no random numbers: time and ids are arguments. It never acts by itself.
+//! detection: an exchange's digest, the memory of echoes and an account's profile. It reads no
+//! clock, does no IO and draws no random numbers: time and ids are arguments. It never acts by
+//! itself.
 
 pub mod admission;
 pub mod digest;
+pub mod echo;
 pub mod profile;

@@ -303,7 +303,7 @@ impl Profile {
 }
 
 /// Spreads a number over all 64 bits (the finisher of SplitMix64: Steele, Lea, Flood, 2014).
-const fn mix(number: u64) -> u64 {
+pub(crate) const fn mix(number: u64) -> u64 {
     let mut word = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     word = (word ^ word >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     word = (word ^ word >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
