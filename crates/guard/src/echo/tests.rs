@@ -56,7 +56,7 @@ fn numbers_run_out_without_a_trace() {
         let found = early.observe(&exchange);
         assert_eq!(late.observe(&exchange), found);
         assert!(
-            number < 5 || found.ask.own + found.ask.other > 0,
+            number < 10 || found.ask.own + found.ask.other > 0,
             "{number} {found:?}"
         );
     }

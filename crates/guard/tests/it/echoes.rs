@@ -1,5 +1,7 @@
 //! Echoes: what the memory of answers tells of texts, and its laws.
 
+use std::sync::LazyLock;
+
 use guard::digest::Digest;
 use guard::echo::{AccountNumber, Exchange, Found, Memory, Options};
 use guard::profile::Echoes;
@@ -316,6 +318,31 @@ fn an_erased_account_is_forgotten() {
     assert!(site.asks(4, &generator(SEEDS)).1.other);
 }
 
+#[test]
+fn a_flood_of_accounts_takes_no_memory() {
+    let mut site = Site::new();
+    let mut digest = ask("").digest();
+    for account in 0..20_000 {
+        digest.answer_prints = passage(u64::from(account) + 50);
+        digest.chain.after = u64::from(account + 1) << 24;
+        site.see(account, &digest);
+    }
+    assert_eq!(site.memory.bytes(), small().bytes());
+    assert_eq!(site.memory.held().answers, 64);
+    assert!(site.memory.held().prints <= 64 * 12);
+    // The last ones are remembered, those before are not.
+    for (account, seen) in [(19_999, 12), (19_980, 12), (19_900, 0)] {
+        digest.ask_prints = passage(account + 50);
+        let found = site.memory.look(&Exchange {
+            number: 0,
+            account: AccountNumber(77),
+            arrived: Time::from_micros(START),
+            digest: &digest,
+        });
+        assert_eq!(found.ask.other, seen, "{account}");
+    }
+}
+
 /// What is written is read by later versions: on purpose only.
 #[test]
 fn memories_are_written_as_ever() {
@@ -378,12 +405,12 @@ fn digest_of(blank: &Digest, number: u64, texts: [u64; 3], on: Option<usize>) ->
 
 /// Runs a history from this exchange number on; what was found at each step.
 fn run(memory: &mut Memory, from: u64, history: &[Step]) -> Vec<Found> {
-    let blank = ask("").digest();
+    static BLANK: LazyLock<Digest> = LazyLock::new(|| ask("").digest());
     let mut found = Vec::new();
     for (number, step) in (from..).zip(history) {
         match *step {
             Step::Exchange(account, hours, texts, on) => {
-                let digest = digest_of(&blank, number, texts, on);
+                let digest = digest_of(&BLANK, number, texts, on);
                 let exchange = Exchange {
                     number,
                     account: AccountNumber(account),
@@ -435,17 +462,37 @@ proptest! {
         prop_assert!(memory.encode().len() < 64 * 40 + (1 << 11) * 12 + 128 * 12 + 64);
     }
 
+    #[test]
+    fn other_bytes_are_refused_or_another_memory(
+        history in history(), place in any::<prop::sample::Index>(), flip in 1..=255_u8,
+    ) {
+        let mut memory = Memory::new(small());
+        run(&mut memory, 0, &history);
+        let mut bytes = memory.encode();
+        let place = place.index(bytes.len());
+        bytes[place] ^= flip;
+        if let Ok(mut read) = Memory::decode(&bytes, small()) {
+            prop_assert_eq!(read.encode(), bytes);
+            run(&mut read, 1000, &history);
+        }
+    }
+
     /// Erased is as never having been, as long as nothing had to make room.
     #[test]
-    fn erasing_leaves_nothing(history in history(), gone in 0..7_u32) {
+    fn erasing_leaves_nothing(history in history(), gone in 0..6_u32) {
         let texts = |step: &Step| match step {
             Step::Exchange(account, _, [ask, past, answer], on) => {
-                Step::Exchange(*account, 1, [*ask, *past, 3000 + answer], *on)
+                Step::Exchange(account % 6, 1, [*ask, *past, 3000 + answer], *on)
             }
             Step::Erase(_) => Step::Erase(9),
         };
         let history: Vec<Step> = history.iter().take(60).map(texts).collect();
-        let options = Options { rare: 6, ..small() };
+        let options = Options {
+            rare: 6,
+            answers: 1 << 10,
+            places: 1 << 19,
+            ..small()
+        };
         let mut erased = Memory::new(options);
         run(&mut erased, 0, &history);
         erased.erase(AccountNumber(gone));
@@ -458,6 +505,7 @@ proptest! {
             }
         }
         prop_assert_eq!(erased.held(), without.held());
+        prop_assert_eq!(erased.held().displaced, 0);
         // Every answer is asked for again, by its owners and others.
         let asking: Vec<Step> = (0..24)
             .map(|text| Step::Exchange(text as u32 % 9, 1, [3000 + text % 12, 1, 5000], None))
