@@ -112,10 +112,13 @@ fn room(settings: &Settings, found: &mut Findings) {
     let share = room.f_bavail.saturating_mul(100) / room.f_blocks.max(1);
     let told = format!("{} free ({share} %) in {}", bytes(free), place.display());
     let hint = "make room: `stillhouse ledger prune`, old backups, another disk";
+    let spool = settings.ledger.spool_bytes;
+    // A share alone says little of a large disk.
+    let is_tight = free < spool || (share < 5 && free < spool.saturating_mul(8));
     if free < LITTLE {
         found.fault("disk", told, hint);
-    } else if free < settings.ledger.spool_bytes || share < 5 {
-        let spool = bytes(settings.ledger.spool_bytes);
+    } else if is_tight {
+        let spool = bytes(spool);
         let what = format!("{told}; the spool alone may take {spool}");
         found.warning(
             "disk",
