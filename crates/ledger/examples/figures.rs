@@ -71,7 +71,9 @@ fn main() -> Result<(), Failure> {
     })?;
     best("30 days of one account", || {
         let account = Id::from_bytes([7; 16]);
-        Ok(facts.costs_between(account, last_day - 30, last_day)?.len())
+        Ok(facts
+            .costs_between(&[account], last_day - 30, last_day)?
+            .len())
     })?;
     facts.close()?;
     Ok(())

@@ -187,13 +187,14 @@ fn of_accounts(house: &House, input: &Show, from: u32, until: u32) -> Result<Tal
     }
     let wanted = |model: &str| input.model.as_ref().is_none_or(|wanted| model == wanted);
     let mut tallies = Tallies::new();
-    for account in accounts(house, input)? {
-        let costs = house.facts.costs_between(account, from, until)?;
-        for cost in costs.iter().filter(|cost| wanted(&cost.model)) {
-            tallies.entry(cost.day).or_default().add(&cost.tally);
-        }
-        // Refusals are counted by reason, not by model.
-        if input.model.is_none() {
+    let accounts = accounts(house, input)?;
+    let costs = house.facts.costs_between(&accounts, from, until)?;
+    for cost in costs.iter().filter(|cost| wanted(&cost.model)) {
+        tallies.entry(cost.day).or_default().add(&cost.tally);
+    }
+    // Refusals are counted by reason, not by model.
+    if input.model.is_none() {
+        for account in accounts {
             for refused in house.facts.refusals_between(account, from, until)? {
                 let refusals = refused.count;
                 let part = Tally {

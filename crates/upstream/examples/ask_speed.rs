@@ -31,7 +31,7 @@ const PARTS: usize = 100;
 fn main() {
     let asks: usize = std::env::args()
         .nth(1)
-        .map_or(50_000, |n| n.parse().unwrap());
+        .map_or(50_000, |n| n.parse().expect("how many asks: a number"));
     let only = std::env::args().nth(2);
     let wanted = |name: &str| only.as_deref().is_none_or(|only| only == name);
     let address = echo();

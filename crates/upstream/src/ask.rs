@@ -66,6 +66,20 @@ pub struct Ask {
     pub headers: HeaderMap,
 }
 
+impl Ask {
+    /// Which models there are: what costs a server next to nothing to answer.
+    #[must_use]
+    pub fn models() -> Self {
+        Self {
+            endpoint: Endpoint::Models,
+            query: None,
+            body: Bytes::new(),
+            streamed: false,
+            headers: HeaderMap::new(),
+        }
+    }
+}
+
 /// What came back, also an error that the upstream answered itself.
 pub struct Answer {
     /// The HTTP status.

@@ -9,8 +9,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::HeaderMap;
 use record::{Endpoint, Time};
 use tokio::task::JoinSet;
 
@@ -103,15 +101,8 @@ impl Server {
 
     /// Asks for next to nothing; any answer will do.
     async fn look(&self, target: Target<'_>) -> Result<(), String> {
-        let ask = Ask {
-            endpoint: Endpoint::Models,
-            query: None,
-            body: Bytes::new(),
-            streamed: false,
-            headers: HeaderMap::new(),
-        };
         let mut link = self.lone_link().await?;
-        let request = self.request(target, &ask, &link)?;
+        let request = self.request(target, &Ask::models(), &link)?;
         let answer = link.send(request, &mut Patience::new(PATIENCE)).await;
         match answer {
             // The rest of the answer is not waited for: the connection ends here.

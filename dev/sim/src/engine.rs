@@ -7,18 +7,22 @@ use std::path::Path;
 
 use crate::account::{Account, Work};
 use crate::arrivals::Traces;
-use crate::body::{Params, Said};
+use crate::body::Params;
 use crate::campaign::{self, Campaign};
 use crate::error::SimError;
 use crate::identity::rfc3339;
 use crate::origin::Shared;
-use crate::out::{Event, Exchange, ExchangeTruth, Sink};
+use crate::out::{Event, Sink};
 use crate::scribe::Scribe;
 use crate::talk::{Ask, Stock, Thread};
 use crate::texts::{self, Texts, head};
 use crate::threads;
-use crate::workload::{Beat, Content};
+use crate::workload::Content;
 use crate::world::{TracesFrom, World};
+
+mod write;
+
+use write::Outcome;
 
 /// Milliseconds of a day.
 pub(crate) const DAY: f64 = 86_400_000.0;
@@ -43,13 +47,6 @@ pub(crate) enum Due {
     Release(usize),
     Suspend(usize),
     Act(usize),
-}
-
-/// What became of a request.
-struct Outcome {
-    params: Params,
-    status: u16,
-    duration: i64,
 }
 
 /// A world under way.
@@ -312,91 +309,5 @@ impl<'a> Engine<'a> {
             (Some(place), left) if left > 0 => self.member(place, Some((now, left)), sink),
             _ => Ok(()),
         }
-    }
-
-    /// The model an account asks for at a time.
-    fn model(&mut self, at: usize, now: i64) -> &str {
-        let account = &mut self.accounts[at];
-        let Some((since, newest)) = self.released.last() else {
-            return account.identity.habits.model;
-        };
-        let tests = account
-            .workload
-            .is_some_and(|row| row.beat == Beat::Release);
-        let (after, share) = account.adopts;
-        let goes = tests || (now - since > after && account.draw.chance(share));
-        if goes {
-            newest
-        } else {
-            account.identity.habits.model
-        }
-    }
-
-    fn write(
-        &mut self,
-        at: usize,
-        now: i64,
-        ask: &Ask,
-        outcome: &Outcome,
-        sink: &mut dyn Sink,
-    ) -> Result<(), SimError> {
-        let Outcome {
-            params,
-            status,
-            duration,
-        } = outcome;
-        self.counts.exchanges += 1;
-        self.counts.distilling += u64::from(ask.distilling);
-        self.counts.refused += u64::from(*status != 200);
-        let model = self.model(at, now).to_owned();
-        let (id, time) = (format!("x-{:09}", self.counts.exchanges), rfc3339(now));
-        let account = &mut self.accounts[at];
-        let source = match &ask.client {
-            Some(client) => account.identity.source_with(client, &mut account.draw),
-            None => account.identity.source(&mut account.draw),
-        };
-        let key = format!(
-            "k-{:08x}",
-            crate::draw::hash(&[account.identity.row.id.as_bytes()]) as u32
-        );
-        let response = match status {
-            200 => {
-                let said = Said {
-                    id: &id,
-                    model: &model,
-                    ms: now,
-                };
-                Some(params.response(ask, said, &self.stock.scribe, &mut account.draw))
-            }
-            _ => None,
-        };
-        let exchange = Exchange {
-            id: &id,
-            time: &time,
-            duration_ms: *duration,
-            account: &account.identity.row.id,
-            source,
-            key: &key,
-            seq: self.counts.exchanges,
-            cut: *status == 200 && account.draw.chance(0.004),
-            endpoint: params.endpoint,
-            model: &model,
-            request: params.request(ask, &model, &self.stock.tools),
-            status: *status,
-            response,
-        };
-        let truth = match &account.work {
-            Work::Member(place) if self.campaigns[*place].mix > 0.0 => Some(ExchangeTruth {
-                id: &id,
-                label: if ask.distilling {
-                    "distilling"
-                } else {
-                    "honest"
-                },
-                campaign: &self.campaigns[*place].name,
-            }),
-            _ => None,
-        };
-        sink.exchange(&exchange, truth.as_ref())
     }
 }

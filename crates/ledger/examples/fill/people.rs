@@ -190,7 +190,7 @@ impl People {
     pub(crate) fn spent(&self, facts: &Facts, number: u64, now: u64) -> ledger::Result<Amount> {
         let now = Time::from_micros(now);
         let (from, until) = (now.month_start_day(), now.day() + 1);
-        let rows = facts.costs_between(self.account(number), from, until)?;
+        let rows = facts.costs_between(&[self.account(number)], from, until)?;
         let mut sum = Tally::default();
         rows.iter().for_each(|row| sum.add(&row.tally));
         Ok(Amount {

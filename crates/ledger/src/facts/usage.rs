@@ -115,18 +115,24 @@ impl Facts {
             })
     }
 
-    /// What one account used, by day and model, from a day on and before another.
+    /// What these accounts used, by day and model, from a day on and before another: a look-up
+    /// for each account and day.
     ///
     /// # Errors
     /// [`crate::Error::Store`].
     pub fn costs_between(
         &self,
-        account: Id<kind::Account>,
+        accounts: &[Id<kind::Account>],
         from_day: u32,
         until_day: u32,
     ) -> Result<Vec<Cost>> {
         let mut costs = Vec::new();
-        for day in self.days_with_use(from_day, until_day)? {
+        let days = self.days_with_use(from_day, until_day)?;
+        // Days outside: what is read together lies together.
+        for (day, account) in days
+            .iter()
+            .flat_map(|day| accounts.iter().map(|one| (*day, *one)))
+        {
             let prefix = used_key(day, &account.bytes(), "");
             let end = prefix_end(&prefix);
             self.ledger()

@@ -159,8 +159,8 @@ fn hours_are_told_where_entries_are_left() {
     assert_eq!((small.model.as_str(), small.tally.nanos), ("small", 1046));
     // A slice was left open, and is settled.
     assert_eq!(facts.books().open().count(), 0);
-    let costs = facts.costs_between(Id::from_bytes([11; 16]), DAY, DAY + 1);
-    let all = facts.costs_between(Id::from_bytes([11; 16]), 0, u32::MAX);
+    let costs = facts.costs_between(&[Id::from_bytes([11; 16])], DAY, DAY + 1);
+    let all = facts.costs_between(&[Id::from_bytes([11; 16])], 0, u32::MAX);
     let all = all.expect("reads");
     let costs = costs.expect("reads");
     assert!(!costs.is_empty() && costs.len() < all.len());

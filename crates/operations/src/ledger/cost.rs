@@ -185,7 +185,7 @@ fn groups(house: &House, input: &Cost) -> Result<Vec<(Group, Tally)>> {
     let facts = &house.facts;
     match account {
         Some(account) => {
-            for cost in facts.costs_between(account, from, until)? {
+            for cost in facts.costs_between(&[account], from, until)? {
                 take(Some(account), &cost.model, Some(cost.day), &cost.tally);
             }
         }

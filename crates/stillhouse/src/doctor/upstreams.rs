@@ -6,9 +6,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
-use record::Endpoint;
+use http::StatusCode;
 use sha2::{Digest, Sha256};
 use upstream::{Ask, HttpUpstream, Upstream};
 
@@ -73,15 +71,8 @@ async fn dial(name: &str, servers: &Servers, found: &mut Findings) {
 }
 
 async fn ask(name: &str, server: &str, upstream: &HttpUpstream, found: &mut Findings) {
-    let ask = Ask {
-        endpoint: Endpoint::Models,
-        query: None,
-        body: Bytes::new(),
-        streamed: false,
-        headers: HeaderMap::new(),
-    };
     let at = format!("`{name}` at {server}");
-    match upstream.ask(ask).await {
+    match upstream.ask(Ask::models()).await {
         Ok(answer) => match answer.status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 let what = format!("{at} refuses its credential ({})", answer.status);
