@@ -9,4 +9,6 @@
 pub mod admission;
 pub mod digest;
 pub mod echo;
+pub mod finding;
 pub mod profile;
+pub mod watch;

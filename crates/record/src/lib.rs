@@ -32,6 +32,7 @@ pub use grant::{Grant, GrantBudget, GrantTerms, Tier};
 pub use id::Id;
 pub use operator::{Invitation, Operator, Role, Token};
 pub use seen::{
-    Form, Network, Parameters, Part, Piece, SaidAnswer, SaidRequest, Seen, Source, Speaker,
+    Form, Network, Parameters, Part, Piece, PlanKind, Program, SaidAnswer, SaidRequest, Seen,
+    SeenAccount, Source, Speaker,
 };
 pub use time::Time;

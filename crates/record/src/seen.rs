@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::exchange::{Endpoint, Usage};
+use crate::time::Time;
 
 /// Who says a piece.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -186,4 +187,54 @@ pub struct Seen<'a> {
     pub cut: bool,
     /// Where it came from.
     pub source: Source<'a>,
+}
+
+/// What an account pays for, as sets of traffic name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlanKind {
+    /// Nothing.
+    Free,
+    /// By use.
+    Payg,
+    /// Seats of a team.
+    Team,
+    /// A contract.
+    Enterprise,
+}
+
+/// The programme through which an account signed up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Program {
+    /// Schools and universities.
+    Education,
+    /// Young companies.
+    Startup,
+    /// Research.
+    Research,
+}
+
+/// What is known of an account beside its traffic. What a deployment does not know is empty or
+/// `None`. E-mail, payment and phone are hashes of the operator's, never the values.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SeenAccount<'a> {
+    /// When it was opened.
+    pub created: Option<Time>,
+    /// What it pays for.
+    pub plan: Option<PlanKind>,
+    /// The verified organisation; keys of one organisation may share everything.
+    pub organization: &'a str,
+    /// Hash of the e-mail address.
+    pub email: &'a str,
+    /// Hash of the means of payment.
+    pub payment: &'a str,
+    /// Hash of the phone number.
+    pub phone: &'a str,
+    /// The programme of its sign-up.
+    pub program: Option<Program>,
+    /// The country that it declared. Never evidence of guilt.
+    pub country: &'a str,
+    /// What it says that it does.
+    pub declared_use: &'a str,
 }

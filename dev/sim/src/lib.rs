@@ -10,6 +10,7 @@ pub mod draw;
 mod drive;
 mod engine;
 mod error;
+pub mod feed;
 mod honest;
 mod identity;
 mod origin;

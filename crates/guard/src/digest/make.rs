@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use record::{Endpoint, Part, Piece, SaidAnswer, SaidRequest, Seen, Speaker};
+use record::{Endpoint, Part, Piece, SaidAnswer, SaidRequest, Seen, SeenAccount, Speaker};
 
 use super::chain::Messages;
 use super::key::{HashKey, Keys, Purpose};
@@ -12,7 +12,7 @@ use super::phrases::{Counts, Phrases};
 use super::prints::{self, Prints};
 use super::sample::{self, Group};
 use super::text::{Text, Word};
-use super::{Api, Ask, Asked, Digest, MinHash, Origin, Position, Sizes, Template};
+use super::{About, Api, Ask, Asked, Digest, MinHash, Origin, Position, Sizes, Template};
 
 /// Words of a prompt's beginning and end that its template is looked for in.
 const HEAD: usize = 96;
@@ -50,6 +50,16 @@ impl Digester {
                 keys,
             }),
         }
+    }
+
+    /// What is kept of an account beside its traffic.
+    pub fn account(&self, account: &SeenAccount<'_>) -> About {
+        About::of(&self.shared.keys, account)
+    }
+
+    /// The keyed hash of a model's name, as digests have it.
+    pub fn model(&self, name: &str) -> u32 {
+        label(&self.shared.keys, name)
     }
 
     /// The digest of an exchange.

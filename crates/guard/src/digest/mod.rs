@@ -6,6 +6,7 @@
 //! [`LONGEST`] bytes encoded whatever goes in, and is the same for the same exchange and key.
 //! `docs/decisions/0010-guard-digest.md` says what each part is for and what it misses.
 
+mod about;
 mod chain;
 mod code;
 mod key;
@@ -21,6 +22,7 @@ mod text;
 use record::{Form, Usage};
 use serde::{Deserialize, Serialize};
 
+pub use self::about::{About, Declared};
 pub use self::chain::Chain;
 pub use self::code::{DigestError, LONGEST};
 pub use self::key::HashKey;
