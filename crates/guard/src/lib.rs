@@ -7,8 +7,10 @@
 //! itself.
 
 pub mod admission;
+pub mod cluster;
 pub mod digest;
 pub mod echo;
 pub mod finding;
+pub mod link;
 pub mod profile;
 pub mod watch;

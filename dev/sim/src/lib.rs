@@ -13,6 +13,7 @@ mod error;
 pub mod feed;
 mod honest;
 mod identity;
+pub mod measure;
 mod origin;
 mod out;
 mod pool;

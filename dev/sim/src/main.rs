@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
+use guard::digest::HashKey;
+use sim::feed::Feed;
+use sim::measure::clusters::Measured;
 use sim::{Counts, Drive, Engine, Folder, PRESETS, Recipe, Sink, WORKLOADS, World};
 
 /// Labelled traffic that measures the guard.
@@ -36,6 +39,17 @@ enum Verb {
         /// Folder of accounts.jsonl, truth.jsonl and truth-exchanges.jsonl
         #[arg(long)]
         beside: PathBuf,
+    },
+    /// Measures links, clusters and streams on a world
+    Clusters {
+        #[command(flatten)]
+        world: WorldArgs,
+        /// Attacker levels of every campaign, in place of the world's
+        #[arg(long, value_delimiter = ',')]
+        levels: Vec<u8>,
+        /// Probability that a conversation hops, in place of the world's
+        #[arg(long)]
+        hop: Option<f64>,
     },
     /// Lists presets, honest workloads and recipes
     List,
@@ -184,6 +198,22 @@ fn list() -> Result<()> {
     Ok(())
 }
 
+fn clusters(args: &WorldArgs, levels: &[u8], hop: Option<f64>) -> Result<()> {
+    let mut world = args.read()?;
+    for campaign in &mut world.campaigns {
+        if !levels.is_empty() {
+            levels.clone_into(&mut campaign.levels);
+        }
+        campaign.hop = hop.unwrap_or(campaign.hop);
+    }
+    let key = HashKey::new([7; 32]);
+    let mut feed = Feed::new(&key, Measured::default());
+    args.run(&world, &mut feed)?;
+    let report = feed.watcher.report();
+    std::io::stdout().lock().write_all(report.as_bytes())?;
+    Ok(())
+}
+
 fn main() -> Result<()> {
     match Cli::parse().verb {
         Verb::Write {
@@ -205,6 +235,11 @@ fn main() -> Result<()> {
             args.run(&world, &mut folder)?;
             folder.finish()?;
         }
+        Verb::Clusters {
+            world: args,
+            levels,
+            hop,
+        } => clusters(&args, &levels, hop)?,
         Verb::List => list()?,
         Verb::Drive {
             world: args,

@@ -7,9 +7,11 @@ mod accounts;
 use record::Time;
 
 pub use self::accounts::Account;
+use crate::cluster::Cluster;
 use crate::digest::{About, Digest, HashKey};
 use crate::echo::{self, AccountNumber, Memory};
 use crate::finding::{ACTIONS, AccountStanding, ClusterStanding, Finding};
+use crate::link::{self, Linked, Links};
 use crate::profile::Sketcher;
 
 /// One exchange, at its end.
@@ -33,7 +35,13 @@ pub struct Watch {
     sketcher: Sketcher,
     memory: Memory,
     accounts: Vec<Account>,
+    links: Links,
+    /// The hour of ledger time up to which clusters are worked out.
+    hour: u64,
 }
+
+/// Clusters are worked out anew at boundaries of so much ledger time.
+const BOUNDARY_US: u64 = 3_600_000_000;
 
 impl Watch {
     /// A guard that knows nothing yet, under the key of the digests.
@@ -42,21 +50,28 @@ impl Watch {
             sketcher: Sketcher::new(key),
             memory: Memory::new(memory),
             accounts: Vec::new(),
+            links: Links::new(link::Options::default()),
+            hour: 0,
         }
     }
 
     /// Takes in an account and gives it its number. Numbers count from 0.
     pub fn account(&mut self, about: About) -> AccountNumber {
         let number = self.accounts.len() as u32;
+        self.links.account(AccountNumber(number), &about);
         self.accounts.push(Account::new(about));
         AccountNumber(number)
     }
 
     /// A model came out.
-    pub fn released(&mut self, _time: Time, _model: u32) {}
+    pub fn released(&mut self, time: Time, model: u32) {
+        self.links.released(time, model);
+    }
 
     /// An account was suspended.
-    pub fn suspended(&mut self, _time: Time, _account: AccountNumber) {}
+    pub fn suspended(&mut self, time: Time, account: AccountNumber) {
+        self.links.suspended(time, account);
+    }
 
     /// What stands of every account, by number.
     pub fn standings(&self) -> impl Iterator<Item = AccountStanding> + '_ {
@@ -67,7 +82,7 @@ impl Watch {
                 exchanges: account.profile.exchanges.0,
                 risk: 0.0,
                 decibans: 0,
-                cluster: None,
+                cluster: self.links.cluster_of(AccountNumber(number)),
                 first: [None; ACTIONS.len()],
                 evidence: Vec::new(),
             })
@@ -75,19 +90,41 @@ impl Watch {
 
     /// What stands of every cluster, by number.
     pub fn clusters(&self) -> Vec<ClusterStanding> {
-        Vec::new()
+        let standing = |cluster: &Cluster| ClusterStanding {
+            id: cluster.id,
+            accounts: cluster.accounts.clone(),
+            risk: 0.0,
+            links: cluster.links.clone(),
+            streams: Vec::new(),
+        };
+        self.links.clusters().map(standing).collect()
     }
 
     /// Ends the fold: what waits for a boundary of time is told now.
-    pub fn finish(&mut self, _findings: &mut Vec<Finding>) {}
+    pub fn finish(&mut self, _findings: &mut Vec<Finding>) {
+        self.links
+            .boundary(Time::from_micros((self.hour + 1) * BOUNDARY_US));
+    }
 
     /// Folds one exchange; what it changes is added to the findings.
     pub fn exchange(&mut self, folded: &Folded<'_>, _findings: &mut Vec<Finding>) {
+        let hour = folded.ended.micros() / BOUNDARY_US;
+        if hour > self.hour {
+            self.hour = hour;
+            self.links.boundary(Time::from_micros(hour * BOUNDARY_US));
+        }
         let found = self.memory.observe(&echo::Exchange {
             number: folded.number,
             account: folded.account,
             arrived: folded.arrived,
             digest: folded.digest,
+        });
+        self.links.exchange(&Linked {
+            number: folded.number,
+            account: folded.account,
+            arrived: folded.arrived,
+            digest: folded.digest,
+            found: &found,
         });
         let echoes = found.echoes(folded.digest);
         let event = self

@@ -1,0 +1,255 @@
+//! Accounts that belong together, by their links: worked out anew at boundaries of ledger time from
+//! all evidence, so that what no longer hangs together falls apart. Numbers of clusters stay under
+//! growth, and no cluster grows beyond a bound in one pass. Nothing is decided about anybody here.
+
+mod graph;
+mod grow;
+
+use std::collections::BTreeMap;
+
+use self::graph::Graph;
+use self::grow::Growth;
+use crate::echo::AccountNumber;
+use crate::finding::Link;
+use crate::link::{ALL, Edge, Edges, Known, Together, joins, name, succession};
+
+/// Links that a cluster keeps, the strongest.
+const LINKS: usize = 200;
+/// A cluster may have so many accounts, or so many times what it had, after one pass.
+const GROWTH: (usize, usize) = (512, 4);
+/// Evidence below what joins a pair still counts for an account and a whole cluster, from here on.
+const WEAK: i32 = 5;
+
+/// A cluster.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cluster {
+    /// Its number, which no other cluster ever has.
+    pub id: u32,
+    /// Its accounts, in order.
+    pub accounts: Vec<AccountNumber>,
+    /// Its strongest links.
+    pub links: Vec<Link>,
+}
+
+/// What a boundary changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Clusters that are new or have other members: their profiles are to be merged anew.
+    pub changed: Vec<u32>,
+    /// Clusters that are no more.
+    pub gone: Vec<u32>,
+    /// A cluster that is no more, and the one that has most of its members.
+    pub merged: Vec<(u32, u32)>,
+    /// A cluster, and a new one that took members of it.
+    pub split: Vec<(u32, u32)>,
+    /// Accounts that a bound keeps waiting for the next boundary.
+    pub waiting: usize,
+}
+
+/// All clusters.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Clusters {
+    all: BTreeMap<u32, Cluster>,
+    /// By account, the cluster's number plus one.
+    of: Vec<u32>,
+    next: u32,
+}
+
+impl Clusters {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Cluster> {
+        self.all.values()
+    }
+
+    pub(crate) fn get(&self, id: u32) -> Option<&Cluster> {
+        self.all.get(&id)
+    }
+
+    pub(crate) fn of(&self, account: u32) -> Option<u32> {
+        self.of.get(account as usize)?.checked_sub(1)
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        let members: usize = self.all.values().map(|one| one.accounts.len() * 4).sum();
+        members + self.of.capacity() * 4
+    }
+
+    /// Works clusters out anew.
+    pub(crate) fn update(&mut self, edges: &Edges, accounts: &[Known]) -> Changes {
+        self.of.resize(accounts.len(), 0);
+        let (mut strong, mut weak) = (Vec::new(), Vec::new());
+        for edge in edges.iter() {
+            let (total, together) = joins(edge, succession(edge, accounts));
+            if together {
+                strong.push((edge.a, edge.b, total as u32));
+            } else if total >= WEAK {
+                weak.push(*edge);
+            }
+        }
+        strong.sort_unstable();
+        let graph = Graph::new(&strong);
+        let mut groups: Vec<Vec<u32>> = graph
+            .communities()
+            .into_iter()
+            .map(|group| {
+                group
+                    .iter()
+                    .map(|node| graph.accounts[*node as usize])
+                    .collect()
+            })
+            .collect();
+        add_weak(&mut groups, &weak, accounts.len());
+        groups.retain(|group| group.len() > 1);
+        let mut changes = Changes::default();
+        let growth = Growth {
+            before: self,
+            strong: &strong,
+        };
+        let groups = growth.bound(groups, &mut changes);
+        self.take(groups, &mut changes);
+        self.tell_links(edges, accounts);
+        changes
+    }
+
+    /// Takes new groups in place of the old ones: each number goes on with the group that has most of
+    /// its members.
+    fn take(&mut self, groups: Vec<Vec<u32>>, changes: &mut Changes) {
+        let mut claims: Vec<(usize, u32, usize)> = Vec::new();
+        for (place, group) in groups.iter().enumerate() {
+            let mut had: BTreeMap<u32, usize> = BTreeMap::new();
+            for id in group.iter().filter_map(|account| self.of(*account)) {
+                *had.entry(id).or_default() += 1;
+            }
+            claims.extend(had.into_iter().map(|(id, count)| (count, id, place)));
+        }
+        // Most members first, then the lowest number.
+        claims.sort_unstable_by_key(|(count, id, place)| (usize::MAX - count, *id, *place));
+        let mut ids: Vec<Option<u32>> = vec![None; groups.len()];
+        let mut goes_on: BTreeMap<u32, usize> = BTreeMap::new();
+        for (_, id, place) in &claims {
+            if ids[*place].is_none() && !goes_on.contains_key(id) {
+                ids[*place] = Some(*id);
+                goes_on.insert(*id, *place);
+            }
+        }
+        let mut next = self.next;
+        let named: Vec<u32> = ids
+            .iter()
+            .map(|id| {
+                id.unwrap_or_else(|| {
+                    next += 1;
+                    next - 1
+                })
+            })
+            .collect();
+        for (_, id, place) in &claims {
+            if !goes_on.contains_key(id) && !changes.merged.iter().any(|(gone, _)| gone == id) {
+                changes.merged.push((*id, named[*place]));
+            }
+            if ids[*place].is_none() {
+                changes.split.push((*id, named[*place]));
+            }
+        }
+        let before = std::mem::take(&mut self.all);
+        changes.gone = before
+            .keys()
+            .copied()
+            .filter(|id| !goes_on.contains_key(id))
+            .collect();
+        self.next = next;
+        self.of.fill(0);
+        for (group, id) in groups.into_iter().zip(named) {
+            for account in &group {
+                self.of[*account as usize] = id + 1;
+            }
+            let accounts: Vec<AccountNumber> = group.into_iter().map(AccountNumber).collect();
+            if before.get(&id).is_none_or(|old| old.accounts != accounts) {
+                changes.changed.push(id);
+            }
+            let cluster = Cluster {
+                id,
+                accounts,
+                links: Vec::new(),
+            };
+            self.all.insert(id, cluster);
+        }
+        changes.changed.sort_unstable();
+        changes.merged.sort_unstable();
+        changes.split.sort_unstable();
+    }
+
+    /// The strongest links of every cluster.
+    fn tell_links(&mut self, edges: &Edges, accounts: &[Known]) {
+        let mut best: BTreeMap<u32, Vec<(i32, Edge)>> = BTreeMap::new();
+        for edge in edges.iter() {
+            let id = self.of(edge.a);
+            if let (Some(id), true) = (id, id == self.of(edge.b)) {
+                let (total, _) = joins(edge, succession(edge, accounts));
+                let links = best.entry(id).or_default();
+                links.push((total, *edge));
+                if links.len() >= 4 * LINKS {
+                    keep(links);
+                }
+            }
+        }
+        for (id, mut links) in best {
+            keep(&mut links);
+            let Some(cluster) = self.all.get_mut(&id) else {
+                continue;
+            };
+            let told = links.iter().flat_map(|(_, edge)| {
+                let families = ALL.into_iter().filter(|family| edge.of(*family) > 0);
+                families.map(|family| Link {
+                    a: AccountNumber(edge.a),
+                    b: AccountNumber(edge.b),
+                    signal: name(family),
+                    decibans: edge.of(family),
+                })
+            });
+            cluster.links = told.take(LINKS).collect();
+        }
+    }
+}
+
+/// Keeps the strongest.
+fn keep(links: &mut Vec<(i32, Edge)>) {
+    links.sort_unstable_by_key(|(total, edge)| (-total, edge.a, edge.b));
+    links.truncate(LINKS);
+}
+
+/// Puts accounts in no group to the group that they have most evidence with, if several of its
+/// members and several kinds of signs agree. Of a kind whose signs repeat each other the strongest
+/// counts once: a template that a whole group has says no more than one that a member has.
+fn add_weak(groups: &mut [Vec<u32>], weak: &[Edge], accounts: usize) {
+    let mut of = vec![0_u32; accounts];
+    for (place, group) in (1..)
+        .zip(groups.iter())
+        .filter(|(_, group)| group.len() > 2)
+    {
+        for account in group {
+            of[*account as usize] = place;
+        }
+    }
+    let mut sums: BTreeMap<(u32, u32), Together> = BTreeMap::new();
+    for edge in weak {
+        for (one, other) in [(edge.a, edge.b), (edge.b, edge.a)] {
+            let group = of[other as usize];
+            if group > 0 && of[one as usize] == 0 {
+                sums.entry((one, group)).or_default().add(edge);
+            }
+        }
+    }
+    let mut best: BTreeMap<u32, (i32, u32)> = BTreeMap::new();
+    for ((account, group), together) in sums {
+        if let Some(decibans) = together.joins() {
+            let one = best.entry(account).or_default();
+            if decibans > one.0 {
+                *one = (decibans, group);
+            }
+        }
+    }
+    for (account, (_, group)) in best {
+        let group = &mut groups[group as usize - 1];
+        let at = group.partition_point(|other| *other < account);
+        group.insert(at, account);
+    }
+}

@@ -1,0 +1,3 @@
+//! Measures the guard on worlds of the simulator, where the truth is known.
+
+pub mod clusters;
