@@ -17,6 +17,7 @@ pub mod policy;
 pub mod seen;
 pub mod splice;
 pub mod sse;
+pub mod traffic;
 pub mod translate;
 pub mod usage;
 

@@ -3,7 +3,7 @@
 //! counted (`unread`) and left out. Texts without escapes are borrowed from the body.
 
 mod answer;
-mod raw;
+pub(crate) mod raw;
 mod request;
 
 use std::borrow::Cow;
@@ -24,9 +24,12 @@ pub fn request<'a>(endpoint: &Endpoint, body: &'a [u8]) -> SaidRequest<'a> {
     said
 }
 
-/// Reads the body of a whole answer, streams put together; likewise.
+/// Reads the body of a whole answer, streams put together; likewise. An empty body says nothing.
 pub fn answer<'a>(endpoint: &Endpoint, body: &'a [u8]) -> SaidAnswer<'a> {
     let mut said = SaidAnswer::default();
+    if body.is_empty() {
+        return said;
+    }
     match std::str::from_utf8(body).ok().and_then(Raw::read) {
         Some(body) => answer::read(endpoint, body, &mut said),
         None => said.unread = 1,

@@ -10,27 +10,44 @@ use serde_json::value::RawValue;
 
 /// One JSON value, as text.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Raw<'a>(&'a str);
+pub(crate) struct Raw<'a>(&'a str);
 
 #[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl<'a> Raw<'a> {
     /// A whole body, if it is a JSON object.
-    pub(super) fn read(text: &'a str) -> Option<Self> {
+    pub(crate) fn read(text: &'a str) -> Option<Self> {
         let raw: &'a RawValue = serde_json::from_str(text).ok()?;
         raw.get().starts_with('{').then(|| Self(raw.get()))
     }
 
-    pub(super) const fn json(self) -> &'a str {
+    /// One value of any kind, whole.
+    pub(crate) fn value(text: &'a str) -> Option<Self> {
+        let raw: &'a RawValue = serde_json::from_str(text).ok()?;
+        Some(Self(raw.get()))
+    }
+
+    /// Hands over each member of an object that is all of a text, which is read once; says where
+    /// it is no object, or no JSON.
+    pub(crate) fn whole(
+        text: &'a str,
+        each: impl FnMut(&str, Self),
+    ) -> Result<(), serde_json::Error> {
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        (&mut deserializer).deserialize_map(Members(each))?;
+        deserializer.end()
+    }
+
+    pub(crate) const fn json(self) -> &'a str {
         self.0
     }
 
-    pub(super) fn is_null(self) -> bool {
+    pub(crate) fn is_null(self) -> bool {
         self.0 == "null"
     }
 
-    pub(super) fn text(self) -> Option<Cow<'a, str>> {
+    pub(crate) fn text(self) -> Option<Cow<'a, str>> {
         if !self.0.starts_with('"') {
             return None;
         }
@@ -39,22 +56,22 @@ impl<'a> Raw<'a> {
             .map(|text| text.0)
     }
 
-    pub(super) fn number(self) -> Option<f64> {
+    pub(crate) fn number(self) -> Option<f64> {
         serde_json::from_str(self.0).ok()
     }
 
     /// A count; beyond the range it stays at its end.
-    pub(super) fn count(self) -> Option<u32> {
+    pub(crate) fn count(self) -> Option<u32> {
         // `as` keeps to the range of the type and takes what is no number for 0.
         self.number().map(|number| number as u32)
     }
 
-    pub(super) fn flag(self) -> bool {
+    pub(crate) fn flag(self) -> bool {
         self.0 == "true"
     }
 
     /// Hands over each member of an object; says whether it was one.
-    pub(super) fn members(self, each: impl FnMut(&str, Self)) -> bool {
+    pub(crate) fn members(self, each: impl FnMut(&str, Self)) -> bool {
         self.0.starts_with('{')
             && serde_json::Deserializer::from_str(self.0)
                 .deserialize_map(Members(each))
@@ -62,7 +79,7 @@ impl<'a> Raw<'a> {
     }
 
     /// Hands over each item of a list; says whether it was one.
-    pub(super) fn items(self, each: impl FnMut(Self)) -> bool {
+    pub(crate) fn items(self, each: impl FnMut(Self)) -> bool {
         self.0.starts_with('[')
             && serde_json::Deserializer::from_str(self.0)
                 .deserialize_seq(Items(each))
@@ -70,7 +87,7 @@ impl<'a> Raw<'a> {
     }
 
     /// How many members or items there are; 0 for anything else.
-    pub(super) fn len(self) -> u32 {
+    pub(crate) fn len(self) -> u32 {
         let mut len = 0_u32;
         match self.0.as_bytes().first() {
             Some(b'{') => {
@@ -86,7 +103,7 @@ impl<'a> Raw<'a> {
     }
 
     /// The first byte, by which the kind of a value is known.
-    pub(super) fn first(self) -> u8 {
+    pub(crate) fn first(self) -> u8 {
         self.0.as_bytes().first().copied().unwrap_or(0)
     }
 }

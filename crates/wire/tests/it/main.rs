@@ -9,6 +9,7 @@
 mod generate;
 mod golden;
 mod litellm;
+mod logs;
 mod python;
 mod splices;
 mod strangers;
