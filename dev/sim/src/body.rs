@@ -46,6 +46,18 @@ pub struct Request<'a> {
     pub stream: Option<bool>,
 }
 
+impl Request<'_> {
+    /// The text that it newly brings: its last message, or its inputs.
+    pub fn newest(&self) -> std::borrow::Cow<'_, str> {
+        if let Some(inputs) = self.input {
+            return inputs.join("\n").into();
+        }
+        let last = self.messages.and_then(|messages| messages.last());
+        let text = last.and_then(|message| message.content.as_deref());
+        text.unwrap_or_default().into()
+    }
+}
+
 /// `response_format`.
 #[derive(Debug, Serialize)]
 pub struct Format {

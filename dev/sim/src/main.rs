@@ -1,4 +1,4 @@
-//! The simulator's command line: `write`, `stream`, `list`, `drive`. The only place that reads
+//! The simulator's command line: `write`, `stream`, `list`, `drive`, `evaluate`. The only place that reads
 //! the environment and the clock (for progress), and prints.
 
 use std::io::Write;
@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use guard::digest::HashKey;
 use sim::feed::Feed;
 use sim::measure::clusters::Measured;
+use sim::measure::{self, Wanted};
 use sim::{Counts, Drive, Engine, Folder, PRESETS, Recipe, Sink, WORKLOADS, World};
 
 /// Labelled traffic that measures the guard.
@@ -51,6 +52,8 @@ enum Verb {
         #[arg(long)]
         hop: Option<f64>,
     },
+    /// Measures the guard and the baselines, and writes table.md and table.json
+    Evaluate(EvaluateArgs),
     /// Lists presets, honest workloads and recipes
     List,
     /// Sends a world's requests to a gateway on this machine, within bounds
@@ -143,6 +146,50 @@ impl WorldArgs {
             say("\n");
         }
         Ok(counts)
+    }
+}
+
+#[derive(Debug, Args)]
+struct EvaluateArgs {
+    /// Folder to write into
+    #[arg(long)]
+    out: PathBuf,
+    /// A fifth of the accounts: a look within minutes
+    #[arg(long)]
+    quick: bool,
+    /// Part of the accounts
+    #[arg(long)]
+    scale: Option<f64>,
+    /// Seed of every world
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Leave the baselines out
+    #[arg(long)]
+    guard_only: bool,
+}
+
+impl EvaluateArgs {
+    fn run(&self) -> Result<()> {
+        let data = data_folder();
+        let wanted = Wanted {
+            data: data.as_deref(),
+            scale: self.scale.unwrap_or(if self.quick { 0.2 } else { 1.0 }),
+            seed: self.seed,
+            guard_only: self.guard_only,
+        };
+        let began = Instant::now();
+        let report = measure::evaluate(&wanted, &mut |what| {
+            let seconds = began.elapsed().as_secs_f64();
+            say(&format!("{seconds:6.0} s  {what}\n"));
+        })?;
+        let out = &self.out;
+        std::fs::create_dir_all(out).with_context(|| format!("making {}", out.display()))?;
+        let json = serde_json::to_string_pretty(&report)? + "\n";
+        for (name, text) in [("table.md", report.markdown()), ("table.json", json)] {
+            let path = out.join(name);
+            std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+        }
+        Ok(())
     }
 }
 
@@ -241,6 +288,7 @@ fn main() -> Result<()> {
             hop,
         } => clusters(&args, &levels, hop)?,
         Verb::List => list()?,
+        Verb::Evaluate(args) => args.run()?,
         Verb::Drive {
             world: args,
             url,
