@@ -13,4 +13,5 @@ pub mod echo;
 pub mod finding;
 pub mod link;
 pub mod profile;
+pub mod stream;
 pub mod watch;
