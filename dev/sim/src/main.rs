@@ -254,7 +254,7 @@ fn clusters(args: &WorldArgs, levels: &[u8], hop: Option<f64>) -> Result<()> {
         campaign.hop = hop.unwrap_or(campaign.hop);
     }
     let key = HashKey::new([7; 32]);
-    let mut feed = Feed::new(&key, Measured::default());
+    let mut feed = Feed::new(&key, Measured::new(&key));
     args.run(&world, &mut feed)?;
     let report = feed.watcher.report();
     std::io::stdout().lock().write_all(report.as_bytes())?;

@@ -240,12 +240,16 @@ fn add_weak(groups: &mut [Vec<u32>], weak: &[Edge], accounts: usize) {
     }
     let mut best: BTreeMap<u32, (i32, u32)> = BTreeMap::new();
     for ((account, group), together) in sums {
-        if let Some(decibans) = together.joins() {
+        if let Some(decibans) = together.joins(groups[group as usize - 1].len()) {
             let one = best.entry(account).or_default();
             if decibans > one.0 {
                 *one = (decibans, group);
             }
         }
+    }
+    // What was one of two moves.
+    for group in groups.iter_mut().filter(|group| group.len() <= 2) {
+        group.retain(|account| !best.contains_key(account));
     }
     for (account, (_, group)) in best {
         let group = &mut groups[group as usize - 1];

@@ -75,6 +75,8 @@ pub(crate) const fn name(family: Family) -> &'static str {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Together {
     kinds: [i32; 5],
+    /// Of hand-offs, which count more.
+    handed: i32,
     members: u32,
 }
 
@@ -93,14 +95,19 @@ impl Together {
         self.kinds[2] = self.kinds[2].max(template);
         self.kinds[3] = self.kinds[3].max(identity);
         self.kinds[4] = self.kinds[4].max(source);
+        self.handed += edge.of(Family::HandOff);
         self.members += 1;
     }
 
-    /// The decibans, if the account belongs to the cluster.
-    pub(crate) fn joins(&self) -> Option<i32> {
+    /// The decibans, if the account belongs to the cluster of so many accounts. The larger it is, the
+    /// more weak signs anybody has with one of its members: three decibans more for each doubling.
+    pub(crate) fn joins(&self, size: usize) -> Option<i32> {
         let agree = self.kinds.iter().filter(|kind| **kind >= COUNTS).count();
-        let total: i32 = self.kinds.iter().sum();
-        (agree >= 2 && self.members >= 3 && total >= TOGETHER).then_some(total)
+        let total: i32 = self.handed + self.kinds.iter().sum::<i32>();
+        let handed = self.handed >= CERTAIN || (self.handed >= COUNTS && agree >= 1);
+        let wanted = TOGETHER + 3 * (size / 8).max(1).ilog2() as i32;
+        let several = agree >= 2 && self.members >= 3 && total >= wanted;
+        (several || (handed && total >= ENOUGH)).then_some(total)
     }
 }
 
@@ -126,14 +133,14 @@ pub(crate) fn joins(edge: &Edge, more: i32) -> (i32, bool) {
 pub(super) const fn hand_off(bytes: u32, holders: u32) -> u8 {
     let base: u8 = match bytes {
         0..64 => 0,
-        64..160 => 14,
-        160..400 => 26,
-        _ => 32,
+        64..160 => 18,
+        160..400 => 28,
+        _ => 34,
     };
     base.saturating_sub(match holders {
         0 | 1 => 0,
-        2 => 10,
-        _ => 24,
+        2 => 4,
+        _ => 12,
     })
 }
 

@@ -48,7 +48,9 @@ impl Journal {
         let (newer, older) = self.entries.split_at_mut(self.oldest);
         for part in [older, newer] {
             if part.last().is_some_and(|last| last.number >= number) {
-                let at = part.binary_search_by_key(&number, |entry| entry.number).ok()?;
+                let at = part
+                    .binary_search_by_key(&number, |entry| entry.number)
+                    .ok()?;
                 return part.get_mut(at);
             }
         }

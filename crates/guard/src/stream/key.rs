@@ -73,9 +73,7 @@ impl Key {
 
 /// The families of phrases that tell what is asked for; steps of thought are asked for by all.
 fn phrases(digest: &Digest) -> u64 {
-    let tells = |family: &&Family| {
-        **family != Family::Steps && digest.asking.of(**family) > 0
-    };
+    let tells = |family: &&Family| **family != Family::Steps && digest.asking.of(**family) > 0;
     FAMILIES
         .iter()
         .filter(tells)
@@ -99,6 +97,8 @@ fn plain(digest: &Digest) -> u64 {
         sizes.media > 0,
         sizes.past > 0,
     ];
-    let flags = flags.iter().fold(0, |all, flag| all << 1 | u64::from(*flag));
+    let flags = flags
+        .iter()
+        .fold(0, |all, flag| all << 1 | u64::from(*flag));
     size << 8 | flags
 }

@@ -124,7 +124,9 @@ impl Streams {
     /// Takes in an exchange of an account that is in this cluster, or in none.
     pub fn exchange(&mut self, linked: &Linked<'_>, event: &Event<'_>, cluster: Option<u32>) {
         let chain = &linked.digest.chain;
-        let before = self.thread(chain.before).or_else(|| self.thread(chain.earlier));
+        let before = self
+            .thread(chain.before)
+            .or_else(|| self.thread(chain.earlier));
         let mut key = match before {
             Some(key) => key,
             None => Key::of(linked.digest, &mut self.counts),
@@ -156,7 +158,13 @@ impl Streams {
                         mine.count += kept.count;
                     }
                     None => {
-                        self.kept.insert((*into, key), Kept { stream: None, ..kept });
+                        self.kept.insert(
+                            (*into, key),
+                            Kept {
+                                stream: None,
+                                ..kept
+                            },
+                        );
                     }
                 }
             }
@@ -168,7 +176,10 @@ impl Streams {
         for gone in &changes.gone {
             self.cluster(*gone);
         }
-        for cluster in links.clusters().filter(|one| one.accounts.len() >= ACCOUNTS) {
+        for cluster in links
+            .clusters()
+            .filter(|one| one.accounts.len() >= ACCOUNTS)
+        {
             self.group(cluster.id);
         }
     }

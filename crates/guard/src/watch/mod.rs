@@ -4,15 +4,18 @@
 
 mod accounts;
 
+use std::collections::BTreeMap;
+
 use record::Time;
 
 pub use self::accounts::Account;
 use crate::cluster::Cluster;
 use crate::digest::{About, Digest, HashKey};
 use crate::echo::{self, AccountNumber, Memory};
-use crate::finding::{ACTIONS, AccountStanding, ClusterStanding, Finding};
+use crate::finding::{ACTIONS, AccountStanding, ClusterStanding, Finding, StreamStanding};
 use crate::link::{self, Linked, Links};
 use crate::profile::Sketcher;
+use crate::stream::{self, Streams};
 
 /// One exchange, at its end.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +39,7 @@ pub struct Watch {
     memory: Memory,
     accounts: Vec<Account>,
     links: Links,
+    streams: Streams,
     /// The hour of ledger time up to which clusters are worked out.
     hour: u64,
 }
@@ -51,6 +55,7 @@ impl Watch {
             memory: Memory::new(memory),
             accounts: Vec::new(),
             links: Links::new(link::Options::default()),
+            streams: Streams::new(stream::Options::default()),
             hour: 0,
         }
     }
@@ -90,12 +95,22 @@ impl Watch {
 
     /// What stands of every cluster, by number.
     pub fn clusters(&self) -> Vec<ClusterStanding> {
+        let mut streams: BTreeMap<u32, Vec<StreamStanding>> = BTreeMap::new();
+        for stream in self.streams.all(&self.links) {
+            let of_cluster = streams.entry(stream.cluster).or_default();
+            of_cluster.push(StreamStanding {
+                id: stream.id,
+                risk: 0.0,
+                accounts: stream.accounts,
+                exchanges: stream.exchanges,
+            });
+        }
         let standing = |cluster: &Cluster| ClusterStanding {
             id: cluster.id,
             accounts: cluster.accounts.clone(),
             risk: 0.0,
             links: cluster.links.clone(),
-            streams: Vec::new(),
+            streams: streams.remove(&cluster.id).unwrap_or_default(),
         };
         self.links.clusters().map(standing).collect()
     }
@@ -111,7 +126,7 @@ impl Watch {
         let hour = folded.ended.micros() / BOUNDARY_US;
         if hour > self.hour {
             self.hour = hour;
-            self.links.boundary(Time::from_micros(hour * BOUNDARY_US));
+            self.boundary(hour);
         }
         let found = self.memory.observe(&echo::Exchange {
             number: folded.number,
@@ -119,21 +134,30 @@ impl Watch {
             arrived: folded.arrived,
             digest: folded.digest,
         });
-        self.links.exchange(&Linked {
+        let linked = Linked {
             number: folded.number,
             account: folded.account,
             arrived: folded.arrived,
             digest: folded.digest,
             found: &found,
-        });
+        };
+        self.links.exchange(&linked);
         let echoes = found.echoes(folded.digest);
         let event = self
             .sketcher
             .event(folded.number, folded.arrived, folded.digest, echoes);
+        let cluster = self.links.cluster_of(folded.account);
+        self.streams.exchange(&linked, &event, cluster);
         let Some(account) = self.accounts.get_mut(folded.account.0 as usize) else {
             return;
         };
         account.profile.add(&event);
+    }
+
+    /// Brings clusters and their streams up to a boundary of ledger time.
+    fn boundary(&mut self, hour: u64) {
+        let changes = self.links.boundary(Time::from_micros(hour * BOUNDARY_US));
+        self.streams.boundary(&changes, &self.links);
     }
 
     /// The accounts, by number.

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use guard::digest::{About as Known, Digest};
+use guard::digest::{About as Known, Digest, HashKey};
 use guard::echo::{AccountNumber, Exchange, Memory, Options};
 use guard::link::{Linked, Links};
+use guard::profile::Sketcher;
+use guard::stream::{self, Streams};
 use record::Time;
 
 use crate::feed::{About, Watcher};
@@ -22,6 +24,13 @@ const HOUR_US: u64 = 3_600_000_000;
 pub struct Measured {
     memory: Memory,
     links: Links,
+    sketcher: Sketcher,
+    streams: Streams,
+    /// Of routers' exchanges, by number: whether they distill.
+    labels: BTreeMap<u64, bool>,
+    /// And whose they are.
+    router_exchanges: Vec<(u64, u32)>,
+    streaming: Duration,
     truth: Vec<Row>,
     hour: u64,
     exchanges: u64,
@@ -38,6 +47,20 @@ struct Row {
     level: Option<&'static str>,
 }
 
+/// Streams below so many exchanges are not counted.
+const LEAST: usize = 10;
+
+/// What streams hold of a recipe's traffic.
+#[derive(Debug, Clone, Default)]
+struct Found {
+    streams: usize,
+    mostly: usize,
+    within: usize,
+    size: usize,
+    profiled: usize,
+    all: usize,
+}
+
 /// What a campaign's best cluster holds.
 #[derive(Debug, Clone)]
 struct Best {
@@ -48,11 +71,17 @@ struct Best {
     purity: f64,
 }
 
-impl Default for Measured {
-    fn default() -> Self {
+impl Measured {
+    /// Folds digests made under this key.
+    pub fn new(key: &HashKey) -> Self {
         Self {
             memory: Memory::new(Options::default()),
             links: Links::new(guard::link::Options::default()),
+            sketcher: Sketcher::new(key),
+            streams: Streams::new(stream::Options::default()),
+            labels: BTreeMap::new(),
+            router_exchanges: Vec::new(),
+            streaming: Duration::ZERO,
             truth: Vec::new(),
             hour: 0,
             exchanges: 0,
@@ -93,15 +122,29 @@ impl Watcher for Measured {
         if let Some(active) = self.active.get_mut(about.account as usize) {
             *active = true;
         }
-        let began = Instant::now();
-        self.links.exchange(&Linked {
+        if let Some(truth) = about.truth {
+            self.router_exchanges.push((about.number, about.account));
+            self.labels
+                .insert(about.number, truth.label == "distilling");
+        }
+        let linked = Linked {
             number: about.number,
             account,
             arrived: about.arrived,
             digest,
             found: &found,
-        });
+        };
+        let began = Instant::now();
+        self.links.exchange(&linked);
         self.took += began.elapsed();
+        let echoes = found.echoes(digest);
+        let event = self
+            .sketcher
+            .event(about.number, about.arrived, digest, echoes);
+        let began = Instant::now();
+        let cluster = self.links.cluster_of(account);
+        self.streams.exchange(&linked, &event, cluster);
+        self.streaming += began.elapsed();
     }
 
     fn released(&mut self, time: Time, model: u32) {
@@ -117,6 +160,7 @@ impl Measured {
     fn boundary(&mut self, time: Time) {
         let began = Instant::now();
         let changes = self.links.boundary(time);
+        self.streams.boundary(&changes, &self.links);
         self.reversed += changes.split.len();
         self.boundaries += began.elapsed();
     }
@@ -135,16 +179,18 @@ impl Measured {
     fn tell(&self, out: &mut String) -> std::fmt::Result {
         writeln!(
             out,
-            "{} exchanges of {} accounts; links {:.2} µs an exchange, boundaries {:.2} s in all, {} MiB, {} pairs displaced, {} splits",
+            "{} exchanges of {} accounts; links {:.2} µs an exchange, streams {:.2} µs, boundaries {:.2} s in all, {} MiB, {} pairs displaced, {} splits",
             self.exchanges,
             self.truth.len(),
             self.took.as_secs_f64() * 1e6 / (self.exchanges.max(1)) as f64,
+            self.streaming.as_secs_f64() * 1e6 / (self.exchanges.max(1)) as f64,
             self.boundaries.as_secs_f64(),
-            self.links.bytes() >> 20,
+            (self.links.bytes() + self.streams.bytes()) >> 20,
             self.links.displaced(),
             self.reversed,
         )?;
         self.tell_campaigns(out)?;
+        self.tell_streams(out)?;
         self.tell_honest(out)?;
         self.tell_pairs(out)
     }
@@ -206,6 +252,62 @@ impl Measured {
                 list.len(),
                 mean(&recall),
                 mean(&purity),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Of each recipe: how much of the distilling traffic lies in streams of which most distills.
+    fn tell_streams(&self, out: &mut String) -> std::fmt::Result {
+        let mut of: BTreeMap<&str, Found> = BTreeMap::new();
+        let streams = self.streams.all(&self.links);
+        let recipe = |cluster: u32| {
+            let accounts = self.links.cluster(cluster).into_iter();
+            let mut rows = accounts
+                .flat_map(|one| &one.accounts)
+                .map(|one| &self.truth[one.0 as usize]);
+            rows.find(|row| row.campaign.is_some())
+                .map(|row| row.workload.as_str())
+        };
+        for stream in streams
+            .iter()
+            .filter(|stream| stream.exchanges.len() >= LEAST)
+        {
+            let Some(recipe) = recipe(stream.cluster) else {
+                continue;
+            };
+            let labels = stream
+                .exchanges
+                .iter()
+                .map(|number| self.labels.get(number));
+            let distilling = labels.filter(|label| *label == Some(&true)).count();
+            let found = of.entry(recipe).or_default();
+            found.streams += 1;
+            if distilling * 2 > stream.exchanges.len() {
+                found.mostly += 1;
+                found.within += distilling;
+                found.size += stream.exchanges.len();
+                found.profiled += stream.profile.exchanges.0 as usize;
+            }
+        }
+        let mut of_account: BTreeMap<u64, &str> = BTreeMap::new();
+        for (number, account) in &self.router_exchanges {
+            of_account.insert(*number, self.truth[*account as usize].workload.as_str());
+        }
+        for (number, recipe) in of_account {
+            of.entry(recipe).or_default().all +=
+                usize::from(self.labels.get(&number) == Some(&true));
+        }
+        for (recipe, found) in of {
+            writeln!(
+                out,
+                "{recipe:22} streams: {} of {} mostly distill; of {} distilling exchanges {:.1} % lie there, and make {:.1} % of them; {:.1} % profiled",
+                found.mostly,
+                found.streams,
+                found.all,
+                100.0 * found.within as f64 / found.all.max(1) as f64,
+                100.0 * found.within as f64 / found.size.max(1) as f64,
+                100.0 * found.profiled as f64 / found.size.max(1) as f64,
             )?;
         }
         Ok(())
