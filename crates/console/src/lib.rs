@@ -25,7 +25,7 @@ mod state;
 pub use api::document as openapi;
 pub use client::Client;
 pub use error::{Error, Result};
-pub use page::page_of;
+pub use page::{page_of, replay_report};
 pub use serve::Operator;
 pub use socket::Socket;
 pub use state::{Metrics, Parts};

@@ -18,6 +18,7 @@ pub mod operator;
 pub mod organization;
 mod page;
 pub mod plan;
+pub mod replay;
 pub mod server;
 pub mod settings;
 pub mod shapes;

@@ -71,6 +71,9 @@ pub(crate) enum Failure {
     /// A backup that can't be restored as it is.
     #[error("the backup {0} is not sound; nothing was restored")]
     BackupUnsound(PathBuf),
+    /// A replay was stopped before the end of its input.
+    #[error("the replay was stopped; {0} tells what was read by then")]
+    Stopped(PathBuf),
     /// `doctor` found something.
     #[error("{faults} faults, {warnings} warnings")]
     Unwell {
@@ -110,17 +113,21 @@ impl Failure {
             Self::ListenOperator { .. } => {
                 Some("name another address by `operator.listen`, or none: []".into())
             }
+            Self::Stopped(_) => None,
             Self::BackupUnsound(_) => Some("take an older backup".into()),
             Self::Unwell { .. } => Some("each line above says what to do".into()),
             Self::Unsound => Some("restore a backup; the findings above name what is bad".into()),
         }
     }
 
-    /// 2 for what the caller wrote wrong, and for faults that `doctor` found; 1 for all else.
+    /// 2 for what the caller wrote wrong, and for faults that `doctor` found; 130 for what was
+    /// interrupted; 1 for all else.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Settings(_) | Self::Upstream { .. } => 2,
             Self::Unwell { faults, .. } if *faults > 0 => 2,
+            // As a shell has it for a program that an interrupt ended.
+            Self::Stopped(_) => 130,
             Self::Verb(operations::Error::Invalid { .. }) => 2,
             _ => 1,
         }

@@ -9,6 +9,7 @@ mod form;
 mod listing;
 mod part;
 mod query;
+mod report;
 mod room;
 mod said;
 #[cfg(test)]
@@ -32,6 +33,7 @@ use crate::refusal::Refusal;
 use crate::state::App;
 
 use query::Pairs;
+pub use report::replay_report;
 pub(crate) use room::doors::{invitation, sign_in, welcome};
 pub use verbs::page_of;
 use visit::{Answer, Verbs, Visit};

@@ -50,6 +50,31 @@ pub(crate) struct Serve {
     pub(super) log: Option<String>,
 }
 
+/// What a replay reads and where it writes.
+#[derive(Debug, Args)]
+pub(super) struct Replay {
+    /// A folder with traffic.jsonl, a folder of logs, or one log (.jsonl, .json or .log, also .zst).
+    pub(super) input: PathBuf,
+    /// The folder to write findings and report to: not there yet, or empty.
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) out: PathBuf,
+    /// The kind of log; told from its first lines where it is not named.
+    #[arg(long, value_name = "KIND", value_parser = ["traffic", "litellm", "helicone", "access-log", "stored-completions"])]
+    pub(super) from: Option<String>,
+    /// The field of a log that tells whose a request is, such as metadata.customer.
+    #[arg(long, value_name = "FIELD")]
+    pub(super) account: Option<String>,
+    /// The key of the digests, 64 hexadecimal digits, where lines hold digests of your own ledger.
+    #[arg(long, value_name = "HEX")]
+    pub(super) hash_key: Option<String>,
+    /// Threads that read and digest; one a processor where it is not said.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(super) threads: Option<u16>,
+    /// Writes into a folder that is not empty, over what an earlier replay wrote there.
+    #[arg(long)]
+    pub(super) force: bool,
+}
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Runs the server until SIGTERM or SIGINT; SIGHUP reads plans, models and upstreams again.
@@ -74,6 +99,8 @@ pub(super) enum Command {
         #[arg(long, value_name = "FOLDER")]
         keys: Option<PathBuf>,
     },
+    /// Tries the guard on old traffic or another gateway's logs. Needs no server, touches nobody.
+    Replay(Replay),
     /// The settings.
     Config {
         #[command(subcommand)]

@@ -14,6 +14,7 @@ mod models;
 mod outside;
 mod page;
 mod pages;
+mod replay;
 mod restore;
 mod show;
 mod tree;
@@ -70,6 +71,7 @@ impl Arguments {
             Command::Restore { backup, to, keys } => {
                 restore::run(&backup, &to, keys.as_deref(), global.json)
             }
+            Command::Replay(replay) => replay::run(&replay, global.json),
             Command::Status => {
                 let verb = operations::verb("server", "status").expect("a test names it");
                 let status = door::call(&settled(&global)?, verb, serde_json::json!({}))?;

@@ -12,7 +12,7 @@ use super::field;
     not(test),
     expect(dead_code, reason = "the tests hold the tree against it")
 )]
-pub(super) const PROCESS: [&str; 10] = [
+pub(super) const PROCESS: [&str; 11] = [
     "completions",
     "config check",
     "doctor",
@@ -20,6 +20,7 @@ pub(super) const PROCESS: [&str; 10] = [
     "model pull",
     "model pulled",
     "model rm",
+    "replay",
     "restore",
     "serve",
     // Another name of `server status`.

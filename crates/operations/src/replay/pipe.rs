@@ -1,0 +1,204 @@
+//! The threads of a replay: one reads the files, as many as asked for read and digest the lines, and
+//! the caller's folds. Pieces go round in turn and come back in turn, so that the order, and with it
+//! every byte that is written, is the same with any number of threads.
+
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use guard::digest::{Digester, HashKey};
+
+use super::fold::Fold;
+use super::input::{self, Input};
+use super::read::{Batch, LONGEST_MIB, Piece, Reader};
+use super::{Progress, Replay, World};
+use crate::error::{Error, Result};
+
+/// Bytes of a piece, where its lines are not longer.
+const PIECE: usize = 1 << 18;
+/// Pieces that wait before and behind each thread.
+const WAITING: usize = 2;
+
+/// Reads all of the input and folds it.
+pub(super) fn run(
+    replay: &Replay,
+    input: &Input,
+    world: &mut World<'_>,
+    key: &HashKey,
+    fold: &mut Fold,
+) -> Result<()> {
+    let threads = replay.threads.clamp(1, 64);
+    let digester = Digester::new(key);
+    let read = Arc::new(AtomicU64::new(0));
+    let stop = world.stop;
+    std::thread::scope(|scope| {
+        let (mut pieces, mut batches) = (Vec::new(), Vec::new());
+        for _ in 0..threads {
+            let (give, take) = sync_channel::<Piece>(WAITING);
+            let (tell, hear) = sync_channel::<Batch>(WAITING);
+            let account = replay.account.as_deref();
+            let mut reader = Reader::new(digester.clone(), input.format, account);
+            scope.spawn(move || {
+                // Whoever folds may be gone: then there is nobody to read for.
+                while let Ok(piece) = take.recv() {
+                    if tell.send(reader.read(&piece)).is_err() {
+                        return;
+                    }
+                }
+            });
+            pieces.push(give);
+            batches.push(hear);
+        }
+        let counted = Arc::clone(&read);
+        let files = scope.spawn(move || give_out(input, &counted, &pieces, stop));
+        let folded = take_in(&batches, input, world, &read, fold);
+        drop(batches);
+        let given = files.join().unwrap_or_else(|panic| {
+            // A bug of ours: it goes on in the caller's thread.
+            std::panic::resume_unwind(panic)
+        });
+        folded.and(given)
+    })
+}
+
+/// Folds batches in turn, until a thread has no more.
+fn take_in(
+    batches: &[Receiver<Batch>],
+    input: &Input,
+    world: &mut World<'_>,
+    read: &AtomicU64,
+    fold: &mut Fold,
+) -> Result<()> {
+    for batches in batches.iter().cycle() {
+        let Ok(batch) = batches.recv() else { break };
+        fold.take(batch, input, world.observer)?;
+        world.observer.progress(&Progress {
+            read: read.load(Ordering::Relaxed),
+            of: input.bytes,
+            exchanges: fold.exchanges(),
+            findings: fold.findings(),
+        });
+    }
+    fold.drain()
+}
+
+/// Cuts the files into pieces of whole lines and gives them out in turn.
+fn give_out(
+    input: &Input,
+    read: &Arc<AtomicU64>,
+    threads: &[SyncSender<Piece>],
+    stop: &AtomicBool,
+) -> Result<()> {
+    let mut turn = threads.iter().cycle();
+    for (file, path) in input.files.iter().enumerate() {
+        let mut cutter = Cutter {
+            from: input::open(path, read)?,
+            held: Vec::new(),
+            skipping: false,
+        };
+        loop {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+            let cut = cutter.next().map_err(|error| Error::file(path, &error))?;
+            let Some((bytes, too_long)) = cut else { break };
+            let piece = Piece {
+                file,
+                bytes,
+                too_long,
+            };
+            let sent = turn.next().map(|thread| thread.send(piece));
+            // The fold has failed, and says why itself.
+            if !matches!(sent, Some(Ok(()))) {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+struct Cutter<R> {
+    from: R,
+    held: Vec<u8>,
+    skipping: bool,
+}
+
+impl<R: Read> Cutter<R> {
+    /// The next piece, and whether it stands for a line that is too long.
+    fn next(&mut self) -> std::io::Result<Option<(Vec<u8>, bool)>> {
+        loop {
+            let before = self.held.len();
+            let got = (&mut self.from)
+                .take(PIECE as u64)
+                .read_to_end(&mut self.held)?;
+            let ended = got == 0;
+            let cut = match memchr_last(&self.held[before..]) {
+                Some(at) => Some(before + at + 1),
+                None => ended.then_some(self.held.len()),
+            };
+            if self.skipping {
+                let Some(cut) = self.held.iter().position(|byte| *byte == b'\n') else {
+                    self.held.clear();
+                    if ended {
+                        return Ok(None);
+                    }
+                    continue;
+                };
+                self.held.drain(..=cut);
+                self.skipping = false;
+                continue;
+            }
+            if let Some(cut) = cut {
+                let rest = self.held.split_off(cut);
+                let piece = std::mem::replace(&mut self.held, rest);
+                return Ok((!piece.is_empty()).then_some((piece, false)));
+            }
+            if self.held.len() > (LONGEST_MIB as usize) << 20 {
+                self.held = Vec::new();
+                self.skipping = true;
+                return Ok(Some((Vec::new(), true)));
+            }
+        }
+    }
+}
+
+fn memchr_last(bytes: &[u8]) -> Option<usize> {
+    bytes.iter().rposition(|byte| *byte == b'\n')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pieces(bytes: &[u8]) -> Vec<(usize, bool)> {
+        let mut cutter = Cutter {
+            from: bytes,
+            held: Vec::new(),
+            skipping: false,
+        };
+        let mut out = Vec::new();
+        while let Some((piece, too_long)) = cutter.next().unwrap() {
+            out.push((piece.len(), too_long));
+        }
+        out
+    }
+
+    #[test]
+    fn pieces_end_with_lines() {
+        assert_eq!(pieces(b""), []);
+        assert_eq!(pieces(b"a\nb"), [(2, false), (1, false)]);
+        let long = [vec![b'x'; PIECE + 5], b"\ny\n".to_vec()].concat();
+        assert_eq!(pieces(&long), [(PIECE + 8, false)]);
+    }
+
+    #[test]
+    fn a_line_without_end_is_dropped_and_told() {
+        let most = (LONGEST_MIB as usize) << 20;
+        let long = [&b"a\n"[..], &vec![b'x'; most + 2 * PIECE], b"\nb\n"].concat();
+        let found = pieces(&long);
+        assert!(found.contains(&(0, true)), "{found:?}");
+        assert_eq!(found.first(), Some(&(2, false)));
+        assert_eq!(found.last(), Some(&(2, false)));
+    }
+}
