@@ -15,3 +15,4 @@ pub mod link;
 pub mod profile;
 pub mod stream;
 pub mod watch;
+pub mod window;

@@ -54,6 +54,18 @@ enum Verb {
     },
     /// Measures the guard and the baselines, and writes table.md and table.json
     Evaluate(EvaluateArgs),
+    /// Measures the window test on pairs of real prompt sets, and prints its tables
+    Window {
+        /// Splits of each benign set
+        #[arg(long, default_value_t = 4)]
+        splits: u64,
+        /// Attack windows of each pair, length and share, in each split; 0 measures benign ones alone
+        #[arg(long, default_value_t = 5)]
+        windows: u64,
+        /// Seed
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// Lists presets, honest workloads and recipes
     List,
     /// Sends a world's requests to a gateway on this machine, within bounds
@@ -193,6 +205,22 @@ impl EvaluateArgs {
     }
 }
 
+fn window(splits: u64, windows: u64, seed: u64) -> Result<()> {
+    let data = data_folder().context("set STILLHOUSE_DATA to the folder of real texts")?;
+    let wanted = measure::window::Wanted {
+        data: &data,
+        splits,
+        windows,
+        seed,
+    };
+    let tables = measure::window::measure(&wanted, &mut |what| say(&format!("{what}\n")))?;
+    let mut out = std::io::stdout().lock();
+    for table in tables {
+        writeln!(out, "{}", table.markdown())?;
+    }
+    Ok(())
+}
+
 /// Where the real texts are: `STILLHOUSE_DATA`, or beside the repository.
 fn data_folder() -> Option<PathBuf> {
     match std::env::var_os("STILLHOUSE_DATA") {
@@ -288,6 +316,11 @@ fn main() -> Result<()> {
             hop,
         } => clusters(&args, &levels, hop)?,
         Verb::List => list()?,
+        Verb::Window {
+            splits,
+            windows,
+            seed,
+        } => window(splits, windows, seed)?,
         Verb::Evaluate(args) => args.run()?,
         Verb::Drive {
             world: args,

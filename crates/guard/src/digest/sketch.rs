@@ -28,6 +28,12 @@ impl<const N: usize> MinHash<N> {
         *slot = (*slot).min(value);
     }
 
+    /// What is in the bins: a bin's number and its least value, empty bins left out.
+    pub fn values(&self) -> impl Iterator<Item = (usize, u16)> + '_ {
+        let bins = self.0.iter().copied().enumerate();
+        bins.filter(|(_, value)| *value != EMPTY)
+    }
+
     /// Whether nothing was put in.
     pub fn is_empty(&self) -> bool {
         self.0.iter().all(|bin| *bin == EMPTY)

@@ -4,4 +4,5 @@ mod behaviour;
 mod digests;
 mod echoes;
 mod profiles;
+mod windows;
 mod world;

@@ -64,6 +64,10 @@ pub(crate) fn ask(question: &str) -> Exchange {
 
 impl Exchange {
     pub(crate) fn digest_by(&self, key: u8) -> Digest {
+        self.digest_with(&Digester::new(&HashKey::new([key; 32])))
+    }
+
+    pub(crate) fn digest_with(&self, digester: &Digester) -> Digest {
         let seen = Seen {
             endpoint: &self.endpoint,
             request: &self.request,
@@ -82,7 +86,6 @@ impl Exchange {
             cut: false,
             source: self.source,
         };
-        let digester = Digester::new(&HashKey::new([key; 32]));
         digester.digest(&seen, &mut Scratch::default())
     }
 

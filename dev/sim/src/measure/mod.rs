@@ -7,6 +7,7 @@ pub mod clusters;
 pub mod fold;
 pub mod metrics;
 pub mod table;
+pub mod window;
 
 use std::path::Path;
 

@@ -111,6 +111,20 @@ impl Table {
         }
     }
 
+    /// As Markdown.
+    pub fn markdown(&self) -> String {
+        let mut out = String::new();
+        // Writing to a string cannot fail.
+        let _ = writeln!(out, "## {}\n{}\n", self.title, self.about);
+        let _ = writeln!(out, "| {} |", self.head.join(" | "));
+        let _ = writeln!(out, "|{}", " --- |".repeat(self.head.len()));
+        for row in &self.rows {
+            let cells: Vec<String> = row.iter().map(Cell::shown).collect();
+            let _ = writeln!(out, "| {} |", cells.join(" | "));
+        }
+        out
+    }
+
     /// Adds a row.
     pub fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
         self.rows.push(cells.into_iter().collect());
@@ -152,13 +166,8 @@ impl Report {
             100.0 * self.scale,
         );
         for table in &self.tables {
-            let _ = writeln!(out, "\n## {}\n{}\n", table.title, table.about);
-            let _ = writeln!(out, "| {} |", table.head.join(" | "));
-            let _ = writeln!(out, "|{}", " --- |".repeat(table.head.len()));
-            for row in &table.rows {
-                let cells: Vec<String> = row.iter().map(Cell::shown).collect();
-                let _ = writeln!(out, "| {} |", cells.join(" | "));
-            }
+            out.push('\n');
+            out.push_str(&table.markdown());
         }
         out
     }

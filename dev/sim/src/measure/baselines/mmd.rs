@@ -93,6 +93,16 @@ impl Sums {
         self.count += 1.0;
     }
 
+    /// What is left when a part is taken away.
+    #[must_use]
+    pub fn without(&self, part: &Self) -> Self {
+        let pairs = self.sums.iter().zip(&part.sums);
+        Self {
+            sums: pairs.map(|(all, part)| all - part).collect(),
+            count: self.count - part.count,
+        }
+    }
+
     /// The squared discrepancy to another sum, without what two samples of one kind have between
     /// them by chance (the unbiased estimate, as far as features have constant length), times
     /// the window's length.

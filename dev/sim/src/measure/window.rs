@@ -1,0 +1,472 @@
+//! The window test tried as in Liu, Guo and Dong (2026): benign windows of one set of real prompts,
+//! attack windows with a share of another, disjoint benign prompts for the reference, and their
+//! maximum mean discrepancy beside it on the same windows. Prompts are sent bare: no system text,
+//! no parameters, no answer, so that nothing but the prompt can tell.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+use guard::digest::{DIMENSIONS, Digester, HashKey, Scratch};
+use guard::window::{Mark, Reference, Seen as Placed, Test};
+use record::{Endpoint, Seen, Source};
+use serde_json::Value;
+
+use super::baselines::{Kernel, Sums};
+use super::fold::KEY;
+use super::metrics::Rate;
+use super::table::{Cell, Table};
+use crate::draw::Draw;
+use crate::error::SimError;
+
+/// Sets of benign prompts, each a task or a site of its own.
+const BENIGN: [&str; 12] = [
+    "wikisql-questions",
+    "intent-banking77",
+    "intent-hwu64",
+    "mmlu",
+    "chitchat",
+    "evals-a",
+    "sgd-sessions-a",
+    "sgd-extract-a",
+    "text2sql-advising",
+    "gsm8k-train",
+    "hh-harmless",
+    "arena-hard-prompts",
+];
+/// Sets of harvesters' prompts.
+const ATTACKS: [&str; 6] = [
+    "gpteacher-codegen",
+    "gpteacher-roleplay",
+    "meta-selfinstruct",
+    "reason-sky",
+    "bbh-cot-a",
+    "apibench",
+];
+/// Lengths of windows.
+const LENGTHS: [usize; 5] = [100, 200, 500, 1_000, 1_500];
+/// Shares of attack prompts.
+const SHARES: [f64; 6] = [0.02, 0.05, 0.1, 0.25, 0.5, 1.0];
+/// Benign windows told wrongly that are allowed for.
+const RATE: f64 = 0.003;
+/// Benign windows of each length in each split.
+const BENIGN_WINDOWS: u64 = 6;
+/// Splits from which the discrepancy's threshold comes.
+const SPLITS: usize = 400;
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct Wanted<'a> {
+    /// The folder of real texts.
+    pub data: &'a Path,
+    /// Splits of each benign set into reference and rest.
+    pub splits: u64,
+    /// Attack windows of each pair, length and share, in each split.
+    pub windows: u64,
+    /// Seed of all.
+    pub seed: u64,
+}
+
+/// A prompt, in all forms that the tests need.
+struct Prompt {
+    mark: Mark,
+    features: Vec<f32>,
+}
+
+/// Windows found by both, of how many.
+#[derive(Debug, Clone, Copy, Default)]
+struct Found {
+    windows: u64,
+    guard: u64,
+    discrepancy: u64,
+}
+
+impl Found {
+    fn add(&mut self, guard: bool, discrepancy: bool) {
+        self.windows += 1;
+        self.guard += u64::from(guard);
+        self.discrepancy += u64::from(discrepancy);
+    }
+
+    fn join(mut self, other: &Self) -> Self {
+        self.windows += other.windows;
+        self.guard += other.guard;
+        self.discrepancy += other.discrepancy;
+        self
+    }
+
+    fn guard(self) -> Cell {
+        Rate {
+            hits: self.guard,
+            of: self.windows,
+        }
+        .into()
+    }
+
+    fn discrepancy(self) -> Cell {
+        Rate {
+            hits: self.discrepancy,
+            of: self.windows,
+        }
+        .into()
+    }
+}
+
+/// What was found: benign windows by benign set and length, attack windows by pair, length, share.
+struct Results {
+    benign: Vec<[Found; LENGTHS.len()]>,
+    attack: Vec<Vec<[[Found; SHARES.len()]; LENGTHS.len()]>>,
+}
+
+/// Measures every pair; `tell` is told what is begun.
+pub fn measure(wanted: &Wanted<'_>, tell: &mut dyn FnMut(&str)) -> Result<Vec<Table>, SimError> {
+    let mut kernel = Kernel::new(wanted.seed);
+    let mut digests = Digests::new();
+    let attacks = ATTACKS
+        .iter()
+        .map(|name| digests.read(wanted.data, name))
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut results = Results {
+        benign: vec![[Found::default(); LENGTHS.len()]; BENIGN.len()],
+        attack: vec![vec![Default::default(); ATTACKS.len()]; BENIGN.len()],
+    };
+    for (set, name) in BENIGN.iter().enumerate() {
+        tell(name);
+        let benign = digests.read(wanted.data, name)?;
+        kernel.suit(&benign.iter().map(coordinates).collect::<Vec<_>>());
+        let benign = prompts(benign, &kernel);
+        let attacks = attacks.iter().filter(|_| wanted.windows > 0);
+        let attacks: Vec<_> = attacks
+            .map(|marks| prompts(marks.clone(), &kernel))
+            .collect();
+        for split in 0..wanted.splits {
+            let draw = Draw::named(wanted.seed, name, split);
+            let (guard, mut trial) = Trial::new(&benign, &attacks, draw)?;
+            let found = (&mut results.benign[set], &mut results.attack[set][..]);
+            trial.run(&guard, wanted.windows, found)?;
+        }
+    }
+    Ok(vec![
+        by_length(&results),
+        by_benign(&results),
+        pairs(&results),
+    ])
+}
+
+/// One split of one benign set.
+struct Trial<'p> {
+    prompts: &'p [Prompt],
+    /// Places of the reference, and of what benign windows are drawn from.
+    reference: Vec<usize>,
+    rest: Vec<usize>,
+    seen: Vec<Placed>,
+    attacks: Vec<(&'p [Prompt], Vec<Placed>)>,
+    draw: Draw,
+}
+
+impl<'p> Trial<'p> {
+    fn new(
+        prompts: &'p [Prompt],
+        attacks: &'p [Vec<Prompt>],
+        mut draw: Draw,
+    ) -> Result<(Reference, Self), SimError> {
+        let mut order: Vec<usize> = (0..prompts.len()).collect();
+        shuffle(&mut order, prompts.len(), &mut draw);
+        let rest = order.split_off(prompts.len() / 2);
+        order.truncate(guard::window::MOST);
+        let marks = order.iter().map(|at| prompts[*at].mark.clone()).collect();
+        let guard = Reference::new(marks).map_err(wrong)?;
+        let seen = rest
+            .iter()
+            .map(|at| guard.see(&prompts[*at].mark))
+            .collect();
+        let attacks = attacks.iter().map(|prompts| {
+            // More than any window needs.
+            let prompts = &prompts[..prompts.len().min(2_000)];
+            let seen = prompts.iter().map(|one| guard.see(&one.mark)).collect();
+            (prompts, seen)
+        });
+        let trial = Self {
+            prompts,
+            reference: order,
+            rest,
+            seen,
+            attacks: attacks.collect(),
+            draw,
+        };
+        Ok((guard, trial))
+    }
+
+    fn run(
+        &mut self,
+        guard: &Reference,
+        windows: u64,
+        (benign, attack): (
+            &mut [Found; LENGTHS.len()],
+            &mut [[[Found; SHARES.len()]; LENGTHS.len()]],
+        ),
+    ) -> Result<(), SimError> {
+        let mut whole = Sums::default();
+        for at in &self.reference {
+            whole.add(&self.prompts[*at].features);
+        }
+        for (length, size) in LENGTHS.into_iter().enumerate() {
+            if self.rest.len() < size {
+                continue;
+            }
+            let bar = self.bar(size, &whole);
+            let tests = (&guard.test(size).map_err(wrong)?, &whole, bar);
+            for _ in 0..BENIGN_WINDOWS {
+                let both = self.window(tests, size, None)?;
+                benign[length].add(both.0, both.1);
+            }
+            for (place, found) in attack.iter_mut().enumerate() {
+                for (share, found) in SHARES.into_iter().zip(&mut found[length]) {
+                    let with = (place, (share * size as f64).round() as usize);
+                    for _ in 0..windows {
+                        let both = self.window(tests, size, Some(with))?;
+                        found.add(both.0, both.1);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether each test tells a window with so many prompts of an attack.
+    fn window(
+        &mut self,
+        (test, whole, bar): (&Test<'_>, &Sums, f64),
+        size: usize,
+        with: Option<(usize, usize)>,
+    ) -> Result<(bool, bool), SimError> {
+        let many = with.map_or(0, |(_, many)| many);
+        let mut sums = Sums::default();
+        let mut window: Vec<&Placed> = Vec::with_capacity(size);
+        let mut order: Vec<usize> = (0..self.rest.len()).collect();
+        shuffle(&mut order, size - many, &mut self.draw);
+        for at in &order[..size - many] {
+            sums.add(&self.prompts[self.rest[*at]].features);
+            window.push(&self.seen[*at]);
+        }
+        if let Some((attack, many)) = with {
+            let (prompts, seen) = &self.attacks[attack];
+            let mut order: Vec<usize> = (0..prompts.len()).collect();
+            shuffle(&mut order, many, &mut self.draw);
+            for at in &order[..many] {
+                sums.add(&prompts[*at].features);
+                window.push(&seen[*at]);
+            }
+        }
+        let verdict = test.judge(window).map_err(wrong)?;
+        Ok((verdict.chance <= RATE, sums.distance(whole) > bar))
+    }
+
+    /// The discrepancy that benign windows exceed at the allowed rate, by windows of the reference
+    /// against the rest of it; its tail is taken as exponential, as the guard's is.
+    fn bar(&mut self, size: usize, whole: &Sums) -> f64 {
+        let size = size.min(self.reference.len() / 2);
+        let mut found: Vec<f64> = (0..SPLITS)
+            .map(|_| {
+                let mut order = self.reference.clone();
+                shuffle(&mut order, size, &mut self.draw);
+                let mut part = Sums::default();
+                for at in &order[..size] {
+                    part.add(&self.prompts[*at].features);
+                }
+                part.distance(&whole.without(&part))
+            })
+            .collect();
+        found.sort_by(f64::total_cmp);
+        let beyond = &found[SPLITS * 95 / 100..];
+        let mean = beyond.iter().map(|one| one - beyond[0]).sum::<f64>() / beyond.len() as f64;
+        beyond[0] + mean * (0.05 / RATE).ln()
+    }
+}
+
+fn wrong(err: guard::window::WindowError) -> SimError {
+    SimError::World(err.to_string())
+}
+
+/// Brings a random choice of so many to the front.
+fn shuffle(order: &mut [usize], many: usize, draw: &mut Draw) {
+    for place in 0..many.min(order.len()) {
+        let pick = place + draw.below(order.len() - place);
+        order.swap(place, pick);
+    }
+}
+
+fn coordinates(mark: &(Mark, [i8; DIMENSIONS])) -> &[i8; DIMENSIONS] {
+    &mark.1
+}
+
+fn prompts(marks: Vec<(Mark, [i8; DIMENSIONS])>, kernel: &Kernel) -> Vec<Prompt> {
+    let all = marks.into_iter();
+    all.map(|(mark, position)| Prompt {
+        mark,
+        features: kernel.features(&position),
+    })
+    .collect()
+}
+
+/// Reads sets of prompts.
+struct Digests {
+    digester: Digester,
+    scratch: Scratch,
+}
+
+impl Digests {
+    fn new() -> Self {
+        Self {
+            digester: Digester::new(&HashKey::new(KEY)),
+            scratch: Scratch::default(),
+        }
+    }
+
+    /// The marks and positions of a set's prompts, each the first user turn alone.
+    fn read(
+        &mut self,
+        folder: &Path,
+        name: &str,
+    ) -> Result<Vec<(Mark, [i8; DIMENSIONS])>, SimError> {
+        let path = folder.join(format!("{name}.jsonl.zst"));
+        let file = std::fs::File::open(&path).map_err(|_| SimError::DataMissing(path.clone()))?;
+        let what = || format!("reading {}", path.display());
+        let mut decoder = zstd::Decoder::new(file).map_err(SimError::io(what()))?;
+        decoder.window_log_max(27).map_err(SimError::io(what()))?;
+        let mut all = Vec::new();
+        for line in BufReader::new(decoder).lines() {
+            let line = line.map_err(SimError::io(what()))?;
+            let record: Value = serde_json::from_str(&line)
+                .map_err(|err| SimError::World(format!("{}: {err}", path.display())))?;
+            let messages = record["messages"].as_array();
+            let first = messages.and_then(|all| all.iter().find(|one| one["role"] == "user"));
+            // Where the set's wrapper is ours, what was wrapped.
+            let inner = record["meta"]["text"].as_str();
+            let Some(text) = inner.or_else(|| first?["content"].as_str()) else {
+                continue;
+            };
+            all.push(self.mark(text)?);
+        }
+        Ok(all)
+    }
+
+    fn mark(&mut self, text: &str) -> Result<(Mark, [i8; DIMENSIONS]), SimError> {
+        let body = serde_json::json!({
+            "model": "m1", "messages": [{"role": "user", "content": text}],
+        });
+        let body =
+            serde_json::to_vec(&body).map_err(|err| SimError::io("writing a body")(err.into()))?;
+        let said = wire::seen::request(&Endpoint::Chat, &body);
+        let answered = wire::seen::answer(&Endpoint::Chat, &[]);
+        let seen = Seen {
+            endpoint: &Endpoint::Chat,
+            request: &said,
+            answer: &answered,
+            request_bytes: body.len() as u64,
+            response_bytes: 0,
+            usage: None,
+            duration_us: 0,
+            status: 200,
+            cut: false,
+            source: Source::default(),
+        };
+        let digest = self.digester.digest(&seen, &mut self.scratch);
+        Ok((Mark::new(&digest), *digest.ask.position.coordinates()))
+    }
+}
+
+fn by_length(results: &Results) -> Table {
+    let mut head = vec![
+        "exchanges".to_owned(),
+        "test".to_owned(),
+        "benign".to_owned(),
+    ];
+    head.extend(SHARES.map(|share| format!("{:.0}% attack", 100.0 * share)));
+    let mut table = Table::new(
+        "The window test, all pairs together",
+        "Windows told, of benign ones (wrongly) and of windows with so large a share of attack \
+         prompts. Threshold of both tests: 0.3% of benign windows, from the reference alone. Windows \
+         of one split overlap, so intervals are somewhat too narrow.",
+        &[],
+    );
+    table.head = head;
+    for (length, size) in LENGTHS.into_iter().enumerate() {
+        let benign = results.benign.iter().map(|all| &all[length]);
+        let benign = benign.fold(Found::default(), Found::join);
+        let found: Vec<Found> = (0..SHARES.len())
+            .map(|share| {
+                let pairs = results.attack.iter().flatten();
+                pairs.fold(Found::default(), |sum, all| sum.join(&all[length][share]))
+            })
+            .collect();
+        for (test, cell) in TESTS {
+            let mut row = vec![Cell::Count(size as u64), test.into(), cell(benign)];
+            row.extend(found.iter().map(|found| cell(*found)));
+            table.row(row);
+        }
+    }
+    table
+}
+
+/// Both tests, and how their cells are read.
+const TESTS: [(&str, fn(Found) -> Cell); 2] =
+    [("guard", Found::guard), ("MMD", Found::discrepancy)];
+
+fn by_benign(results: &Results) -> Table {
+    let mut table = Table::new(
+        "The window test, by benign set",
+        "Benign windows told wrongly, all lengths; windows of 1,500 (1,000 where the set is small) \
+         with 5%, of 100 with 25%.",
+        &["benign", "test", "benign told", "long, 5%", "100, 25%"],
+    );
+    for (set, name) in BENIGN.iter().enumerate() {
+        let benign = results.benign[set].iter();
+        let benign = benign.fold(Found::default(), Found::join);
+        let part = |length: usize, share: usize| {
+            let pairs = results.attack[set].iter();
+            pairs.fold(Found::default(), |sum, all| sum.join(&all[length][share]))
+        };
+        let long = (0..LENGTHS.len()).rev();
+        let long = long
+            .map(|length| part(length, 1))
+            .find(|part| part.windows > 0);
+        for (test, cell) in TESTS {
+            table.row([
+                Cell::from(*name),
+                test.into(),
+                cell(benign),
+                cell(long.unwrap_or_default()),
+                cell(part(0, 3)),
+            ]);
+        }
+    }
+    table
+}
+
+fn pairs(results: &Results) -> Table {
+    let mut table = Table::new(
+        "The window test, the ten weakest pairs",
+        "Windows of 1,500 exchanges with 5% attack, of 100 with 25%.",
+        &["benign", "attack", "1,500, 5%", "MMD", "100, 25%", "MMD"],
+    );
+    let long = LENGTHS.len() - 1;
+    let mut all: Vec<(usize, usize)> = (0..BENIGN.len())
+        .flat_map(|set| (0..ATTACKS.len()).map(move |attack| (set, attack)))
+        .collect();
+    all.sort_by_key(|(set, attack)| {
+        let found = &results.attack[*set][*attack];
+        found[long][1].guard + found[0][3].guard
+    });
+    for (set, attack) in all.into_iter().take(10) {
+        let found = &results.attack[set][attack];
+        table.row([
+            Cell::from(BENIGN[set]),
+            ATTACKS[attack].into(),
+            found[long][1].guard(),
+            found[long][1].discrepancy(),
+            found[0][3].guard(),
+            found[0][3].discrepancy(),
+        ]);
+    }
+    table
+}
