@@ -12,6 +12,7 @@ mod fixture;
 mod lists;
 mod needs;
 mod operators;
+mod replay;
 mod revisions;
 mod traffic;
 

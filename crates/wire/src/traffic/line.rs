@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use record::Time;
 
-use super::{Exchange, Line, LineError, Said, Source, endpoint, network};
+use super::{Exchange, LONGEST_US, Line, LineError, Said, Source, endpoint, network};
 use crate::seen::raw::Raw;
 
 /// The members of a line that are known.
@@ -111,7 +111,7 @@ impl<'a> Members<'a> {
             id: optional("id", self.id)?,
             time,
             duration_us: match self.duration_ms {
-                Some(raw) => count("duration_ms", raw)?.saturating_mul(1000),
+                Some(raw) => duration(raw)?,
                 None => 0,
             },
             account,
@@ -190,6 +190,14 @@ fn body<'a>(field: &'static str, raw: Raw<'a>) -> Result<&'a str, LineError> {
     match raw.first() {
         b'{' => Ok(raw.json()),
         _ => Err(LineError::wrong(field, "an object")),
+    }
+}
+
+fn duration(raw: Raw<'_>) -> Result<u64, LineError> {
+    let micros = count("duration_ms", raw)?.saturating_mul(1000);
+    match micros {
+        ..=LONGEST_US => Ok(micros),
+        _ => Err(LineError::wrong("duration_ms", "a time below a year")),
     }
 }
 

@@ -15,6 +15,9 @@ pub use self::error::LineError;
 pub use self::line::line;
 use crate::{seen, usage};
 
+/// No exchange lasts longer, in microseconds (366 days): a clock was wrong.
+pub(crate) const LONGEST_US: u64 = 366 * 86_400 * 1_000_000;
+
 /// What one line of `traffic.jsonl`, or of another gateway's log, says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Line<'a> {

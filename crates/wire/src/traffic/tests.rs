@@ -103,6 +103,10 @@ fn bad_lines_say_what_is_wrong_and_repeat_nothing() {
             "wrong_value",
         ),
         (
+            r#"{"time":"2026-05-01T00:00:00Z","account":"a","endpoint":"/x","request":{},"duration_ms":18446744073709551615}"#,
+            "wrong_value",
+        ),
+        (
             r#"{"time":"2026-05-01T00:00:00Z","account":"a","endpoint":"/x","request":{},"status":"secret"}"#,
             "wrong_value",
         ),

@@ -179,14 +179,14 @@ fn sure(report: &Report) -> Markup {
             p { "Each account is in one band, by how much the evidence says against what honest accounts \
                  of its kind show. The bands are the fixed words of the guard's memos." }
             div class="card scroll" { table {
-                thead { tr { th scope="col" { "Band" } th scope="col" { "It means" }
+                thead { tr { th scope="col" { "Band, and what it means" }
                     th scope="col" class="num" { "Accounts" } th scope="col" class="num" { "Share" }
                     th scope="col" { span class="hide" { "As a bar" } } } }
                 tbody { @for band in BANDS {
                     @let accounts = report.found.bands[band as usize];
                     tr {
-                        th scope="row" { (super::part::tile::badge(band_mood(band), band_name(band))) }
-                        td class="says" { (band_means(band)) }
+                        th scope="row" { (super::part::tile::badge(band_mood(band), band_name(band)))
+                            span class="sub" { (band_means(band)) } }
                         td class="num" { (count(accounts)) }
                         td class="num" { (share(accounts, all)) }
                         td { (bar(accounts, all)) }
@@ -205,18 +205,18 @@ fn touched(report: &Report) -> Markup {
             p { "What the guard would have proposed, for an account or for all of its cluster. Measures \
                  end by themselves, the account is told, and it can appeal; only a person suspends." }
             div class="card scroll" { table {
-                thead { tr { th scope="col" { "Measure" } th scope="col" { "What it does" }
+                thead { tr { th scope="col" { "Measure, and what it does" }
                     th scope="col" class="num" { "Accounts" } th scope="col" class="num" { "Share" }
                     th scope="col" class="num" { "Exchanges after" } } }
                 tbody {
                     @for one in &report.found.touched { tr {
-                        th scope="row" { (action_name(one.action)) }
-                        td class="says" { (action_does(one.action)) }
+                        th scope="row" { (action_name(one.action))
+                            span class="sub" { (action_does(one.action)) } }
                         td class="num" { (count(one.accounts)) }
                         td class="num" { (share(one.accounts, counts.accounts)) }
                         td class="num" { (count(one.exchanges)) }
                     } }
-                    @if report.found.touched.is_empty() { tr { td colspan="5" { "No account was read." } } }
+                    @if report.found.touched.is_empty() { tr { td colspan="4" { "No account was read." } } }
                 }
             } }
             p class="muted small" { "“Exchanges after” counts what those accounts sent from the proposal \
@@ -247,8 +247,10 @@ fn not_looked_at(report: &Report) -> Markup {
                 tbody { @for (source, seen, whole) in rows { tr {
                     th scope="row" { (source.what) }
                     td class="num" {
-                        @if seen == 0 { "absent" } @else { (share(seen, whole)) }
-                        span class="sub" { "of " (if source.of_accounts { "accounts" } else { "exchanges" }) }
+                        @if seen == 0 { "absent" } @else {
+                            (share(seen, whole))
+                            span class="sub" { "of " (if source.of_accounts { "accounts" } else { "exchanges" }) }
+                        }
                     }
                     td class="says" { (source.without) }
                 } } }

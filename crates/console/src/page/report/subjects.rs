@@ -23,8 +23,8 @@ pub(super) fn accounts(report: &Report) -> Markup {
                 p { "None." }
             } @else {
                 p { "The strongest first. The risk is what the guard makes of all evidence together, its \
-                     cluster's included; the bars show what each piece adds, to the right for distilling \
-                     (copper) or for honest use (green)." }
+                     cluster's included; the bars show how strong each piece is by itself, for \
+                     distilling (copper) or for honest use (green)." }
                 @for account in told { (one(account)) }
                 @if !listed.is_empty() { (list(listed)) }
                 @if found.remarkable() > found.accounts.len() as u64 {

@@ -144,7 +144,7 @@ pub(super) fn sample() -> Report {
 fn every_part_is_told_and_all_text_is_escaped() {
     let html = replay_report(&sample());
     for part in [
-        "22</strong>",
+        "22 stand out",
         "acct_&lt;script&gt;alert(1)&lt;/script&gt;",
         "would have limited",
         "1 case",

@@ -112,7 +112,12 @@ impl Format {
             // Its lines were read above.
             Self::Traffic => Err(LineError::Other),
         };
-        read.map(Box::new).map(Line::Exchange)
+        let mut read = read?;
+        // A clock was wrong: how long it took is not known.
+        if read.duration_us > traffic::LONGEST_US {
+            read.duration_us = 0;
+        }
+        Ok(Line::Exchange(Box::new(read)))
     }
 }
 
