@@ -175,9 +175,12 @@ struct EvaluateArgs {
     /// Seed of every world
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Leave the baselines out
+    /// Leave the baselines and the window test out
     #[arg(long)]
     guard_only: bool,
+    /// Add a month of 30,000 honest accounts
+    #[arg(long)]
+    long: bool,
 }
 
 impl EvaluateArgs {
@@ -188,6 +191,7 @@ impl EvaluateArgs {
             scale: self.scale.unwrap_or(if self.quick { 0.2 } else { 1.0 }),
             seed: self.seed,
             guard_only: self.guard_only,
+            long: self.long,
         };
         let began = Instant::now();
         let report = measure::evaluate(&wanted, &mut |what| {

@@ -97,6 +97,8 @@ pub struct Scene {
     pub rows: Vec<Row>,
     /// Its campaigns.
     pub campaigns: Vec<Group>,
+    /// Of mixed accounts' exchanges, by number, whether each served distillation.
+    pub serves: Vec<bool>,
     /// What the baselines need, by account; empty where it was not asked for.
     pub extras: Vec<Extra>,
     /// The guard at the end.
@@ -146,6 +148,7 @@ struct Fold {
     findings: Vec<guard::finding::Finding>,
     truths: Vec<Known>,
     names: HashMap<Arc<str>, usize>,
+    serves: Vec<bool>,
     extras: Option<Vec<Extra>>,
     folding: Duration,
 }
@@ -165,6 +168,7 @@ impl Fold {
             findings: Vec::new(),
             truths: Vec::new(),
             names: HashMap::new(),
+            serves: Vec::new(),
             extras: extras.then(Vec::new),
             folding: Duration::ZERO,
         }
@@ -202,6 +206,7 @@ impl Fold {
         Scene {
             rows,
             campaigns,
+            serves: self.serves,
             extras: self.extras.unwrap_or_default(),
             watch: self.watch,
             exchanges,
@@ -256,6 +261,8 @@ impl Watcher for Fold {
 
     fn exchange(&mut self, about: &feed::About<'_>, digest: &Digest) {
         let place = about.account as usize;
+        let serves = about.truth.is_some_and(|truth| truth.label == "distilling");
+        self.serves.push(serves);
         if let (Some(known), Some(truth)) = (self.truths.get_mut(place), about.truth) {
             known.honest += u64::from(truth.label == "honest");
         }

@@ -5,6 +5,7 @@ mod accounts;
 pub mod baselines;
 pub mod clusters;
 pub mod fold;
+mod groups;
 pub mod metrics;
 pub mod table;
 pub mod window;
@@ -14,7 +15,7 @@ use std::path::Path;
 use guard::digest::HashKey;
 use guard::watch::Watch;
 
-use self::baselines::{Fitted, Words};
+use self::baselines::{Fitted, Scores, Words};
 use self::fold::{KEY, Scene, Setting};
 use self::table::{Cell, Report, Table};
 use crate::error::SimError;
@@ -29,9 +30,19 @@ pub struct Wanted<'a> {
     pub scale: f64,
     /// Seed of every world.
     pub seed: u64,
-    /// Leave the baselines out.
+    /// Leave the baselines and the window test out.
     pub guard_only: bool,
+    /// Add a month of 30,000 honest accounts.
+    pub long: bool,
 }
+
+/// The worlds: preset, whether all twelve recipes run in place of the preset's, and what for.
+const WORLDS: [(&str, bool, &str); 4] = [
+    ("test-recipes", false, "recipes never fitted on"),
+    ("test-recipes", true, "all twelve recipes"),
+    ("clusters-10", false, "campaigns of ten"),
+    ("clusters-100", false, "campaigns of a hundred"),
+];
 
 /// Measures; `tell` is told what is begun.
 pub fn evaluate(wanted: &Wanted<'_>, tell: &mut dyn FnMut(&str)) -> Result<Report, SimError> {
@@ -40,50 +51,45 @@ pub fn evaluate(wanted: &Wanted<'_>, tell: &mut dyn FnMut(&str)) -> Result<Repor
         true => None,
         false => {
             tell("fitting the baselines on `fit`");
-            let scene = wanted.fold("fit", &[], Some(&mut words), true)?;
+            let scene = wanted.fold("fit", false, Some(&mut words), true)?;
             Some(Fitted::new(&scene))
         }
     };
     let mut tables = Vec::new();
-    let mut speed = Table::new(
-        "Speed and size",
-        "On the machine that wrote this, one thread; the fold alone, and with making and digesting \
-         the traffic. The peak is of the whole process, worlds and baselines included.",
-        &[
-            "world",
-            "accounts",
-            "exchanges",
-            "days",
-            "fold, exchanges/s",
-            "all, exchanges/s",
-            "peak, MiB",
-        ],
-    );
-    for (world, recipes, what) in [
-        ("test-recipes", &[][..], "recipes never fitted on"),
-        ("test-recipes", &["all"][..], "all twelve recipes"),
-        ("clusters-10", &[][..], "campaigns of ten"),
-        ("clusters-100", &[][..], "campaigns of a hundred"),
-    ] {
+    let mut speed = speed();
+    for (world, all, what) in WORLDS {
         tell(what);
         let words = fitted.is_some().then_some(&mut words);
-        let scene = wanted.fold(world, recipes, words, false)?;
+        let scene = wanted.fold(world, all, words, false)?;
         let mut scores = vec![accounts::guard(&scene)];
         if let Some(fitted) = &fitted {
             scores.extend(fitted.scores(&scene));
         }
-        let name = |part: &str| format!("{part}: {what}");
-        tables.push(accounts::detectors(&name("Detectors"), &scene, &scores));
-        tables.push(accounts::slices(&name("Parts"), &scene, &scores[0].scores));
-        tables.push(accounts::steps(&name("Steps"), &scene));
-        if what == "recipes never fitted on" {
-            tables.push(accounts::leaks(&name("Leaks"), &scene));
-            tables.push(accounts::workloads(&name("Honest workloads"), &scene));
-        }
-        if world.starts_with("clusters") {
-            tables.push(accounts::routers(&name("Routers"), &scene, &scores));
-        }
+        tables.extend(of_world(what, &scene, &scores));
         speed.row(fast(what, &scene));
+    }
+    if wanted.long {
+        tell("30,000 honest accounts over 30 days");
+        let scene = wanted.fold("honest-30000", false, None, false)?;
+        tables.push(accounts::steps(
+            "Steps: honest accounts over 30 days",
+            &scene,
+        ));
+        tables.push(accounts::workloads(
+            "Workloads: honest accounts over 30 days",
+            &scene,
+        ));
+        speed.row(fast("honest accounts over 30 days", &scene));
+    }
+    if let Some(data) = wanted.data.filter(|_| !wanted.guard_only) {
+        tell("the window test");
+        let window = window::Wanted {
+            data,
+            splits: (8.0 * wanted.scale).ceil() as u64,
+            windows: 2,
+            seed: wanted.seed,
+        };
+        tables.extend(window::measure(&window, &mut |_| {})?);
     }
     tables.push(speed);
     Ok(Report {
@@ -96,17 +102,52 @@ pub fn evaluate(wanted: &Wanted<'_>, tell: &mut dyn FnMut(&str)) -> Result<Repor
     })
 }
 
+/// The tables of a world.
+fn of_world(what: &str, scene: &Scene, scores: &[Scores]) -> Vec<Table> {
+    let name = |part: &str| format!("{part}: {what}");
+    let mut tables = vec![
+        accounts::detectors(&name("Detectors"), scene, scores),
+        accounts::slices(&name("Parts"), scene, &scores[0].scores),
+        accounts::steps(&name("Steps"), scene),
+    ];
+    if scene.campaigns.iter().any(|group| group.accounts == 1) {
+        tables.push(accounts::leaks(&name("Leaks"), scene));
+        tables.push(accounts::workloads(&name("Honest workloads"), scene));
+    } else {
+        tables.push(accounts::routers(&name("Routers"), scene, scores));
+        tables.push(groups::clusters(&name("Clusters"), scene));
+    }
+    tables
+}
+
+fn speed() -> Table {
+    Table::new(
+        "Speed and size",
+        "On the machine that wrote this, one thread; the fold alone, and with making and digesting \
+         the traffic. The peak is of the whole process, worlds and baselines included.",
+        &[
+            "world",
+            "accounts",
+            "exchanges",
+            "days",
+            "fold, exchanges/s",
+            "all, exchanges/s",
+            "peak, MiB",
+        ],
+    )
+}
+
 impl Wanted<'_> {
     fn fold(
         &self,
         name: &str,
-        recipes: &[&str],
+        all: bool,
         words: Option<&mut Words>,
         learn: bool,
     ) -> Result<Scene, SimError> {
         let mut world = World::preset(name)
             .ok_or_else(|| SimError::World(format!("no preset is called `{name}`")))??;
-        if recipes.contains(&"all") {
+        if all {
             let all = crate::Recipe::ALL.map(|recipe| recipe.name().to_owned());
             world.choose(&all, &[])?;
         }
@@ -119,7 +160,7 @@ impl Wanted<'_> {
             Setting {
                 data: self.data,
                 seed: self.seed,
-                extras: !self.guard_only,
+                extras: words.is_some(),
                 words,
                 learn,
             },

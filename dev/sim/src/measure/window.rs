@@ -408,9 +408,10 @@ fn by_length(results: &Results) -> Table {
     table
 }
 
+type Shown = fn(Found) -> Cell;
+
 /// Both tests, and how their cells are read.
-const TESTS: [(&str, fn(Found) -> Cell); 2] =
-    [("guard", Found::guard), ("MMD", Found::discrepancy)];
+const TESTS: [(&str, Shown); 2] = [("guard", Found::guard), ("MMD", Found::discrepancy)];
 
 fn by_benign(results: &Results) -> Table {
     let mut table = Table::new(
