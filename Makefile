@@ -4,7 +4,7 @@ export CARGO_TARGET_DIR ?= $(HOME)/.cache/stillhouse/target
 # Read by the tests of the model in process and by the set-up; fetched once.
 export STILLHOUSE_MODEL ?= $(HOME)/.cache/stillhouse/models/smollm2-135m-instruct.gguf
 
-.PHONY: help run test soak bench bench-reference build deb setup fmt clean
+.PHONY: help run test soak bench bench-reference guard-table build deb setup fmt clean
 
 help:
 	@echo "make run              set up, build, and serve the small model on loopback"
@@ -12,6 +12,7 @@ help:
 	@echo "make soak             the full counts of kills, cuts and mutations, the fuzzers, the guides"
 	@echo "make bench            the figures"
 	@echo "make bench-reference  what needs PyTorch"
+	@echo "make guard-table      the guard and the baselines on simulated traffic: bench/guard"
 	@echo "make build            the release binary"
 	@echo "make deb              the Debian package (needs cargo-deb)"
 	@echo "make container        the container image (needs mmdebstrap and buildah)"
@@ -42,6 +43,9 @@ bench: build
 
 bench-reference: setup
 	@scripts/bench-reference.sh
+
+guard-table:
+	cargo run --release --locked -p sim -- evaluate --out bench/guard $(ARGS)
 
 fmt:
 	cargo fmt --all

@@ -16,6 +16,8 @@ mod mark;
 mod reference;
 mod tally;
 
+use std::ops::Range;
+
 pub use self::mark::Mark;
 use self::reference::{Model, Placed};
 use self::tally::{NAMES, SIGNS, Tally};
@@ -48,6 +50,7 @@ pub enum WindowError {
 #[derive(Debug)]
 pub struct Reference {
     model: Model,
+    blocks: Vec<Range<usize>>,
     placed: Vec<Placed>,
     whole: Tally,
     spread: [f64; DIMENSIONS],
@@ -82,14 +85,38 @@ pub struct Verdict {
 }
 
 impl Reference {
-    /// A reference of benign exchanges; of more than [`MOST`], an even sample.
+    /// A reference of benign exchanges that have nothing to do with each other; of more than
+    /// [`MOST`], an even sample.
     pub fn new(marks: Vec<Mark>) -> Result<Self, WindowError> {
-        if marks.len() < FEWEST {
-            return Err(WindowError::ShortReference(marks.len()));
+        Self::of_blocks(marks.into_iter().map(|mark| vec![mark]).collect())
+    }
+
+    /// A reference of benign exchanges in blocks, within which they are alike: an account's, a
+    /// day's. What benign windows show by chance is then found by drawing whole blocks, so that a
+    /// window that is a block of its own, as a new day is, isn't told for that alone. What is
+    /// rarer than one block of all is extrapolated: there should be twenty at least.
+    pub fn of_blocks(blocks: Vec<Vec<Mark>>) -> Result<Self, WindowError> {
+        let all: usize = blocks.iter().map(Vec::len).sum();
+        if all < FEWEST {
+            return Err(WindowError::ShortReference(all));
         }
-        let (all, most) = (marks.len(), marks.len().min(MOST));
-        let marks = (0..most).map(|place| marks[place * all / most].clone());
-        let (model, placed) = Model::new(marks.collect());
+        let mut marks = Vec::with_capacity(all.min(MOST));
+        let mut ranges = Vec::with_capacity(blocks.len());
+        let mut place = 0;
+        for block in blocks {
+            let start = marks.len();
+            for mark in block {
+                // Every so manieth of all.
+                if all <= MOST || (place + 1) * MOST / all > place * MOST / all {
+                    marks.push(mark);
+                }
+                place += 1;
+            }
+            if marks.len() > start {
+                ranges.push(start..marks.len());
+            }
+        }
+        let (model, placed) = Model::new(marks, &ranges);
         let mut whole = Tally::default();
         for (mark, placed) in model.marks().iter().zip(&placed) {
             whole.add(mark, placed);
@@ -97,6 +124,7 @@ impl Reference {
         let spread = spread(model.marks());
         Ok(Self {
             model,
+            blocks: ranges,
             placed,
             whole,
             spread,
@@ -119,19 +147,24 @@ impl Reference {
         }
         let all = self.model.len();
         let length = length.min(all / 2);
-        let mut order: Vec<usize> = (0..all).collect();
+        let mut order: Vec<usize> = (0..self.blocks.len()).collect();
         let mut drawn = 0_u64;
         let mut found: Vec<[f64; SIGNS]> = Vec::with_capacity(SPLITS);
         let mut benign = Tally::default();
         for _ in 0..SPLITS {
             let mut part = Tally::default();
-            for place in 0..length {
+            for place in 0..order.len() {
+                let left = length - part.count as usize;
+                if left == 0 {
+                    break;
+                }
                 drawn += 1;
-                let left = (all - place) as u128;
-                let pick = place + ((u128::from(mix(drawn)) * left) >> 64) as usize;
+                let rest = (order.len() - place) as u128;
+                let pick = place + ((u128::from(mix(drawn)) * rest) >> 64) as usize;
                 order.swap(place, pick);
-                let one = order[place];
-                part.add(&self.model.marks()[one], &self.placed[one]);
+                for one in self.blocks[order[place]].clone().take(left) {
+                    part.add(&self.model.marks()[one], &self.placed[one]);
+                }
             }
             benign = self.whole.without(&part);
             found.push(part.signs(&benign, &self.spread));

@@ -3,6 +3,7 @@
 //! new one can be compared. Nothing is decided here.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use super::mark::{BINS, FIELDS, FRAMES, Mark, SHAPES, SIZES};
 use crate::digest::DIMENSIONS;
@@ -51,8 +52,9 @@ pub(super) struct Model {
 }
 
 impl Model {
-    /// Counts, and where every exchange stands among the others.
-    pub(super) fn new(marks: Vec<Mark>) -> (Self, Vec<Placed>) {
+    /// Counts, and where every exchange stands among those of the other blocks. Blocks are ranges
+    /// of the marks, in order.
+    pub(super) fn new(marks: Vec<Mark>, blocks: &[Range<usize>]) -> (Self, Vec<Placed>) {
         let mut model = Self {
             marks: Vec::new(),
             pairs: vec![0; 16 * VALUES],
@@ -66,9 +68,13 @@ impl Model {
             model.count(mark);
         }
         model.marks = marks;
-        let mut surprises: Vec<[f32; VIEWS]> = (0..model.marks.len())
-            .map(|place| model.surprise(&model.marks[place], Some(place)))
-            .collect();
+        let mut surprises: Vec<[f32; VIEWS]> = Vec::with_capacity(model.marks.len());
+        for block in blocks {
+            let own = Own::new(&model.marks[block.clone()], block.clone());
+            let mine = model.marks[block.clone()].iter();
+            let mine: Vec<_> = mine.map(|mark| model.surprise(mark, Some(&own))).collect();
+            surprises.extend(mine);
+        }
         for view in 0..VIEWS - 1 {
             model.sort(view, &surprises);
         }
@@ -76,9 +82,14 @@ impl Model {
             surprise[VIEWS - 1] = model.together(surprise);
         }
         model.sort(VIEWS - 1, &surprises);
-        let placed = model.marks.iter().zip(&surprises).enumerate();
-        let placed = placed
-            .map(|(place, (mark, surprise))| model.stand(mark, surprise, Some(place)))
+        let all = blocks.iter().flat_map(|block| {
+            let places = block.clone();
+            places.map(move |place| (place, block))
+        });
+        let placed = all
+            .map(|(place, block)| {
+                model.stand(&model.marks[place], &surprises[place], block.clone())
+            })
             .collect();
         (model, placed)
     }
@@ -97,7 +108,7 @@ impl Model {
     pub(super) fn place(&self, mark: &Mark) -> Placed {
         let mut surprise = self.surprise(mark, None);
         surprise[VIEWS - 1] = self.together(&surprise);
-        self.stand(mark, &surprise, None)
+        self.stand(mark, &surprise, 0..0)
     }
 
     fn count(&mut self, mark: &Mark) {
@@ -123,28 +134,32 @@ impl Model {
         self.sorted[view] = sorted;
     }
 
-    /// Surprise by view, all but the last. `own` is the mark's place where it is one of ours: what
-    /// it added itself is taken away.
-    fn surprise(&self, mark: &Mark, own: Option<usize>) -> [f32; VIEWS] {
-        let own_count = u32::from(own.is_some());
+    /// Surprise by view, all but the last. What an exchange's own block added is taken away, so
+    /// that ours and new ones are looked at alike.
+    fn surprise(&self, mark: &Mark, own: Option<&Own>) -> [f32; VIEWS] {
         let all = (self.marks.len() + 1) as f32;
         // The logarithm of how rare it is to be seen so often, smoothed by half a count. What no
         // other exchange has is as rare for one of ours as for a new one, to the last bit: else
         // all new ones would stand above all of ours.
-        let rare = |count: u32| (all / (count.saturating_sub(own_count) as f32 + 0.5)).ln();
-        let sketched = |values: &mut dyn Iterator<Item = (usize, u16)>, counts: &[u16]| {
+        let rare = |count: u32, key: u64| {
+            let mine = own.map_or(0, |own| own.counts.get(&key).copied().unwrap_or(0));
+            (all / (count.saturating_sub(mine) as f32 + 0.5)).ln()
+        };
+        let sketched = |values: &mut dyn Iterator<Item = (usize, u16)>, counts: &[u16], kind| {
             let (mut sum, mut number) = (0.0, 0);
             for (bin, value) in values {
-                sum += rare(u32::from(counts[slot(bin, value)]));
+                let slot = slot(bin, value);
+                sum += rare(u32::from(counts[slot]), key(kind, slot as u64));
                 number += 1;
             }
             sum / (number.max(1) as f32)
         };
         let mut frames = 0.0;
         for (kind, frame) in (0..FRAMES as u8).zip(mark.frames) {
-            frames += rare(self.frames.get(&(kind, frame)).copied().unwrap_or(0));
+            let count = self.frames.get(&(kind, frame)).copied().unwrap_or(0);
+            frames += rare(count, key(FRAME + u64::from(kind), u64::from(frame)));
         }
-        let binned = |fields: std::ops::Range<usize>| -> f32 {
+        let binned = |fields: Range<usize>| -> f32 {
             let all = fields.map(|field| {
                 let bins = &self.fields[field];
                 let bin = usize::from(mark.fields[field]);
@@ -157,13 +172,13 @@ impl Model {
                     }
                     false => 0,
                 };
-                rare(bins[bin] + beside)
+                rare(bins[bin] + beside, key(FIELD, (field * BINS + bin) as u64))
             });
             all.sum()
         };
         [
-            sketched(&mut mark.pairs.values(), &self.pairs),
-            sketched(&mut mark.shingles.values(), &self.shingles),
+            sketched(&mut mark.pairs.values(), &self.pairs, PAIR),
+            sketched(&mut mark.shingles.values(), &self.shingles, SHINGLE),
             self.distance(mark, own),
             binned(0..SIZES),
             binned(SIZES..SIZES + SHAPES),
@@ -174,12 +189,11 @@ impl Model {
     }
 
     /// How far it is from its nearest neighbours in meaning, 0 to 2.
-    fn distance(&self, mark: &Mark, own: Option<usize>) -> f32 {
+    fn distance(&self, mark: &Mark, own: Option<&Own>) -> f32 {
+        let own = own.map_or(0..0, |own| own.places.clone());
         let mut nearest = [-1.0_f32; NEAREST];
-        for (place, other) in self.marks.iter().enumerate() {
-            if own == Some(place) {
-                continue;
-            }
+        let others = self.marks[..own.start].iter().chain(&self.marks[own.end..]);
+        for other in others {
             let cosine = mark.cosine(other);
             if cosine > nearest[NEAREST - 1] {
                 nearest[NEAREST - 1] = cosine;
@@ -204,7 +218,7 @@ impl Model {
         (sorted.len() - below).max(1) as f32 / sorted.len().max(1) as f32
     }
 
-    fn stand(&self, mark: &Mark, surprise: &[f32; VIEWS], own: Option<usize>) -> Placed {
+    fn stand(&self, mark: &Mark, surprise: &[f32; VIEWS], own: Range<usize>) -> Placed {
         let mut shares = [1.0; VIEWS];
         let (mut levels, mut usual) = ([0; VIEWS], [0; VIEWS]);
         for view in 0..VIEWS {
@@ -222,7 +236,7 @@ impl Model {
             levels,
             usual,
             features: self.features(mark),
-            cell: self.cell(mark, own),
+            cell: self.cell(mark, &own),
         }
     }
 
@@ -237,8 +251,8 @@ impl Model {
         features
     }
 
-    /// The nearest of some exchanges that stand for regions; itself does not count.
-    fn cell(&self, mark: &Mark, own: Option<usize>) -> u8 {
+    /// The nearest of some exchanges that stand for regions; its own block's do not count.
+    fn cell(&self, mark: &Mark, own: &Range<usize>) -> u8 {
         if mark.position.is_nowhere() {
             return CELLS as u8;
         }
@@ -246,12 +260,50 @@ impl Model {
         let mut best = (CELLS as u8, -2.0);
         for (cell, place) in (0..CELLS as u8).zip((0..self.marks.len()).step_by(step)) {
             let cosine = mark.cosine(&self.marks[place]);
-            if own != Some(place) && cosine > best.1 {
+            if !own.contains(&place) && cosine > best.1 {
                 best = (cell, cosine);
             }
         }
         best.0
     }
+}
+
+/// What one block added to the counts.
+struct Own {
+    places: Range<usize>,
+    counts: HashMap<u64, u32>,
+}
+
+impl Own {
+    fn new(marks: &[Mark], places: Range<usize>) -> Self {
+        let mut counts = HashMap::new();
+        let mut add = |key: u64| *counts.entry(key).or_default() += 1;
+        for mark in marks {
+            for (bin, value) in mark.pairs.values() {
+                add(key(PAIR, slot(bin, value) as u64));
+            }
+            for (bin, value) in mark.shingles.values() {
+                add(key(SHINGLE, slot(bin, value) as u64));
+            }
+            for (kind, frame) in (FRAME..).zip(mark.frames) {
+                add(key(kind, u64::from(frame)));
+            }
+            for (field, bin) in mark.fields.iter().enumerate() {
+                add(key(FIELD, (field * BINS + usize::from(*bin)) as u64));
+            }
+        }
+        Self { places, counts }
+    }
+}
+
+const PAIR: u64 = 0;
+const SHINGLE: u64 = 1;
+const FIELD: u64 = 2;
+/// And one for each kind of frame behind it.
+const FRAME: u64 = 3;
+
+const fn key(kind: u64, number: u64) -> u64 {
+    kind << 32 | number
 }
 
 /// Waves as wide as exchanges are apart.

@@ -98,3 +98,35 @@ fn what_is_too_short_is_said() {
     assert!(test.judge(&one[..1]).unwrap().chance > 0.0);
     assert!(test.judge(&one).unwrap().chance > 0.0);
 }
+
+/// A day on which everybody asks about one place.
+fn day(day: usize) -> Vec<Mark> {
+    let place = PLACES[scattered(day, 8) % 12];
+    marks((0..40).map(|number| {
+        let thing = THINGS[scattered(day * 40 + number, 6) % 12];
+        match scattered(day * 40 + number, 7) % 2 {
+            0 => format!("Which {thing} of {place} are open today?"),
+            _ => format!("I am in {place} and look for {thing}, where do I go?"),
+        }
+    }))
+}
+
+#[test]
+fn a_day_like_other_days_is_told_only_where_days_are_not_known_to_differ() {
+    let days: Vec<Vec<Mark>> = (0..60).map(day).collect();
+    let flat = Reference::new(days.concat()).unwrap();
+    let blocks = Reference::of_blocks(days).unwrap();
+    let told = |reference: &Reference| {
+        let test = reference.test(40).unwrap();
+        let days = (100..112).map(|number| see(reference, &day(number)));
+        days.filter(|seen| test.judge(seen).unwrap().chance < 0.003)
+            .count()
+    };
+    let (flat, of_blocks) = (told(&flat), told(&blocks));
+    assert!(flat >= 10 && of_blocks <= 2, "{flat} and {of_blocks} of 12");
+    // And it is no blind test for that.
+    let test = blocks.test(40).unwrap();
+    let mut seen = see(&blocks, &day(100)[..30]);
+    seen.extend(see(&blocks, &harvesters(10)));
+    assert!(test.judge(&seen).unwrap().chance < 0.003);
+}
