@@ -5,6 +5,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use guard::digest::{DIMENSIONS, Digester, HashKey, Scratch};
 use guard::window::{Mark, Reference, Seen as Placed, Test};
@@ -117,6 +118,37 @@ struct Results {
     attack: Vec<Vec<[[Found; SHARES.len()]; LENGTHS.len()]>>,
 }
 
+/// What the guard's test took: how often, and how long in all.
+#[derive(Debug, Clone, Copy, Default)]
+struct Took {
+    times: u64,
+    all: Duration,
+}
+
+impl Took {
+    fn time<T>(&mut self, times: u64, what: impl FnOnce() -> T) -> T {
+        let began = Instant::now();
+        let out = what();
+        self.times += times;
+        self.all += began.elapsed();
+        out
+    }
+
+    fn each(self) -> f64 {
+        self.all.as_secs_f64() / self.times.max(1) as f64
+    }
+}
+
+/// Times of learning a reference, placing an exchange, making a test and judging a window, the last
+/// two by length.
+#[derive(Debug, Default)]
+struct Costs {
+    learning: Took,
+    placing: Took,
+    testing: [Took; LENGTHS.len()],
+    judging: [Took; LENGTHS.len()],
+}
+
 /// Measures every pair; `tell` is told what is begun.
 pub fn measure(wanted: &Wanted<'_>, tell: &mut dyn FnMut(&str)) -> Result<Vec<Table>, SimError> {
     let mut kernel = Kernel::new(wanted.seed);
@@ -129,6 +161,7 @@ pub fn measure(wanted: &Wanted<'_>, tell: &mut dyn FnMut(&str)) -> Result<Vec<Ta
         benign: vec![[Found::default(); LENGTHS.len()]; BENIGN.len()],
         attack: vec![vec![Default::default(); ATTACKS.len()]; BENIGN.len()],
     };
+    let mut costs = Costs::default();
     for (set, name) in BENIGN.iter().enumerate() {
         tell(name);
         let benign = digests.read(wanted.data, name)?;
@@ -140,15 +173,16 @@ pub fn measure(wanted: &Wanted<'_>, tell: &mut dyn FnMut(&str)) -> Result<Vec<Ta
             .collect();
         for split in 0..wanted.splits {
             let draw = Draw::named(wanted.seed, name, split);
-            let (guard, mut trial) = Trial::new(&benign, &attacks, draw)?;
+            let (guard, mut trial) = Trial::new(&benign, &attacks, draw, &mut costs)?;
             let found = (&mut results.benign[set], &mut results.attack[set][..]);
-            trial.run(&guard, wanted.windows, found)?;
+            trial.run((&guard, &mut costs), wanted.windows, found)?;
         }
     }
     Ok(vec![
         by_length(&results),
         by_benign(&results),
         pairs(&results),
+        cost(&costs),
     ])
 }
 
@@ -168,17 +202,20 @@ impl<'p> Trial<'p> {
         prompts: &'p [Prompt],
         attacks: &'p [Vec<Prompt>],
         mut draw: Draw,
+        costs: &mut Costs,
     ) -> Result<(Reference, Self), SimError> {
         let mut order: Vec<usize> = (0..prompts.len()).collect();
         shuffle(&mut order, prompts.len(), &mut draw);
         let rest = order.split_off(prompts.len() / 2);
         order.truncate(guard::window::MOST);
         let marks = order.iter().map(|at| prompts[*at].mark.clone()).collect();
-        let guard = Reference::new(marks).map_err(wrong)?;
-        let seen = rest
-            .iter()
-            .map(|at| guard.see(&prompts[*at].mark))
-            .collect();
+        let learned = costs.learning.time(1, || Reference::new(marks));
+        let guard = learned.map_err(wrong)?;
+        let place = || {
+            let rest = rest.iter().map(|at| guard.see(&prompts[*at].mark));
+            rest.collect()
+        };
+        let seen = costs.placing.time(rest.len() as u64, place);
         let attacks = attacks.iter().map(|prompts| {
             // More than any window needs.
             let prompts = &prompts[..prompts.len().min(2_000)];
@@ -198,7 +235,7 @@ impl<'p> Trial<'p> {
 
     fn run(
         &mut self,
-        guard: &Reference,
+        (guard, costs): (&Reference, &mut Costs),
         windows: u64,
         (benign, attack): (
             &mut [Found; LENGTHS.len()],
@@ -214,9 +251,11 @@ impl<'p> Trial<'p> {
                 continue;
             }
             let bar = self.bar(size, &whole);
-            let tests = (&guard.test(size).map_err(wrong)?, &whole, bar);
+            let test = costs.testing[length].time(1, || guard.test(size));
+            let tests = (&test.map_err(wrong)?, &whole, bar);
             for _ in 0..BENIGN_WINDOWS {
-                let both = self.window(tests, size, None)?;
+                let judging = &mut costs.judging[length];
+                let both = judging.time(1, || self.window(tests, size, None))?;
                 benign[length].add(both.0, both.1);
             }
             for (place, found) in attack.iter_mut().enumerate() {
@@ -440,6 +479,29 @@ fn by_benign(results: &Results) -> Table {
                 cell(part(0, 3)),
             ]);
         }
+    }
+    table
+}
+
+fn cost(costs: &Costs) -> Table {
+    let mut table = Table::new(
+        "The window test, cost",
+        "On the machine that wrote this, one thread, whatever else ran beside. Judging includes \
+         drawing the window and the discrepancy.",
+        &["step", "milliseconds each"],
+    );
+    let each = |took: Took| Cell::Number(1000.0 * took.each(), 3);
+    table.row(["learning a reference".into(), each(costs.learning)]);
+    table.row(["placing an exchange".into(), each(costs.placing)]);
+    for (length, size) in LENGTHS.into_iter().enumerate() {
+        table.row([
+            format!("a test of {size}").into(),
+            each(costs.testing[length]),
+        ]);
+        table.row([
+            format!("judging {size}").into(),
+            each(costs.judging[length]),
+        ]);
     }
     table
 }
