@@ -7,12 +7,16 @@
 //! itself.
 
 pub mod admission;
+pub mod card;
 pub mod cluster;
+pub mod commons;
 pub mod digest;
 pub mod echo;
 pub mod finding;
+pub mod fit;
 pub mod link;
 pub mod profile;
+pub mod signal;
 pub mod stream;
 pub mod watch;
 pub mod window;

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::arrivals::{self, Rhythm};
+use crate::arrivals::{self, Rhythm, Traces};
 use crate::draw::{Draw, hash};
 use crate::honest::tenant;
 use crate::identity::{Identity, Wish};
@@ -136,11 +136,18 @@ impl Campaign {
         identity
     }
 
-    /// When its accounts work.
-    pub(crate) fn rhythm(&self, east: i32, draw: &mut Draw) -> Rhythm {
+    /// When its accounts are active: crude ones round the clock, careful ones as the workload that
+    /// they hide behind.
+    pub(crate) fn rhythm(
+        &self,
+        disguise: &Workload,
+        east: i32,
+        traces: &Traces,
+        draw: &mut Draw,
+    ) -> Rhythm {
         match self.level {
             0..=2 => arrivals::flat(),
-            _ => arrivals::human(east, draw.unit()),
+            _ => crate::account::rhythm(disguise.beat, east, traces, draw),
         }
     }
 
@@ -149,14 +156,15 @@ impl Campaign {
         if self.level >= 3 { 0.65 } else { 1.0 }
     }
 
-    /// Mean gap between requests of one run, in milliseconds, and the length of a run.
-    pub(crate) fn pace(&self, draw: &mut Draw) -> (f64, u32) {
-        match self.level {
-            0 | 1 => (6_000.0, draw.between(16, 40) as u32),
-            _ => (
-                draw.spread(20_000.0, 0.7, 4_000.0, 120_000.0),
-                draw.between(3, 12) as u32,
+    /// From L2 on these are those of honest programs and persons, so that gaps tell nothing.
+    pub(crate) fn pace(&self, disguise: &Workload, draw: &mut Draw) -> (f64, u32) {
+        match (self.level, disguise.batch) {
+            (0 | 1, _) => (6_000.0, draw.between(16, 40) as u32),
+            (_, 0) => (
+                draw.spread(40_000.0, 0.9, 3_000.0, 600_000.0),
+                draw.between(1, 7) as u32,
             ),
+            (_, batch) => (draw.spread(5_000.0, 0.8, 300.0, 60_000.0), batch),
         }
     }
 

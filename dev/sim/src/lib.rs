@@ -16,6 +16,7 @@ mod identity;
 pub mod measure;
 mod origin;
 mod out;
+pub mod plain;
 mod pool;
 mod recipe;
 mod scribe;

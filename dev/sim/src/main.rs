@@ -66,6 +66,17 @@ enum Verb {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Makes the card that the guard ships with
+    Card {
+        /// File to write
+        out: PathBuf,
+        /// The day that it is made on, YYYY-MM-DD
+        #[arg(long)]
+        date: String,
+        /// Part of the accounts, for a quick look
+        #[arg(long, default_value_t = 1.0)]
+        scale: f64,
+    },
     /// Lists presets, honest workloads and recipes
     List,
     /// Sends a world's requests to a gateway on this machine, within bounds
@@ -326,6 +337,15 @@ fn main() -> Result<()> {
             seed,
         } => window(splits, windows, seed)?,
         Verb::Evaluate(args) => args.run()?,
+        Verb::Card { out, date, scale } => {
+            let data = data_folder().context("STILLHOUSE_DATA names no folder")?;
+            let mut told = |what: &str| say(&format!("{what}\n"));
+            let card = sim::measure::card::make(&data, &date, scale, &mut told)?;
+            say(&format!("{:?}\n", card.reference.from));
+            std::fs::write(&out, card.encode()?)
+                .with_context(|| format!("writing {}", out.display()))?;
+            say(&format!("{}\n", card.hash()));
+        }
         Verb::Drive {
             world: args,
             url,

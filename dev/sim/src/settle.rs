@@ -195,8 +195,8 @@ impl Engine<'_> {
             ),
             None => (campaign.span.0, campaign.volume(&mut draw)),
         };
-        let pace = campaign.pace(&mut draw);
-        let rhythm = campaign.rhythm(identity.east, &mut draw);
+        let pace = campaign.pace(disguise, &mut draw);
+        let rhythm = campaign.rhythm(disguise, identity.east, &self.stock.traces, &mut draw);
         let count = volume.div_ceil(pace.1).max(1);
         let units = Units::new(rhythm, (from, self.span.1), count, campaign.ramp());
         let truth = campaign.truth(identity.row.id.clone());

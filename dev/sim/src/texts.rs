@@ -121,6 +121,14 @@ impl Texts {
         Ok(texts)
     }
 
+    /// All records of a family.
+    pub(crate) fn family(folder: &Path, name: &str) -> Result<Vec<Arc<Record>>, SimError> {
+        let mut texts = Self::default();
+        let path = folder.join(format!("{name}.jsonl.zst"));
+        texts.read(&path, &[Role::Prompt], (0, 1))?;
+        Ok(std::mem::take(&mut texts.roles[Role::Prompt as usize]))
+    }
+
     /// A text of a role.
     pub(crate) fn any(&self, role: Role, draw: &mut Draw) -> &Arc<Record> {
         draw.pick(&self.roles[role as usize])

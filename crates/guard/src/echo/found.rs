@@ -28,6 +28,8 @@ pub struct Found {
     pub accounts: u32,
     /// Of these, the ones of whom most is carried, the most first; at most [`NAMED`].
     pub others: SmallVec<[Origin; NAMED]>,
+    /// The conversation goes on from an answer that this account got.
+    pub goes_on: bool,
     /// The conversation was last continued under another account.
     pub handed: Option<Handed>,
 }

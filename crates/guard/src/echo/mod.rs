@@ -236,6 +236,7 @@ impl Memory {
                 bytes: digest.sizes.past,
             });
         }
+        found.goes_on = thread.is_some() && found.handed.is_none();
         let conversation = thread.map(|(last, _)| last.conversation);
         let mut search = Search {
             memory: self,

@@ -37,6 +37,14 @@ impl Hot {
         self.sizes(digest);
         self.names(digest);
         self.origin(event);
+        for place in event.ways.places() {
+            self.ways.add(place);
+        }
+        if digest.sizes.answer > 0 {
+            let first = digest.answer_prints.first().copied().unwrap_or(0);
+            let answer = digest.answer.signs() ^ mix(first ^ u64::from(sizes.answer));
+            self.answers.add(event.wide(25, answer));
+        }
         let echoes = &event.echoes;
         let echoes = [echoes.own, echoes.other, echoes.graded, echoes.continued];
         for (place, echo) in echoes.into_iter().enumerate() {

@@ -147,6 +147,51 @@ pub struct Echoes {
     pub continued: bool,
 }
 
+/// What the bins of `ways` count: how an exchange stands to those before it.
+pub const WAYS: [&str; 24] = [
+    "goes on from our answer",
+    "history that we did not give",
+    "no history",
+    "asked by others too",
+    "template of many accounts",
+    "asked by itself before",
+    "nearly asked before",
+    "half of it asked before",
+    "new, alone, long answer",
+    "new, alone, short answer",
+    "answer far longer than the question",
+    "own answers in the conversation",
+    "everybody's text in the question",
+    "much of an own answer",
+    "much of another's answer",
+    "answers of several other accounts",
+    "grading of what we did not answer",
+    "grading of what we answered",
+    "log-probabilities or several answers, asked anew",
+    "before the one before ended",
+    "within two seconds",
+    "within twenty seconds",
+    "within five minutes",
+    "later",
+];
+
+/// The [`WAYS`] of one exchange.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ways(u32);
+
+impl Ways {
+    /// Adds the way of this place, if it is so.
+    #[must_use]
+    pub const fn with(self, place: usize, is: bool) -> Self {
+        Self(self.0 | (is as u32) << place)
+    }
+
+    /// The places of its ways.
+    pub fn places(self) -> impl Iterator<Item = usize> {
+        (0..WAYS.len()).filter(move |place| self.0 >> place & 1 == 1)
+    }
+}
+
 /// Works out events, under the key of the digests.
 #[derive(Debug, Clone)]
 pub struct Sketcher {
@@ -172,6 +217,7 @@ pub struct Event<'d> {
     pub(super) mean: [i8; DIMENSIONS],
     pub(super) features: [i8; FEATURES],
     pub(super) echoes: Echoes,
+    pub(crate) ways: Ways,
 }
 
 impl Sketcher {
@@ -239,6 +285,7 @@ impl Sketcher {
             mean: position.coordinates().map(sixteenth),
             features: self.features(position.coordinates()),
             echoes,
+            ways: Ways::default(),
         }
     }
 
@@ -258,6 +305,11 @@ impl Sketcher {
 }
 
 impl Event<'_> {
+    /// Its template: the system text and the first words of the last thing asked; 0 without any.
+    pub const fn template(&self) -> u32 {
+        self.template
+    }
+
     /// A hash of its own for each kind of thing; 0 stays 0.
     pub(super) fn wide(&self, kind: u64, hash: u64) -> u64 {
         if hash == 0 {

@@ -19,7 +19,8 @@ mod windows;
 pub use self::bottom::{Bottom, Model, Sample, Tally};
 pub use self::code::{LONGEST, ProfileError};
 pub use self::event::{
-    ANSWERED, ASKED, CLOCKS, Echoes, Event, FEATURES, NAMED, NAMED_MORE, SIZED, Sketcher,
+    ANSWERED, ASKED, CLOCKS, Echoes, Event, FEATURES, NAMED, NAMED_MORE, SIZED, Sketcher, WAYS,
+    Ways,
 };
 use self::parts::Part as _;
 pub use self::parts::{Bins, Bits, Distinct, Greatest, Least, Small, Total, Vector};
@@ -140,6 +141,10 @@ profile! {
         echoes: Bins<4>,
         /// Kinds of networks: hosting, residential, mobile, corporate, education, unknown.
         networks: Bins<6>,
+        /// How exchanges stand to those before them: [`WAYS`] (A3, A4, B2, B5).
+        ways: Bins<{ WAYS.len() }>,
+        /// Answers: labels come again and again, harvests do not (A7).
+        answers: Distinct<32>,
     }
 }
 

@@ -3,18 +3,30 @@
 //! order give the same state, live and replayed.
 
 mod accounts;
+mod groups;
+mod scored;
+mod ways;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use record::Time;
 
 pub use self::accounts::Account;
+use self::groups::{At, Groups};
+use self::scored::risk;
+use self::ways::Others;
+use crate::card::{Card, CardError, Score};
 use crate::cluster::Cluster;
-use crate::digest::{About, Digest, HashKey};
+use crate::commons::Commons;
+use crate::digest::{About, Declared, Digest, HashKey};
 use crate::echo::{self, AccountNumber, Memory};
-use crate::finding::{ACTIONS, AccountStanding, ClusterStanding, Finding, StreamStanding};
+use crate::finding::{
+    AccountStanding, ClusterStanding, Evidence, Finding, StreamStanding, Subject,
+};
 use crate::link::{self, Linked, Links};
 use crate::profile::Sketcher;
+use crate::signal::{self, COUNT, SIGNALS, View};
 use crate::stream::{self, Streams};
 
 /// One exchange, at its end.
@@ -32,31 +44,89 @@ pub struct Folded<'d> {
     pub digest: &'d Digest,
 }
 
+/// Bounds of the guard's memory, and what it judges by.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The card.
+    pub card: Arc<Card>,
+    /// Echoes.
+    pub memory: echo::Options,
+    /// Questions that many ask, 16 bytes each.
+    pub commons: u32,
+    /// Accounts that are kept in full, 4 KiB each; the others as coarser profiles.
+    pub active: usize,
+    /// A family of signals that is left out, to see what it is worth.
+    pub without: Option<signal::Family>,
+}
+
+impl Options {
+    /// The usual bounds, with the card that is shipped.
+    ///
+    /// # Errors
+    /// None in a released program.
+    pub fn shipped() -> Result<Self, CardError> {
+        Ok(Self::with(Card::shipped()?))
+    }
+
+    /// The usual bounds, with this card.
+    pub fn with(card: Card) -> Self {
+        Self {
+            card: Arc::new(card),
+            memory: echo::Options::default(),
+            commons: 1 << 21,
+            active: 200_000,
+            without: None,
+        }
+    }
+}
+
 /// The guard's state.
 #[derive(Debug)]
 pub struct Watch {
+    card: Arc<Card>,
+    without: Option<usize>,
     sketcher: Sketcher,
     memory: Memory,
+    commons: Commons,
     accounts: Vec<Account>,
+    /// Accounts that are kept in full, and how many may be.
+    active: (usize, usize),
     links: Links,
     streams: Streams,
+    groups: Groups,
     /// The hour of ledger time up to which clusters are worked out.
     hour: u64,
+    last: At,
 }
 
 /// Clusters are worked out anew at boundaries of so much ledger time.
 const BOUNDARY_US: u64 = 3_600_000_000;
+/// Streams are judged, and accounts cooled, each so many boundaries.
+const SLOW: u64 = 12;
+/// Hours without an exchange after which an account's profile is made coarser.
+const REST: u32 = 7 * 24;
+/// Pieces of evidence that are told.
+const TOLD: usize = 8;
 
 impl Watch {
     /// A guard that knows nothing yet, under the key of the digests.
-    pub fn new(key: &HashKey, memory: echo::Options) -> Self {
+    pub fn new(key: &HashKey, options: Options) -> Self {
         Self {
+            card: options.card,
+            without: options.without.map(|family| family as usize),
             sketcher: Sketcher::new(key),
-            memory: Memory::new(memory),
+            memory: Memory::new(options.memory),
+            commons: Commons::new(options.commons),
             accounts: Vec::new(),
+            active: (0, options.active.max(1)),
             links: Links::new(link::Options::default()),
             streams: Streams::new(stream::Options::default()),
+            groups: Groups::default(),
             hour: 0,
+            last: At {
+                time: Time::from_micros(0),
+                exchange: 0,
+            },
         }
     }
 
@@ -78,19 +148,73 @@ impl Watch {
         self.links.suspended(time, account);
     }
 
+    /// The card that it judges by.
+    pub fn card(&self) -> &Card {
+        &self.card
+    }
+
+    /// The accounts, by number.
+    pub fn accounts(&self) -> &[Account] {
+        &self.accounts
+    }
+
+    /// Bytes that it holds.
+    pub fn bytes(&self) -> usize {
+        let accounts: usize = self.accounts.iter().map(Account::bytes).sum();
+        accounts
+            + self.accounts.capacity() * size_of::<Account>()
+            + self.memory.bytes()
+            + self.commons.bytes()
+            + self.links.bytes()
+            + self.streams.bytes()
+    }
+
+    /// Signals and score of an account that is active.
+    pub fn score(&self, account: AccountNumber) -> Option<([f32; COUNT], Score)> {
+        let account = self.accounts.get(account.0 as usize)?;
+        let values = signal::values(&View::new(account.hot()?, &account.about));
+        let score = self.card.score(&values, self.without);
+        Some((values, score))
+    }
+
+    /// The greatest evidence that an account ever showed, in decibans; `None` for one that was never
+    /// judged.
+    pub fn peak(&self, account: AccountNumber) -> Option<i32> {
+        let peak = self.accounts.get(account.0 as usize)?.scored.peak;
+        (peak != i32::MIN).then_some(peak)
+    }
+
     /// What stands of every account, by number.
     pub fn standings(&self) -> impl Iterator<Item = AccountStanding> + '_ {
-        (0..)
-            .zip(&self.accounts)
-            .map(|(number, account)| AccountStanding {
-                account: AccountNumber(number),
-                exchanges: account.profile.exchanges.0,
-                risk: 0.0,
-                decibans: 0,
-                cluster: self.links.cluster_of(AccountNumber(number)),
-                first: [None; ACTIONS.len()],
-                evidence: Vec::new(),
-            })
+        let numbers = (0..self.accounts.len() as u32).map(AccountNumber);
+        numbers.map(|number| self.standing(number))
+    }
+
+    fn standing(&self, number: AccountNumber) -> AccountStanding {
+        let account = &self.accounts[number.0 as usize];
+        let cluster = self.links.cluster_of(number);
+        let granted = account.about.declared == Declared::Grant;
+        let own = account.scored;
+        let group = cluster.and_then(|id| self.groups.cluster(id));
+        let shared = group.map_or(0.0, |group| risk(group.order));
+        let greatest = risk(own.order).max(shared).max(self.groups.share(number));
+        let evidence = self
+            .score(number)
+            .map(|(values, score)| evidence(&score, &values))
+            .unwrap_or_default();
+        let decibans = own
+            .decibans
+            .max(group.map_or(i32::MIN, |group| group.decibans));
+        AccountStanding {
+            account: number,
+            exchanges: account.exchanges(),
+            // What the operator gave leave for is no risk.
+            risk: if granted { greatest / 1000.0 } else { greatest },
+            decibans: if decibans == i32::MIN { 0 } else { decibans },
+            cluster,
+            first: own.first(),
+            evidence,
+        }
     }
 
     /// What stands of every cluster, by number.
@@ -98,9 +222,10 @@ impl Watch {
         let mut streams: BTreeMap<u32, Vec<StreamStanding>> = BTreeMap::new();
         for stream in self.streams.all(&self.links) {
             let of_cluster = streams.entry(stream.cluster).or_default();
+            let scored = self.groups.stream(stream.id);
             of_cluster.push(StreamStanding {
                 id: stream.id,
-                risk: 0.0,
+                risk: scored.map_or(0.0, |scored| risk(scored.order)),
                 accounts: stream.accounts,
                 exchanges: stream.exchanges,
             });
@@ -108,7 +233,10 @@ impl Watch {
         let standing = |cluster: &Cluster| ClusterStanding {
             id: cluster.id,
             accounts: cluster.accounts.clone(),
-            risk: 0.0,
+            risk: self
+                .groups
+                .cluster(cluster.id)
+                .map_or(0.0, |scored| risk(scored.order)),
             links: cluster.links.clone(),
             streams: streams.remove(&cluster.id).unwrap_or_default(),
         };
@@ -116,18 +244,21 @@ impl Watch {
     }
 
     /// Ends the fold: what waits for a boundary of time is told now.
-    pub fn finish(&mut self, _findings: &mut Vec<Finding>) {
-        self.links
-            .boundary(Time::from_micros((self.hour + 1) * BOUNDARY_US));
+    pub fn finish(&mut self, findings: &mut Vec<Finding>) {
+        self.boundary(self.hour + 1, findings);
+        self.judge_streams(self.last, findings);
     }
 
     /// Folds one exchange; what it changes is added to the findings.
-    pub fn exchange(&mut self, folded: &Folded<'_>, _findings: &mut Vec<Finding>) {
+    pub fn exchange(&mut self, folded: &Folded<'_>, findings: &mut Vec<Finding>) {
         let hour = folded.ended.micros() / BOUNDARY_US;
         if hour > self.hour {
-            self.hour = hour;
-            self.boundary(hour);
+            self.boundary(hour, findings);
         }
+        self.last = At {
+            time: folded.ended,
+            exchange: folded.number,
+        };
         let found = self.memory.observe(&echo::Exchange {
             number: folded.number,
             account: folded.account,
@@ -143,25 +274,101 @@ impl Watch {
         };
         self.links.exchange(&linked);
         let echoes = found.echoes(folded.digest);
-        let event = self
+        let mut event = self
             .sketcher
             .event(folded.number, folded.arrived, folded.digest, echoes);
-        let cluster = self.links.cluster_of(folded.account);
-        self.streams.exchange(&linked, &event, cluster);
+        let template = u64::from(event.template()) << 31 | 1 << 63;
+        let others = Others {
+            ask: self.commons.ask(folded.digest.ask.exact, folded.account),
+            template: self.commons.ask(template, folded.account),
+        };
         let Some(account) = self.accounts.get_mut(folded.account.0 as usize) else {
             return;
         };
-        account.profile.add(&event);
+        let new = account.add(&mut event, |last| last.ways(folded, &found, others));
+        self.active.0 += usize::from(new);
+        let cluster = self.links.cluster_of(folded.account);
+        self.streams.exchange(&linked, &event, cluster);
+        self.judge(folded, findings);
+        if self.active.0 > self.active.1 {
+            self.cool(0);
+        }
+    }
+
+    fn judge(&mut self, folded: &Folded<'_>, findings: &mut Vec<Finding>) {
+        let Some(account) = self.accounts.get_mut(folded.account.0 as usize) else {
+            return;
+        };
+        let Some(hot) = account.hot() else { return };
+        let active = hot.exchanges.0;
+        if !account.scored.is_due(active) {
+            return;
+        }
+        let values = signal::values(&View::new(hot, &account.about));
+        let score = self.card.score(&values, self.without);
+        let granted = account.about.declared == Declared::Grant;
+        if account.scored.take(&score, &self.card, active, granted) {
+            findings.push(Finding {
+                time: folded.ended,
+                exchange: folded.number,
+                subject: Subject::Account(folded.account),
+                risk: risk(account.scored.order),
+                band: account.scored.band(),
+                action: account.scored.action,
+                evidence: evidence(&score, &values),
+            });
+        }
     }
 
     /// Brings clusters and their streams up to a boundary of ledger time.
-    fn boundary(&mut self, hour: u64) {
+    fn boundary(&mut self, hour: u64, findings: &mut Vec<Finding>) {
+        let slow = hour / SLOW != self.hour / SLOW;
+        self.hour = hour;
         let changes = self.links.boundary(Time::from_micros(hour * BOUNDARY_US));
         self.streams.boundary(&changes, &self.links);
+        self.judge_clusters(self.last, findings);
+        if slow {
+            self.judge_streams(self.last, findings);
+            self.cool(u32::try_from(hour).unwrap_or(u32::MAX).saturating_sub(REST));
+        }
     }
 
-    /// The accounts, by number.
-    pub fn accounts(&self) -> &[Account] {
-        &self.accounts
+    /// Makes the profiles coarser of accounts whose last exchange lies before this hour, and then of
+    /// the longest idle until a quarter of the room is free again.
+    fn cool(&mut self, before: u32) {
+        let mut before = before;
+        if self.active.0 > self.active.1 {
+            let active = self.accounts.iter().filter(|one| one.hot().is_some());
+            let mut hours: Vec<u32> = active.map(Account::newest).collect();
+            hours.sort_unstable();
+            let quarter = hours.get(hours.len() / 4).copied().unwrap_or(0);
+            before = before.max(quarter + 1);
+        }
+        let mut active = 0;
+        for account in &mut self.accounts {
+            if account.hot().is_some() {
+                if account.newest() < before {
+                    account.cool();
+                } else {
+                    active += 1;
+                }
+            }
+        }
+        self.active.0 = active;
     }
+}
+
+/// What a score rests on, the strongest first.
+fn evidence(score: &Score, values: &[f32; COUNT]) -> Vec<Evidence> {
+    let mut places: Vec<usize> = (0..COUNT)
+        .filter(|at| score.adds[*at].abs() >= 500)
+        .collect();
+    places.sort_by_key(|at| -score.adds[*at].abs());
+    let told = places.into_iter().take(TOLD);
+    told.map(|at| Evidence {
+        signal: SIGNALS[at].name,
+        decibans: score.adds[at] / 1000,
+        text: SIGNALS[at].sentence(values[at]).into(),
+    })
+    .collect()
 }

@@ -3,6 +3,7 @@
 
 mod accounts;
 pub mod baselines;
+pub mod card;
 pub mod clusters;
 pub mod fold;
 mod groups;
@@ -170,7 +171,8 @@ impl Wanted<'_> {
 
 /// A guard as it ships.
 fn fresh() -> Watch {
-    Watch::new(&HashKey::new(KEY), guard::echo::Options::default())
+    let card = guard::card::Card::shipped().unwrap_or_else(|_| guard::card::Card::blank());
+    Watch::new(&HashKey::new(KEY), guard::watch::Options::with(card))
 }
 
 fn fast(what: &str, scene: &Scene) -> [Cell; 7] {

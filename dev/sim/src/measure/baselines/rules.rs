@@ -18,7 +18,8 @@ pub fn indicators(scene: &Scene) -> Vec<f64> {
     for indicator in [clock, ramp, sources, usage] {
         let of = |place: usize| {
             let account = &scene.watch.accounts()[place];
-            indicator(&account.about, &account.profile)
+            let hot = account.hot();
+            hot.map_or(0.0, |hot| indicator(&account.about, hot))
         };
         let values: Vec<f64> = (0..sums.len()).map(of).collect();
         let mut sorted = values.clone();

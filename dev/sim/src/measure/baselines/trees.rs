@@ -108,10 +108,10 @@ impl Forest {
     pub fn grow(scene: &Scene) -> Self {
         let accounts = scene.rows.iter().zip(scene.watch.accounts());
         let known = accounts
-            .filter(|(row, account)| {
-                row.label != Label::Sanctioned && account.profile.exchanges.0 > 0
-            })
-            .map(|(row, account)| (row.label == Label::Distilling, figures(&account.profile)));
+            .filter(|(row, _)| row.label != Label::Sanctioned)
+            .filter_map(|(row, account)| {
+                Some((row.label == Label::Distilling, figures(account.hot()?)))
+            });
         let (truth, figures): (Vec<bool>, Vec<Vec<f64>>) = known.unzip();
         let count = figures.first().map_or(0, Vec::len);
         let cuts = (0..count).map(|figure| cuts(&figures, figure)).collect();
@@ -145,7 +145,10 @@ impl Forest {
         let accounts = scene.watch.accounts().iter();
         accounts
             .map(|account| {
-                let figures = figures(&account.profile);
+                let Some(hot) = account.hot() else {
+                    return f64::MIN;
+                };
+                let figures = figures(hot);
                 self.trees.iter().map(|tree| tree.score(&figures)).sum()
             })
             .collect()

@@ -1,0 +1,112 @@
+//! Small trees over bins, as cards hold them.
+
+use serde::{Deserialize, Serialize};
+
+/// A node: a split by a signal's bin, or a leaf with what it adds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Written", into = "Written")]
+pub struct Node {
+    /// The signal's place; of a leaf, [`LEAF`].
+    signal: u16,
+    /// Bins up to this one go to `low`.
+    bin: u8,
+    /// Places of the nodes below.
+    low: u16,
+    high: u16,
+    /// Of a leaf, thousandths of decibans.
+    adds: i32,
+}
+
+/// A node as cards write it: signal, bin, low, high, adds.
+type Written = (u16, u8, u16, u16, i32);
+
+impl From<Written> for Node {
+    fn from((signal, bin, low, high, adds): Written) -> Self {
+        Self {
+            signal,
+            bin,
+            low,
+            high,
+            adds,
+        }
+    }
+}
+
+impl From<Node> for Written {
+    fn from(node: Node) -> Self {
+        (node.signal, node.bin, node.low, node.high, node.adds)
+    }
+}
+
+const LEAF: u16 = u16::MAX;
+/// Decibans in one natural unit of log-odds, in thousandths.
+const PER_NAT: f64 = 4_342.944_819_032_518;
+
+impl Node {
+    pub(crate) fn leaf(nats: f64) -> Self {
+        Self {
+            signal: LEAF,
+            bin: 0,
+            low: 0,
+            high: 0,
+            adds: (nats * PER_NAT).round() as i32,
+        }
+    }
+
+    pub(crate) const fn split(signal: u16, bin: u8) -> Self {
+        Self {
+            signal,
+            bin,
+            low: 0,
+            high: 0,
+            adds: 0,
+        }
+    }
+
+    pub(crate) const fn join(&mut self, low: u16, high: u16) {
+        self.low = low;
+        self.high = high;
+    }
+}
+
+/// A tree; the first node is its root.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Tree {
+    pub(crate) nodes: Vec<Node>,
+}
+
+impl Tree {
+    /// What it adds for these bins, in thousandths of decibans; nothing for a tree that is no tree.
+    pub fn adds(&self, bins: &[u8]) -> i32 {
+        let mut at = 0_u16;
+        // A node only names later ones, so this ends.
+        while let Some(node) = self.nodes.get(usize::from(at)) {
+            if node.signal == LEAF {
+                return node.adds;
+            }
+            let bin = bins.get(usize::from(node.signal)).copied().unwrap_or(0);
+            let next = if bin <= node.bin { node.low } else { node.high };
+            if next <= at {
+                return 0;
+            }
+            at = next;
+        }
+        0
+    }
+
+    /// The one signal that a tree of depth one looks at, with its bin and what both sides add.
+    pub(crate) fn stump(&self) -> Option<(usize, u8, i32, i32)> {
+        let root = self.nodes.first().filter(|root| root.signal != LEAF)?;
+        let side = |place: u16| {
+            let node = self.nodes.get(usize::from(place))?;
+            (node.signal == LEAF).then_some(node.adds)
+        };
+        Some((
+            usize::from(root.signal),
+            root.bin,
+            side(root.low)?,
+            side(root.high)?,
+        ))
+    }
+}

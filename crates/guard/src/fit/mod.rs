@@ -1,0 +1,156 @@
+//! Fitting a card: from the signals of accounts whose label is known to what each value is worth, and
+//! from the scores of honest accounts to the thresholds that hold a stated rate.
+//!
+//! Pure: the same rows give the same card, byte for byte, on one kind of machine.
+
+mod bins;
+mod boost;
+
+pub use self::bins::{bin, edges};
+pub use self::boost::{Growth, Table, grow};
+use crate::card::{Card, Made, Reference, VERSION, Worth};
+use crate::finding::ACTIONS;
+use crate::signal::{COUNT, SIGNALS};
+
+/// What an account showed at one time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// Its signals.
+    pub values: [f32; COUNT],
+    /// What it truly is.
+    pub distilling: bool,
+    /// How much it counts; rows of one account share one.
+    pub weight: f64,
+}
+
+/// Trees of depth one: the additive evidence.
+const ADDITIVE: Growth = Growth {
+    rounds: 500,
+    depth: 1,
+    rate: 0.1,
+    leaf: 25.0,
+    lambda: 10.0,
+    one_in: 3,
+};
+
+/// Trees that see signals together: the order.
+const TOGETHER: Growth = Growth {
+    rounds: 200,
+    depth: 3,
+    rate: 0.06,
+    leaf: 15.0,
+    lambda: 5.0,
+    one_in: 3,
+};
+
+/// Decibans in one natural unit of log-odds.
+const PER_NAT: f64 = 4.342_944_819_032_518;
+/// The false-positive rates that are stated for [`ACTIONS`].
+pub const STATED: [f64; ACTIONS.len()] = [1.0, 0.01, 0.002, 0.0015, 0.001, 0.001, 0.0001];
+/// Scores of the reference that a card keeps.
+const KEPT: usize = 1024;
+
+/// Fits what each signal is worth. The reference is empty: nothing is proposed yet.
+pub fn fit(rows: &[Row], made: Made) -> Card {
+    let mut columns = Vec::with_capacity(COUNT);
+    let mut all_edges = Vec::with_capacity(COUNT);
+    for place in 0..COUNT {
+        let mut values: Vec<f32> = rows.iter().map(|row| row.values[place]).collect();
+        let edges = edges(&mut values);
+        columns.push(
+            rows.iter()
+                .map(|row| bin(&edges, row.values[place]))
+                .collect(),
+        );
+        all_edges.push(edges);
+    }
+    let table = Table {
+        columns,
+        labels: rows.iter().map(|row| row.distilling).collect(),
+        weights: rows.iter().map(|row| row.weight).collect(),
+    };
+    let weight = |label: bool| -> f64 {
+        let of = rows.iter().filter(|row| row.distilling == label);
+        of.map(|row| row.weight).sum::<f64>().max(1e-9)
+    };
+    let prior = (weight(true) / weight(false)).ln();
+    let stumps = grow(&table, &ADDITIVE, prior, 1);
+    let mut adds: Vec<Vec<i64>> = all_edges
+        .iter()
+        .map(|edges| vec![0; edges.len() + 1])
+        .collect();
+    for (signal, at, low, high) in stumps.iter().filter_map(|tree| tree.stump()) {
+        for (bin, sum) in adds[signal].iter_mut().enumerate() {
+            *sum += i64::from(if bin <= usize::from(at) { low } else { high });
+        }
+    }
+    let honest: Vec<usize> = (0..rows.len())
+        .filter(|row| !rows[*row].distilling)
+        .collect();
+    for (place, adds) in adds.iter_mut().enumerate() {
+        // What honest accounts show on average is no evidence; what is moved here only moves the
+        // zero of the scale.
+        let of = |row: &usize| adds[usize::from(table.columns[place][*row])];
+        let mean = honest.iter().map(of).sum::<i64>() / honest.len().max(1) as i64;
+        adds.iter_mut().for_each(|sum| *sum -= mean);
+    }
+    let signals = SIGNALS.iter().zip(all_edges).zip(adds);
+    Card {
+        version: VERSION,
+        made,
+        signals: signals
+            .map(|((signal, edges), adds)| Worth {
+                name: signal.name.to_owned(),
+                edges,
+                adds: adds
+                    .into_iter()
+                    .map(|sum| sum.clamp(-60_000, 60_000) as i32)
+                    .collect(),
+            })
+            .collect(),
+        prior: 0,
+        order: grow(&table, &TOGETHER, prior, 2),
+        order_prior: (prior * PER_NAT * 1000.0) as i32,
+        reference: Reference {
+            from: [i32::MAX; ACTIONS.len()],
+            ..Reference::default()
+        },
+    }
+}
+
+/// The reference of a card: `peaks` are the greatest evidence that each honest account ever showed.
+/// The threshold of a rate is the least score that so few of them reach, one more counted for the
+/// account that is judged (split conformal); where the reference is too small for a rate, it lies
+/// above its highest score by what honest scores differ at their end.
+pub fn reference(mut peaks: Vec<i32>) -> Reference {
+    peaks.sort_unstable_by(|one, other| other.cmp(one));
+    let accounts = peaks.len() as u32;
+    let tenth = |share: f64| peaks.get((share * f64::from(accounts)) as usize).copied();
+    // Ten times rarer than the rarest that was seen: what one power of ten costs at the end.
+    let decade = match (tenth(0.001), tenth(0.01)) {
+        (Some(rare), Some(common)) => (rare - common).max(3),
+        _ => 10,
+    };
+    let mut from = [i32::MIN; ACTIONS.len()];
+    for (from, stated) in from.iter_mut().zip(STATED).skip(1) {
+        let allowed = (stated * (f64::from(accounts) + 1.0)).floor() as usize;
+        *from = match (allowed.checked_sub(1), peaks.first()) {
+            (Some(allowed), Some(_)) => peaks[allowed.min(peaks.len() - 1)] + 1,
+            (None, Some(highest)) => {
+                let missing = 1.0 / (stated * (f64::from(accounts) + 1.0));
+                highest + 1 + (f64::from(decade) * missing.log10()).ceil() as i32
+            }
+            (_, None) => i32::MAX,
+        };
+    }
+    for place in 1..from.len() {
+        from[place] = from[place].max(from[place - 1]);
+    }
+    peaks.truncate(KEPT);
+    Reference {
+        accounts,
+        highest: peaks,
+        from,
+        stated: STATED,
+    }
+}
