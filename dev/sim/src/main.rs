@@ -192,17 +192,33 @@ struct EvaluateArgs {
     /// Add a month of 30,000 honest accounts
     #[arg(long)]
     long: bool,
+    /// Measure on the world to calibrate on, for whoever works on the guard
+    #[arg(long)]
+    develop: bool,
+    /// A card in place of the shipped one
+    #[arg(long)]
+    card: Option<PathBuf>,
 }
 
 impl EvaluateArgs {
     fn run(&self) -> Result<()> {
         let data = data_folder();
+        let card = match &self.card {
+            None => None,
+            Some(path) => {
+                let text = std::fs::read_to_string(path)
+                    .with_context(|| format!("reading {}", path.display()))?;
+                Some(guard::card::Card::decode(&text)?)
+            }
+        };
         let wanted = Wanted {
+            card,
             data: data.as_deref(),
             scale: self.scale.unwrap_or(if self.quick { 0.2 } else { 1.0 }),
             seed: self.seed,
             guard_only: self.guard_only,
             long: self.long,
+            develop: self.develop,
         };
         let began = Instant::now();
         let report = measure::evaluate(&wanted, &mut |what| {

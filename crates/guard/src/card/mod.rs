@@ -25,14 +25,12 @@ pub struct Card {
     pub version: u32,
     /// What it was made from.
     pub made: Made,
-    /// What each signal's value is worth.
+    /// Bins of each signal's values.
     pub signals: Vec<Worth>,
+    /// What bins are worth, up to three signals together.
+    pub trees: Vec<Tree>,
     /// Evidence where nothing is known, in thousandths of decibans.
     pub prior: i32,
-    /// Trees that see signals together. They order the review queue and decide nothing.
-    pub order: Vec<Tree>,
-    /// Their sum where nothing is known, in thousandths of decibans.
-    pub order_prior: i32,
     /// How honest accounts score.
     pub reference: Reference,
 }
@@ -67,7 +65,7 @@ pub struct Rate {
     pub interval: [f64; 2],
 }
 
-/// What a signal's value is worth.
+/// A signal's bins.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Worth {
@@ -75,8 +73,6 @@ pub struct Worth {
     pub name: String,
     /// Edges of its bins; a value belongs to the bin of how many edges lie below it.
     pub edges: Vec<f32>,
-    /// Log-likelihood ratio by bin, in thousandths of decibans.
-    pub adds: Vec<i32>,
 }
 
 /// How honest accounts of the calibration score: the greatest evidence that each ever showed, so that
@@ -127,15 +123,13 @@ impl Card {
         let worth = |signal: &crate::signal::Signal| Worth {
             name: signal.name.to_owned(),
             edges: Vec::new(),
-            adds: vec![0],
         };
         Self {
             version: VERSION,
             made: Made::default(),
             signals: SIGNALS.iter().map(worth).collect(),
+            trees: Vec::new(),
             prior: 0,
-            order: Vec::new(),
-            order_prior: 0,
             reference: Reference {
                 from: [i32::MAX; ACTIONS.len()],
                 ..Reference::default()
@@ -166,7 +160,7 @@ impl Card {
         }
         for worth in &card.signals {
             let ordered = worth.edges.windows(2).all(|pair| pair[0] < pair[1]);
-            if !ordered || worth.adds.len() != worth.edges.len() + 1 || worth.edges.len() > 254 {
+            if !ordered || worth.edges.len() > 254 {
                 return Err(CardError::Inconsistent(worth.name.clone()));
             }
         }
@@ -184,7 +178,7 @@ impl Card {
         let text = serde_json::to_string(self).map_err(|err| CardError::Broken(err.to_string()))?;
         Ok(text
             .replace("{\"name\":", "\n{\"name\":")
-            .replace("\"order\":", "\n\"order\":")
+            .replace("\"trees\":", "\n\"trees\":")
             + "\n")
     }
 

@@ -9,7 +9,7 @@ use crate::signal::{COUNT, FAMILIES, SIGNALS};
 pub struct Score {
     /// Evidence for distilling, in decibans: the sum of the families', each within its cap.
     pub decibans: i32,
-    /// By what the review queue is ordered, in decibans.
+    /// The same without caps, in decibans: it orders the review queue and decides nothing.
     pub order: i32,
     /// What each signal says, in thousandths of decibans, before caps.
     pub adds: [i32; COUNT],
@@ -34,32 +34,29 @@ impl Card {
     pub fn score(&self, values: &[f32; COUNT], without: Option<usize>) -> Score {
         let mut bins = [0_u8; COUNT];
         let mut adds = [0_i32; COUNT];
+        for (place, worth) in self.signals.iter().enumerate().take(COUNT) {
+            bins[place] = bin(&worth.edges, values[place]);
+        }
+        for tree in &self.trees {
+            tree.add(&bins, &mut adds);
+        }
         let mut by_family = [0_i32; FAMILIES.len()];
-        for (place, (worth, signal)) in self.signals.iter().zip(&SIGNALS).enumerate() {
+        for (add, signal) in adds.iter_mut().zip(&SIGNALS) {
             let family = signal.family as usize;
             if without == Some(family) {
-                continue;
+                *add = 0;
             }
-            bins[place] = bin(&worth.edges, values[place]);
-            adds[place] = worth
-                .adds
-                .get(usize::from(bins[place]))
-                .copied()
-                .unwrap_or(0);
-            by_family[family] = by_family[family].saturating_add(adds[place]);
+            by_family[family] = by_family[family].saturating_add(*add);
         }
-        let mut total = self.prior;
+        let order: i32 = by_family.iter().sum();
         for (sum, family) in by_family.iter_mut().zip(FAMILIES) {
             let cap = family.cap() * 1000;
             *sum = (*sum).clamp(-cap, cap);
-            total = total.saturating_add(*sum);
         }
-        let order = self.order.iter().fold(self.order_prior, |sum, tree| {
-            sum.saturating_add(tree.adds(&bins))
-        });
+        let total: i32 = by_family.iter().sum();
         Score {
-            decibans: total.div_euclid(1000),
-            order: order.div_euclid(1000),
+            decibans: total.saturating_add(self.prior).div_euclid(1000),
+            order: order.saturating_add(self.prior).div_euclid(1000),
             adds,
             by_family,
         }

@@ -121,10 +121,19 @@ fn branch(
                 .iter()
                 .partition(|row| column[**row as usize] <= split.bin);
             tree.nodes.push(Node::split(split.column as u16, split.bin));
+            // The average is over honest rows and distilling ones alike.
+            let counts = (
+                total(sums, low.iter()).weight,
+                total(sums, high.iter()).weight,
+            );
             let mut below =
                 |rows: &[u32]| branch(table, growth, columns, sums, rows, depth + 1, tree, scores);
             let (low, high) = (below(&low), below(&high));
-            tree.nodes[usize::from(place)].join(low, high);
+            let part =
+                |place: u16, rows: f64| f64::from(tree.nodes[usize::from(place)].adds()) * rows;
+            let mean =
+                (part(low, counts.0) + part(high, counts.1)) / (counts.0 + counts.1).max(1e-9);
+            tree.nodes[usize::from(place)].join(low, high, mean.round() as i32);
         }
     }
     place

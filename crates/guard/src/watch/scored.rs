@@ -12,8 +12,9 @@ pub(super) const LEAST: u64 = 8;
 /// A standing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Scored {
-    /// Evidence, in decibans.
+    /// Evidence, in decibans: the lesser of the last two scorings, since one look is no look.
     pub(super) decibans: i32,
+    last: i32,
     /// The greatest that it ever was.
     pub(super) peak: i32,
     /// By what the review queue is ordered, in decibans: the latest.
@@ -30,6 +31,7 @@ impl Default for Scored {
     fn default() -> Self {
         Self {
             decibans: i32::MIN,
+            last: i32::MIN,
             peak: i32::MIN,
             order: i32::MIN,
             action: Action::None,
@@ -55,18 +57,20 @@ impl Scored {
         granted: bool,
     ) -> bool {
         self.due = exchanges + (exchanges / 16).max(4);
-        self.decibans = score.decibans;
-        self.peak = self.peak.max(score.decibans);
+        self.decibans = score.decibans.min(self.last);
+        self.last = score.decibans;
+        self.peak = self.peak.max(self.decibans);
+        let mut score = score.clone();
+        score.decibans = self.decibans;
         self.order = score.order;
         let mut action = if granted {
             Action::None
         } else {
-            card.action(score)
+            card.action(&score)
         };
         if action < self.action {
-            let mut held = score.clone();
-            held.decibans = held.decibans.saturating_add(SLACK);
-            action = card.action(&held).min(self.action);
+            score.decibans = score.decibans.saturating_add(SLACK);
+            action = card.action(&score).min(self.action);
         }
         let changed = action != self.action;
         self.action = action;

@@ -72,6 +72,23 @@ pub(super) fn guard(scene: &Scene) -> Scores {
     }
 }
 
+/// The additive evidence alone, without clusters, streams or the order of the review queue.
+pub(super) fn evidence(scene: &Scene) -> Scores {
+    let place = |place: usize| guard::echo::AccountNumber(place as u32);
+    let score = |at: usize| {
+        scene
+            .watch
+            .score(place(at))
+            .map_or(i32::MIN, |(_, one)| one.decibans)
+    };
+    Scores {
+        name: "evidence alone",
+        scores: (0..scene.rows.len())
+            .map(|at| f64::from(score(at)))
+            .collect(),
+    }
+}
+
 /// Detectors beside each other.
 pub(super) fn detectors(title: &str, scene: &Scene, all: &[Scores]) -> Table {
     let mut table = Table::new(

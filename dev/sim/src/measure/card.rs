@@ -36,6 +36,9 @@ const FITTED: [&str; 8] = [
     "technique-sweep",
 ];
 
+const FIT_SEEDS: [u64; 3] = [1, 2, 3];
+const FAMILY_SEEDS: [u64; 2] = [1, 2];
+
 /// What an account is, for the fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Label {
@@ -162,14 +165,19 @@ pub fn make(
     scale: f64,
     tell: &mut dyn FnMut(&str),
 ) -> Result<Card, SimError> {
-    tell("watching `fit`");
+    let mut rows = Vec::new();
     let mut world = preset("fit", scale)?;
     world.choose(&FITTED.map(str::to_owned), &[])?;
-    let mut rows = watch(&world, 1, data, Card::blank())?.rows();
-    tell("watching `families`");
-    let mut feed = Feed::new(&HashKey::new(KEY), Gather::new(Card::blank()));
-    plain::run(1, data, scale, &mut feed)?;
-    rows.extend(feed.watcher.rows());
+    for seed in FIT_SEEDS {
+        tell(&format!("watching `fit`, seed {seed}"));
+        rows.extend(watch(&world, seed, data, Card::blank())?.rows());
+    }
+    for seed in FAMILY_SEEDS {
+        tell(&format!("watching `families`, seed {seed}"));
+        let mut feed = Feed::new(&HashKey::new(KEY), Gather::new(Card::blank()));
+        plain::run(seed, data, scale, &mut feed)?;
+        rows.extend(feed.watcher.rows());
+    }
     let accounts = |label: bool| {
         let of = rows.iter().filter(|row| row.distilling == label);
         of.map(|row| row.weight).sum::<f64>().round() as u32

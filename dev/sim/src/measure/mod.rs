@@ -13,8 +13,9 @@ pub mod window;
 
 use std::path::Path;
 
+use guard::card::Card;
 use guard::digest::HashKey;
-use guard::watch::Watch;
+use guard::watch::{Options, Watch};
 
 use self::baselines::{Fitted, Scores, Words};
 use self::fold::{KEY, Scene, Setting};
@@ -35,6 +36,11 @@ pub struct Wanted<'a> {
     pub guard_only: bool,
     /// Add a month of 30,000 honest accounts.
     pub long: bool,
+    /// Measure on the world to calibrate on, with recipes that were fitted on and others: for whoever
+    /// works on the guard. The worlds to test on stay unread.
+    pub develop: bool,
+    /// A card in place of the shipped one.
+    pub card: Option<guard::card::Card>,
 }
 
 /// The worlds: preset, whether all twelve recipes run in place of the preset's, and what for.
@@ -58,11 +64,13 @@ pub fn evaluate(wanted: &Wanted<'_>, tell: &mut dyn FnMut(&str)) -> Result<Repor
     };
     let mut tables = Vec::new();
     let mut speed = speed();
-    for (world, all, what) in WORLDS {
+    let develop = [("calibrate", true, "to develop on")];
+    let worlds = if wanted.develop { &develop[..] } else { &WORLDS[..] };
+    for (world, all, what) in worlds.iter().copied() {
         tell(what);
         let words = fitted.is_some().then_some(&mut words);
         let scene = wanted.fold(world, all, words, false)?;
-        let mut scores = vec![accounts::guard(&scene)];
+        let mut scores = vec![accounts::guard(&scene), accounts::evidence(&scene)];
         if let Some(fitted) = &fitted {
             scores.extend(fitted.scores(&scene));
         }
@@ -95,7 +103,7 @@ pub fn evaluate(wanted: &Wanted<'_>, tell: &mut dyn FnMut(&str)) -> Result<Repor
     tables.push(speed);
     Ok(Report {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        card: "none yet".to_owned(),
+        card: wanted.card()?.hash(),
         commands: vec!["sim evaluate --out bench/guard".to_owned()],
         seeds: vec![wanted.seed],
         scale: wanted.scale,
@@ -139,6 +147,18 @@ fn speed() -> Table {
 }
 
 impl Wanted<'_> {
+    fn card(&self) -> Result<Card, SimError> {
+        match &self.card {
+            Some(card) => Ok(card.clone()),
+            None => Card::shipped().map_err(|err| SimError::World(err.to_string())),
+        }
+    }
+
+    /// A guard that knows nothing yet.
+    fn fresh(&self) -> Result<Watch, SimError> {
+        Ok(Watch::new(&HashKey::new(KEY), Options::with(self.card()?)))
+    }
+
     fn fold(
         &self,
         name: &str,
@@ -157,7 +177,7 @@ impl Wanted<'_> {
         }
         fold::fold(
             &world,
-            fresh(),
+            self.fresh()?,
             Setting {
                 data: self.data,
                 seed: self.seed,
@@ -167,12 +187,6 @@ impl Wanted<'_> {
             },
         )
     }
-}
-
-/// A guard as it ships.
-fn fresh() -> Watch {
-    let card = guard::card::Card::shipped().unwrap_or_else(|_| guard::card::Card::blank());
-    Watch::new(&HashKey::new(KEY), guard::watch::Options::with(card))
 }
 
 fn fast(what: &str, scene: &Scene) -> [Cell; 7] {
