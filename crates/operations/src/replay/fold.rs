@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use guard::digest::{About, Digester, HashKey};
-use guard::echo::{self, AccountNumber};
+use guard::echo::AccountNumber;
 use guard::finding::{Action, Band, ClusterStanding, Finding, Subject};
-use guard::watch::{Folded, Watch};
+use guard::watch::{Folded, Options, Watch};
 use record::{SeenAccount, Time};
 use wire::traffic::{self, LineError};
 
@@ -57,7 +57,10 @@ struct Said {
 impl Fold {
     pub(super) fn new(key: &HashKey, out: &Path) -> Result<Self> {
         Ok(Self {
-            watch: Watch::new(key, echo::Options::default()),
+            watch: Watch::new(
+                key,
+                Options::shipped().map_err(|err| Error::invalid("card", err))?,
+            ),
             digester: Digester::new(key),
             names: Names::default(),
             order: Order::default(),

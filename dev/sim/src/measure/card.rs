@@ -36,7 +36,7 @@ const FITTED: [&str; 8] = [
     "technique-sweep",
 ];
 
-const FIT_SEEDS: [u64; 3] = [1, 2, 3];
+const FIT_SEEDS: [u64; 6] = [1, 2, 3, 4, 5, 6];
 const FAMILY_SEEDS: [u64; 2] = [1, 2];
 
 /// What an account is, for the fit.

@@ -65,7 +65,11 @@ pub fn evaluate(wanted: &Wanted<'_>, tell: &mut dyn FnMut(&str)) -> Result<Repor
     let mut tables = Vec::new();
     let mut speed = speed();
     let develop = [("calibrate", true, "to develop on")];
-    let worlds = if wanted.develop { &develop[..] } else { &WORLDS[..] };
+    let worlds = if wanted.develop {
+        &develop[..]
+    } else {
+        &WORLDS[..]
+    };
     for (world, all, what) in worlds.iter().copied() {
         tell(what);
         let words = fitted.is_some().then_some(&mut words);
