@@ -5,7 +5,7 @@
 const EDGES: usize = 31;
 
 /// Edges at even quantiles of these values, each once; zeros have a bin of their own.
-pub fn edges(values: &mut Vec<f32>) -> Vec<f32> {
+pub fn edges(values: &mut [f32]) -> Vec<f32> {
     values.sort_unstable_by(f32::total_cmp);
     let mut edges = Vec::new();
     if values.first().is_some_and(|least| *least <= 0.0) && values.last() > Some(&0.0) {
@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn one_value_is_one_bin() {
-        assert_eq!(edges(&mut vec![0.0; 9]), Vec::<f32>::new());
-        assert_eq!(edges(&mut vec![3.0; 9]), Vec::<f32>::new());
+        assert_eq!(edges(&mut [0.0; 9]), Vec::<f32>::new());
+        assert_eq!(edges(&mut [3.0; 9]), Vec::<f32>::new());
     }
 }
