@@ -19,6 +19,8 @@ pub(super) const CELLS: usize = 64;
 pub(super) const FEATURES: usize = 128;
 /// Nearest neighbours that are averaged.
 const NEAREST: usize = 3;
+/// What so many have counts as common.
+const COMMON: u32 = 20;
 /// Words and shingles are counted apart by bin of their sketch, and by 14 bits of their value.
 const VALUES: usize = 1 << 14;
 
@@ -142,7 +144,12 @@ impl Model {
         // other exchange has is as rare for one of ours as for a new one, to the last bit: else
         // all new ones would stand above all of ours.
         let rare = |count: u32, key: u64| {
-            let mine = own.map_or(0, |own| own.counts.get(&key).copied().unwrap_or(0));
+            let mine = match own {
+                Some(own) => own.counts.get(&key).copied().unwrap_or(0),
+                // What many have, a new one and ours must have as often, to the last bit again:
+                // else all new ones that have it would stand below all of ours.
+                None => u32::from(count >= COMMON),
+            };
             (all / (count.saturating_sub(mine) as f32 + 0.5)).ln()
         };
         let sketched = |values: &mut dyn Iterator<Item = (usize, u16)>, counts: &[u16], kind| {
