@@ -252,6 +252,16 @@ fn window(splits: u64, windows: u64, seed: u64) -> Result<()> {
     Ok(())
 }
 
+fn card(out: &Path, date: &str, scale: f64) -> Result<()> {
+    let data = data_folder().context("STILLHOUSE_DATA names no folder")?;
+    let mut told = |what: &str| say(&format!("{what}\n"));
+    let card = measure::card::make(&data, date, scale, &mut told)?;
+    say(&format!("{:?}\n", card.reference.from));
+    std::fs::write(out, card.encode()?).with_context(|| format!("writing {}", out.display()))?;
+    say(&format!("{}\n", card.hash()));
+    Ok(())
+}
+
 /// Where the real texts are: `STILLHOUSE_DATA`, or beside the repository.
 fn data_folder() -> Option<PathBuf> {
     match std::env::var_os("STILLHOUSE_DATA") {
@@ -353,15 +363,7 @@ fn main() -> Result<()> {
             seed,
         } => window(splits, windows, seed)?,
         Verb::Evaluate(args) => args.run()?,
-        Verb::Card { out, date, scale } => {
-            let data = data_folder().context("STILLHOUSE_DATA names no folder")?;
-            let mut told = |what: &str| say(&format!("{what}\n"));
-            let card = sim::measure::card::make(&data, &date, scale, &mut told)?;
-            say(&format!("{:?}\n", card.reference.from));
-            std::fs::write(&out, card.encode()?)
-                .with_context(|| format!("writing {}", out.display()))?;
-            say(&format!("{}\n", card.hash()));
-        }
+        Verb::Card { out, date, scale } => card(&out, &date, scale)?,
         Verb::Drive {
             world: args,
             url,

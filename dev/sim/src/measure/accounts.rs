@@ -19,7 +19,7 @@ const STEPS: [Action; 6] = [
 ];
 
 /// The size of an account's campaign, as tables name it.
-fn size(scene: &Scene, row: &Row) -> Option<&'static str> {
+pub(super) fn size(scene: &Scene, row: &Row) -> Option<&'static str> {
     let group = scene.campaigns.get(row.campaign?)?;
     Some(match group.accounts {
         0 | 1 => "single",
@@ -41,7 +41,7 @@ fn mixing(scene: &Scene, row: &Row) -> Option<&'static str> {
     })
 }
 
-fn is_single(scene: &Scene, row: &Row) -> bool {
+pub(super) fn is_single(scene: &Scene, row: &Row) -> bool {
     size(scene, row) == Some("single")
 }
 
@@ -51,7 +51,7 @@ fn is_relay(row: &Row) -> bool {
 }
 
 /// Scores of accounts that a test holds for.
-fn of(scene: &Scene, scores: &[f64], which: impl Fn(&Row) -> bool) -> Vec<f64> {
+pub(super) fn of(scene: &Scene, scores: &[f64], which: impl Fn(&Row) -> bool) -> Vec<f64> {
     let rows = scene.rows.iter().zip(scores);
     let active = rows.filter(|(row, _)| row.exchanges > 0);
     active
@@ -60,7 +60,7 @@ fn of(scene: &Scene, scores: &[f64], which: impl Fn(&Row) -> bool) -> Vec<f64> {
         .collect()
 }
 
-fn honest(scene: &Scene, scores: &[f64]) -> Vec<f64> {
+pub(super) fn honest(scene: &Scene, scores: &[f64]) -> Vec<f64> {
     of(scene, scores, |row| row.label == Label::Honest)
 }
 
@@ -205,9 +205,13 @@ pub(super) fn slices(title: &str, scene: &Scene, scores: &[f64]) -> Table {
 pub(super) fn steps(title: &str, scene: &Scene) -> Table {
     let mut table = Table::new(
         title,
-        "Accounts for which a step, or a harder one, was ever proposed, at the shipped thresholds.",
+        "Accounts for which a step, or a harder one, was ever proposed, at the shipped thresholds. \
+         Stated: the share of honest accounts that the card states; measured: that share here, over \
+         the stated one.",
         &[
             "step",
+            "stated",
+            "measured / stated",
             "honest accounts, wrongly",
             "resellers of honest traffic, wrongly",
             "single",
@@ -226,9 +230,18 @@ pub(super) fn steps(title: &str, scene: &Scene) -> Table {
         let members = |wanted: &'static str| {
             rate(&|row: &Row| size(scene, row) == Some(wanted) && !is_relay(row))
         };
+        let stated = &scene.watch.card().reference.stated;
+        let stated = stated.get(step as usize).copied().unwrap_or(0.0);
+        let wrong = rate(&|row| row.label == Label::Honest);
+        let ratio = match stated > 0.0 {
+            true => Cell::Number(wrong.share() / stated, 2),
+            false => Cell::Nothing,
+        };
         table.row([
             Cell::from(step.name()),
-            rate(&|row| row.label == Label::Honest).into(),
+            format!("{}%", 100.0 * stated).into(),
+            ratio,
+            wrong.into(),
             rate(&|row| row.label == Label::Honest && resells(row)).into(),
             members("single").into(),
             members("ten").into(),

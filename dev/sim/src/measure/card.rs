@@ -51,6 +51,7 @@ enum Label {
 struct Gather {
     watch: Watch,
     labels: Vec<Label>,
+    workloads: Vec<&'static str>,
     seen: Vec<(u32, Row)>,
     findings: Vec<Finding>,
 }
@@ -60,6 +61,7 @@ impl Gather {
         Self {
             watch: Watch::new(&HashKey::new(KEY), Options::with(card)),
             labels: Vec::new(),
+            workloads: Vec::new(),
             seen: Vec::new(),
             findings: Vec::new(),
         }
@@ -79,7 +81,13 @@ impl Gather {
     }
 
     /// Rows of all accounts, each account with the weight of one.
-    fn rows(mut self) -> Vec<Row> {
+    fn rows(self) -> Vec<Row> {
+        let tagged = self.tagged().into_iter();
+        tagged.map(|(row, _)| row).collect()
+    }
+
+    /// The same, with the workload or recipe of each row's account.
+    fn tagged(mut self) -> Vec<(Row, &'static str)> {
         for account in 0..self.labels.len() as u32 {
             let sent = self.watch.accounts()[account as usize].exchanges();
             if sent >= LEAST
@@ -94,9 +102,9 @@ impl Gather {
             of[*account as usize] += 1;
         }
         let rows = self.seen.into_iter();
-        rows.map(|(account, row)| Row {
-            weight: 1.0 / f64::from(of[account as usize]),
-            ..row
+        rows.map(|(account, row)| {
+            let weight = 1.0 / f64::from(of[account as usize]);
+            (Row { weight, ..row }, self.workloads[account as usize])
         })
         .collect()
     }
@@ -115,6 +123,7 @@ impl Gather {
 impl Watcher for Gather {
     fn account(&mut self, about: digest::About, _: &AccountRow, truth: &Truth) {
         self.watch.account(about);
+        self.workloads.push(truth.workload);
         self.labels.push(match truth.label {
             "honest" => Label::Honest,
             "distilling" | "router" => Label::Distilling,
@@ -156,6 +165,14 @@ fn preset(name: &str, scale: f64) -> Result<World, SimError> {
         world.scale(scale);
     }
     Ok(world)
+}
+
+/// Rows of the world to fit on with all twelve recipes, and the recipe or workload of each.
+pub(super) fn all_recipes(data: &Path, scale: f64) -> Result<Vec<(Row, &'static str)>, SimError> {
+    let mut world = preset("fit", scale)?;
+    let all = crate::Recipe::ALL.map(|recipe| recipe.name().to_owned());
+    world.choose(&all, &[])?;
+    Ok(watch(&world, 1, data, Card::blank())?.tagged())
 }
 
 /// Makes the card. `tell` is told what is begun.
