@@ -4,6 +4,7 @@
 
 mod graph;
 mod grow;
+mod weak;
 
 use std::collections::BTreeMap;
 
@@ -11,14 +12,12 @@ use self::graph::Graph;
 use self::grow::Growth;
 use crate::echo::AccountNumber;
 use crate::finding::Link;
-use crate::link::{ALL, Edge, Edges, Known, Together, joins, name, succession};
+use crate::link::{ALL, Edge, Edges, Known, joins, name, succession};
 
 /// Links that a cluster keeps, the strongest.
 const LINKS: usize = 200;
 /// A cluster may have so many accounts, or so many times what it had, after one pass.
 const GROWTH: (usize, usize) = (512, 4);
-/// Evidence below what joins a pair still counts for an account and a whole cluster, from here on.
-const WEAK: i32 = 5;
 
 /// A cluster.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -76,16 +75,15 @@ impl Clusters {
     /// Works clusters out anew.
     pub(crate) fn update(&mut self, edges: &Edges, accounts: &[Known]) -> Changes {
         self.of.resize(accounts.len(), 0);
-        let (mut strong, mut weak) = (Vec::new(), Vec::new());
-        for edge in edges.iter() {
-            let (total, together) = joins(edge, succession(edge, accounts));
-            if together {
-                strong.push((edge.a, edge.b, total as u32));
-            } else if total >= WEAK {
-                weak.push(*edge);
-            }
-        }
-        strong.sort_unstable();
+        let mut all: Vec<Edge> = edges.iter().copied().collect();
+        all.sort_unstable_by_key(|edge| (edge.a, edge.b));
+        let strong: Vec<(u32, u32, u32)> = all
+            .iter()
+            .filter_map(|edge| {
+                let (total, together) = joins(edge, succession(edge, accounts));
+                together.then_some((edge.a, edge.b, total as u32))
+            })
+            .collect();
         let graph = Graph::new(&strong);
         let mut groups: Vec<Vec<u32>> = graph
             .communities()
@@ -97,7 +95,7 @@ impl Clusters {
                     .collect()
             })
             .collect();
-        add_weak(&mut groups, &weak, accounts.len());
+        weak::add(&mut groups, &all, accounts.len());
         groups.retain(|group| group.len() > 1);
         let mut changes = Changes::default();
         let growth = Growth {
@@ -214,46 +212,4 @@ impl Clusters {
 fn keep(links: &mut Vec<(i32, Edge)>) {
     links.sort_unstable_by_key(|(total, edge)| (-total, edge.a, edge.b));
     links.truncate(LINKS);
-}
-
-/// Puts accounts in no group to the group that they have most evidence with, if several of its
-/// members and several kinds of signs agree. Of a kind whose signs repeat each other the strongest
-/// counts once: a template that a whole group has says no more than one that a member has.
-fn add_weak(groups: &mut [Vec<u32>], weak: &[Edge], accounts: usize) {
-    let mut of = vec![0_u32; accounts];
-    for (place, group) in (1..)
-        .zip(groups.iter())
-        .filter(|(_, group)| group.len() > 2)
-    {
-        for account in group {
-            of[*account as usize] = place;
-        }
-    }
-    let mut sums: BTreeMap<(u32, u32), Together> = BTreeMap::new();
-    for edge in weak {
-        for (one, other) in [(edge.a, edge.b), (edge.b, edge.a)] {
-            let group = of[other as usize];
-            if group > 0 && of[one as usize] == 0 {
-                sums.entry((one, group)).or_default().add(edge);
-            }
-        }
-    }
-    let mut best: BTreeMap<u32, (i32, u32)> = BTreeMap::new();
-    for ((account, group), together) in sums {
-        if let Some(decibans) = together.joins(groups[group as usize - 1].len()) {
-            let one = best.entry(account).or_default();
-            if decibans > one.0 {
-                *one = (decibans, group);
-            }
-        }
-    }
-    // What was one of two moves.
-    for group in groups.iter_mut().filter(|group| group.len() <= 2) {
-        group.retain(|account| !best.contains_key(account));
-    }
-    for (account, (_, group)) in best {
-        let group = &mut groups[group as usize - 1];
-        let at = group.partition_point(|other| *other < account);
-        group.insert(at, account);
-    }
 }

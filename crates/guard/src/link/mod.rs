@@ -11,7 +11,6 @@ use record::{Network, Time};
 
 use self::holders::Table;
 use self::recent::{Handed, Refused, Ring};
-use self::weigh::Family;
 use crate::cluster::{Changes, Cluster, Clusters};
 use crate::digest::{About, Digest};
 use crate::echo::{self, AccountNumber};
@@ -19,7 +18,7 @@ use crate::finding::Link;
 use crate::profile::mix;
 
 pub(crate) use self::edges::{Edge, Edges};
-pub(crate) use self::weigh::{ALL, Together, joins, name};
+pub(crate) use self::weigh::{ALL, Family, joins, name};
 
 /// An hour of ledger time.
 const HOUR_US: u64 = 3_600_000_000;

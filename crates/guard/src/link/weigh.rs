@@ -37,11 +37,9 @@ pub(crate) const ALL: [Family; FAMILIES] = [
     Family::Source,
 ];
 /// So many decibans between two accounts put them together.
-pub(crate) const ENOUGH: i32 = 20;
+pub(crate) const ENOUGH: i32 = 24;
 /// So many of hand-offs alone.
 pub(crate) const CERTAIN: i32 = 25;
-/// So many decibans of an account to a cluster put it in.
-const TOGETHER: i32 = 26;
 /// A family with less is not counted among those that agree.
 const COUNTS: i32 = 5;
 
@@ -71,61 +69,27 @@ pub(crate) const fn name(family: Family) -> &'static str {
     }
 }
 
-/// What speaks for an account and a cluster, each too weak to join a pair.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Together {
-    kinds: [i32; 5],
-    /// Of hand-offs, which count more.
-    handed: i32,
-    members: u32,
-}
-
-impl Together {
-    /// Adds what is between the account and a member.
-    pub(crate) fn add(&mut self, edge: &Edge) {
-        let [reuse, displaced] = [Family::Reuse, Family::Displaced].map(|family| edge.of(family));
-        let [template, identity, source] = [
-            edge.of(Family::Template) + edge.of(Family::Synchrony),
-            edge.of(Family::Identity),
-            edge.of(Family::Source),
-        ];
-        // Each answer that is fed back is a sign of its own; templates and prints repeat each other.
-        self.kinds[0] = (self.kinds[0] + reuse).min(24);
-        self.kinds[1] = (self.kinds[1] + displaced).min(24);
-        self.kinds[2] = self.kinds[2].max(template);
-        self.kinds[3] = self.kinds[3].max(identity);
-        self.kinds[4] = self.kinds[4].max(source);
-        self.handed += edge.of(Family::HandOff);
-        self.members += 1;
-    }
-
-    /// The decibans, if the account belongs to the cluster of so many accounts. The larger it is, the
-    /// more weak signs anybody has with one of its members: three decibans more for each doubling.
-    pub(crate) fn joins(&self, size: usize) -> Option<i32> {
-        let agree = self.kinds.iter().filter(|kind| **kind >= COUNTS).count();
-        let total: i32 = self.handed + self.kinds.iter().sum::<i32>();
-        let handed = self.handed >= CERTAIN || (self.handed >= COUNTS && agree >= 1);
-        let wanted = TOGETHER + 3 * (size / 8).max(1).ilog2() as i32;
-        let several = agree >= 2 && self.members >= 3 && total >= wanted;
-        (several || (handed && total >= ENOUGH)).then_some(total)
-    }
-}
-
 /// Decibans of a pair, and whether they put it together.
 pub(crate) fn joins(edge: &Edge, more: i32) -> (i32, bool) {
     let total: i32 = more + ALL.iter().map(|family| edge.of(*family)).sum::<i32>();
-    // Template and synchrony are one kind of sign: both say that a program is the same.
-    let kinds = [
+    // Signs that two operators seldom have in common.
+    let strong = [edge.of(Family::Displaced), edge.of(Family::Identity)];
+    // Signs that two users of one recipe, one application or one office have in common. Template and
+    // synchrony are one: both say that a program is the same.
+    let soft = [
         edge.of(Family::Reuse),
         edge.of(Family::Template) + edge.of(Family::Synchrony),
-        edge.of(Family::Displaced),
-        edge.of(Family::Identity),
         edge.of(Family::Source),
     ];
-    let agree = kinds.iter().filter(|kind| **kind >= COUNTS).count();
-    let alone = edge.of(Family::HandOff) >= CERTAIN
-        || edge.of(Family::Identity) >= i32::from(cap(Family::Identity));
-    let several = agree >= 2 || (agree >= 1 && edge.of(Family::HandOff) >= COUNTS);
+    let agree = |kinds: &[i32]| kinds.iter().filter(|kind| **kind >= COUNTS).count();
+    let handed = edge.of(Family::HandOff);
+    let alone = handed >= CERTAIN || strong[1] >= i32::from(cap(Family::Identity));
+    let (strong, soft) = (agree(&strong), agree(&soft));
+    let several = match (handed >= COUNTS, strong, soft) {
+        (true, 1.., _) | (true, 0, 2..) | (false, 2, _) | (false, 1, 1..) => true,
+        (_, 0, 3) => total >= ENOUGH + 10,
+        _ => false,
+    };
     (total, alone || (several && total >= ENOUGH))
 }
 
@@ -133,14 +97,14 @@ pub(crate) fn joins(edge: &Edge, more: i32) -> (i32, bool) {
 pub(super) const fn hand_off(bytes: u32, holders: u32) -> u8 {
     let base: u8 = match bytes {
         0..64 => 0,
-        64..160 => 18,
-        160..400 => 28,
+        64..160 => 26,
+        160..400 => 30,
         _ => 34,
     };
     base.saturating_sub(match holders {
         0 | 1 => 0,
-        2 => 4,
-        _ => 12,
+        2 => 12,
+        _ => 24,
     })
 }
 
@@ -209,7 +173,7 @@ pub(super) const fn address(accounts: u32) -> u8 {
 }
 
 /// C6: a refused request asked elsewhere within minutes.
-pub(super) const DISPLACED: u8 = 13;
+pub(super) const DISPLACED: u8 = 15;
 /// C8: both went over to a new model within the same hour.
 pub(crate) const PIVOT: i32 = 2;
 /// An account was opened within two days of the suspension of the other.

@@ -31,6 +31,8 @@ pub const ACCOUNTS: usize = 3;
 const LIKE: u8 = 110;
 /// A family of phrases is a template's if it is in so many percent of its exchanges.
 const MOSTLY: u64 = 60;
+/// A cluster that lost at most one in so many accounts keeps its streams' profiles.
+const STAYED: usize = 4;
 /// Before so many exchanges a key is a stream of its own.
 const SEEN: u64 = 4;
 
@@ -39,7 +41,7 @@ const SEEN: u64 = 4;
 pub struct Options {
     /// Exchanges whose stream is remembered, 16 bytes each.
     pub exchanges: u32,
-    /// Profiles of one cluster, 4 KiB each.
+    /// Profiles of one cluster, 4 KiB each; a quarter of its accounts where that is more.
     pub of_cluster: usize,
     /// Profiles of all.
     pub profiles: usize,
@@ -91,6 +93,12 @@ pub struct Streams {
     threads: Vec<(u32, Key)>,
     journal: Journal,
     kept: BTreeMap<(u32, Key), Kept>,
+    /// Cluster, count and key of each, so that the least is at hand.
+    ranks: BTreeSet<(u32, u64, Key)>,
+    /// Profiles of each cluster.
+    held: BTreeMap<u32, usize>,
+    /// Accounts of each cluster that is large enough.
+    sizes: BTreeMap<u32, usize>,
     /// Profiles that had to go.
     displaced: u64,
 }
@@ -104,6 +112,9 @@ impl Streams {
             threads: vec![(0, Key(0)); THREADS],
             journal: Journal::new(options.exchanges),
             kept: BTreeMap::new(),
+            ranks: BTreeSet::new(),
+            held: BTreeMap::new(),
+            sizes: BTreeMap::new(),
             displaced: 0,
         }
     }
@@ -143,8 +154,11 @@ impl Streams {
             account: linked.account.0,
             key,
         });
-        if let Some(cluster) = cluster {
-            self.add(cluster, key, linked, event);
+        if let Some(size) = cluster.and_then(|id| self.sizes.get(&id))
+            && let Some(cluster) = cluster
+        {
+            let room = self.options.of_cluster.max(size / 4);
+            self.add((cluster, key), room, linked, event);
         }
     }
 
@@ -152,35 +166,39 @@ impl Streams {
     pub fn boundary(&mut self, changes: &Changes, links: &Links) {
         for (gone, into) in &changes.merged {
             for (key, kept) in self.cluster(*gone) {
-                match self.kept.get_mut(&(*into, key)) {
-                    Some(mine) => {
-                        mine.profile.merge(&kept.profile);
-                        mine.count += kept.count;
-                    }
-                    None => {
-                        self.kept.insert(
-                            (*into, key),
-                            Kept {
-                                stream: None,
-                                ..kept
-                            },
-                        );
-                    }
-                }
+                let mut both = self.drop(*into, key).unwrap_or_else(|| Kept {
+                    profile: Box::default(),
+                    count: 0,
+                    stream: None,
+                    ..kept
+                });
+                both.profile.merge(&kept.profile);
+                both.count += kept.count;
+                self.put((*into, key), both);
             }
         }
-        // What was two can't be told apart any more: both begin anew.
-        for (from, _) in &changes.split {
-            self.cluster(*from);
+        // What was two can't be told apart any more: it begins anew, unless nearly all stayed.
+        let size = |id: u32| links.cluster(id).map_or(0, |one| one.accounts.len());
+        let mut left: BTreeMap<u32, usize> = BTreeMap::new();
+        for (from, new) in &changes.split {
+            *left.entry(*from).or_default() += size(*new);
+        }
+        for (from, left) in left {
+            if left * STAYED > size(from) {
+                self.cluster(from);
+            }
         }
         for gone in &changes.gone {
             self.cluster(*gone);
         }
-        for cluster in links
+        self.sizes = links
             .clusters()
             .filter(|one| one.accounts.len() >= ACCOUNTS)
-        {
-            self.group(cluster.id);
+            .map(|one| (one.id, one.accounts.len()))
+            .collect();
+        let clusters: Vec<u32> = self.sizes.keys().copied().collect();
+        for cluster in clusters {
+            self.group(cluster);
         }
     }
 
@@ -266,28 +284,47 @@ impl Streams {
 
     /// Adds an exchange to what is kept of its key. The least key of a full cluster gives its place
     /// up, and its count with it, as in the space-saving sketch (Metwally, Agrawal, El Abbadi, 2005).
-    fn add(&mut self, cluster: u32, key: Key, linked: &Linked<'_>, event: &Event<'_>) {
-        let mut count = 0;
-        if !self.kept.contains_key(&(cluster, key)) {
-            let keys = self.of(cluster);
-            let held = keys.clone().count();
-            if held >= self.options.of_cluster || self.kept.len() >= self.options.profiles {
-                let Some((least, key)) = keys.map(|(key, kept)| (kept.count, key)).min() else {
-                    return;
-                };
-                self.kept.remove(&(cluster, key));
-                self.displaced += 1;
-                count = least;
+    fn add(&mut self, at: (u32, Key), room: usize, linked: &Linked<'_>, event: &Event<'_>) {
+        let mut kept = match self.drop(at.0, at.1) {
+            Some(kept) => kept,
+            None => {
+                let mut count = 0;
+                let held = self.held.get(&at.0).copied().unwrap_or(0);
+                if held >= room || self.kept.len() >= self.options.profiles {
+                    let range = (at.0, 0, Key(0))..(at.0, u64::MAX, Key(0));
+                    let Some((_, least, key)) = self.ranks.range(range).next().copied() else {
+                        return;
+                    };
+                    self.drop(at.0, key);
+                    self.displaced += 1;
+                    count = least;
+                }
+                Kept {
+                    profile: Box::default(),
+                    count,
+                    shingles: linked.digest.template.shingles,
+                    stream: None,
+                }
             }
-        }
-        let kept = self.kept.entry((cluster, key)).or_insert_with(|| Kept {
-            profile: Box::default(),
-            count,
-            shingles: linked.digest.template.shingles,
-            stream: None,
-        });
+        };
         kept.count += 1;
         kept.profile.add(event);
+        self.put(at, kept);
+    }
+
+    fn put(&mut self, at: (u32, Key), kept: Kept) {
+        self.ranks.insert((at.0, kept.count, at.1));
+        *self.held.entry(at.0).or_default() += 1;
+        self.kept.insert(at, kept);
+    }
+
+    fn drop(&mut self, cluster: u32, key: Key) -> Option<Kept> {
+        let kept = self.kept.remove(&(cluster, key))?;
+        self.ranks.remove(&(cluster, kept.count, key));
+        if let Some(held) = self.held.get_mut(&cluster) {
+            *held -= 1;
+        }
+        Some(kept)
     }
 
     fn of(&self, cluster: u32) -> impl Iterator<Item = (Key, &Kept)> + Clone {
@@ -299,7 +336,7 @@ impl Streams {
     fn cluster(&mut self, cluster: u32) -> Vec<(Key, Kept)> {
         let keys: Vec<Key> = self.of(cluster).map(|(key, _)| key).collect();
         keys.into_iter()
-            .filter_map(|key| Some((key, self.kept.remove(&(cluster, key))?)))
+            .filter_map(|key| Some((key, self.drop(cluster, key)?)))
             .collect()
     }
 

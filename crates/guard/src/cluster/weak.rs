@@ -1,0 +1,194 @@
+//! Accounts that no single link puts anywhere, and the clusters that they belong to by many weak ones.
+//! What a weak link says is measured: how much more often members of a cluster have one with another
+//! member than others have. So signs that everybody has with everybody weigh nothing, whatever the
+//! traffic is like. Integers only.
+
+use std::collections::BTreeMap;
+
+use crate::link::{Edge, Family};
+
+/// Kinds of weak links that are weighed by how common they are, with the least decibans that count,
+/// how many partners do, and the most that the kind says.
+const KINDS: [(&[Family], i32, u32, i32); 3] = [
+    (&[Family::Reuse], 5, 8, 36),
+    (&[Family::Template, Family::Synchrony], 2, 2, 12),
+    (&[Family::Source], 3, 2, 10),
+];
+/// So many decibans beyond what the cluster's share of all accounts asks for.
+const BEYOND: i32 = 13;
+/// A kind with less is not counted among those that agree.
+const COUNTS: i32 = 4;
+/// Hand-offs of so many decibans need no other kind.
+const HANDED: i32 = 25;
+
+/// Partners by kind.
+type Partners = [u32; KINDS.len()];
+
+/// What is between an account and a cluster.
+#[derive(Debug, Clone, Copy, Default)]
+struct Between {
+    partners: Partners,
+    handed: i32,
+    displaced: i32,
+    identity: i32,
+}
+
+/// What a partner inside and one outside say, in decibans, by kind.
+type Weights = [(i32, i32); KINDS.len()];
+
+/// Puts accounts that are in no group of three or more to the group that speaks for it.
+pub(super) fn add(groups: &mut [Vec<u32>], edges: &[Edge], accounts: usize) {
+    let mut of = vec![0_u32; accounts];
+    for (place, group) in (1..)
+        .zip(groups.iter())
+        .filter(|(_, group)| group.len() > 2)
+    {
+        for account in group {
+            of[*account as usize] = place;
+        }
+    }
+    let mut all: Vec<Partners> = vec![Partners::default(); accounts];
+    let mut between: BTreeMap<(u32, u32), Between> = BTreeMap::new();
+    for edge in edges {
+        let kinds = KINDS.map(|(families, least, _, _)| {
+            let decibans: i32 = families.iter().map(|family| edge.of(*family)).sum();
+            u32::from(decibans >= least)
+        });
+        for (one, other) in [(edge.a, edge.b), (edge.b, edge.a)] {
+            add_to(&mut all[one as usize], &kinds);
+            let group = of[other as usize];
+            if group == 0 {
+                continue;
+            }
+            let sum = between.entry((one, group)).or_default();
+            add_to(&mut sum.partners, &kinds);
+            sum.handed += edge.of(Family::HandOff);
+            sum.displaced = (sum.displaced + edge.of(Family::Displaced)).min(24);
+            sum.identity = sum.identity.max(edge.of(Family::Identity));
+        }
+    }
+    let weights = weights(groups, &of, &all, &between);
+    let mut best: BTreeMap<u32, (i32, u32)> = BTreeMap::new();
+    for ((account, group), between) in &between {
+        let place = *group as usize - 1;
+        let asked = decibans(accounts as u64, groups[place].len() as u64) + BEYOND;
+        let strength = strength(between, &all[*account as usize], &weights[place]);
+        if of[*account as usize] == 0
+            && let Some(beyond) = strength.map(|sum| sum - asked).filter(|sum| *sum >= 0)
+        {
+            let one = best.entry(*account).or_insert((beyond, *group));
+            *one = (*one).max((beyond, *group));
+        }
+    }
+    // What was one of two moves.
+    for group in groups.iter_mut().filter(|group| group.len() <= 2) {
+        group.retain(|account| !best.contains_key(account));
+    }
+    for (account, (_, group)) in best {
+        let group = &mut groups[group as usize - 1];
+        let at = group.partition_point(|other| *other < account);
+        group.insert(at, account);
+    }
+}
+
+fn add_to(sum: &mut Partners, more: &Partners) {
+    for (sum, more) in sum.iter_mut().zip(more) {
+        *sum += more;
+    }
+}
+
+/// What partners say, for each group: the share of members' partners that are members, against that
+/// of accounts in no group.
+fn weights(
+    groups: &[Vec<u32>],
+    of: &[u32],
+    all: &[Partners],
+    between: &BTreeMap<(u32, u32), Between>,
+) -> Vec<Weights> {
+    let count = groups.len() + 1;
+    // By group: members' partners inside, and all of them; others' partners inside.
+    let mut inside = vec![Partners::default(); count];
+    let mut theirs = vec![Partners::default(); count];
+    let mut others = vec![Partners::default(); count];
+    for (account, partners) in all.iter().enumerate() {
+        add_to(&mut theirs[of[account] as usize], partners);
+    }
+    for ((account, group), between) in between {
+        match of[*account as usize] {
+            0 => add_to(&mut others[*group as usize], &between.partners),
+            own if own == *group => add_to(&mut inside[own as usize], &between.partners),
+            _ => {}
+        }
+    }
+    let weigh = |group: usize| {
+        let mut weights = Weights::default();
+        for (kind, weight) in weights.iter_mut().enumerate() {
+            let shares = |part: u32, whole: u32| (u64::from(part) + 1, u64::from(whole) + 2);
+            let member = shares(inside[group][kind], theirs[group][kind]);
+            let other = shares(others[group][kind], theirs[0][kind]);
+            let ratio = |mine: u64, theirs: u64| decibans(mine * other.1, theirs * member.1);
+            let within = ratio(member.0, other.0).clamp(0, 14);
+            let without = ratio(member.1 - member.0, other.1 - other.0).clamp(-5, 0);
+            *weight = if within == 0 {
+                (0, 0)
+            } else {
+                (within, without)
+            };
+        }
+        weights
+    };
+    (1..count).map(weigh).collect()
+}
+
+/// Decibans for an account being of a cluster, if enough kinds agree.
+fn strength(between: &Between, all: &Partners, weights: &Weights) -> Option<i32> {
+    let mut kinds = [0; KINDS.len() + 2];
+    let mut sum = between.handed;
+    for (place, (_, _, most, cap)) in KINDS.into_iter().enumerate() {
+        let mine = between.partners[place];
+        let elsewhere = (all[place] - mine).min(2 * most) as i32;
+        let (within, without) = weights[place];
+        let said = mine.min(most) as i32 * within + elsewhere * without;
+        kinds[place] = if mine == 0 { 0 } else { said.clamp(-cap, cap) };
+    }
+    kinds[KINDS.len()] = between.displaced;
+    kinds[KINDS.len() + 1] = between.identity;
+    sum += kinds.iter().sum::<i32>();
+    let agree = kinds.iter().filter(|kind| **kind >= COUNTS).count();
+    let handed = between.handed >= COUNTS;
+    (between.handed >= HANDED || agree + usize::from(handed) >= 2).then_some(sum)
+}
+
+/// Ten times the logarithm of a ratio, to within half a deciban.
+fn decibans(part: u64, whole: u64) -> i32 {
+    // Logarithms of base 2 in 256ths: the power, and the rest as if it were straight.
+    let log = |number: u64| {
+        let number = number.max(1);
+        let power = number.ilog2();
+        let rest = (u128::from(number) << 8 >> power) as i64 - 256;
+        i64::from(power) * 256 + rest
+    };
+    // 3.0103 decibans a power of two.
+    ((log(part) - log(whole)) * 771 / 65_536) as i32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decibans_are_near() {
+        for (part, whole, sought) in [
+            (1, 1, 0),
+            (2, 1, 3),
+            (10, 1, 10),
+            (1000, 1, 30),
+            (1, 100, -20),
+        ] {
+            assert!(
+                (decibans(part, whole) - sought).abs() <= 1,
+                "{part} {whole}"
+            );
+        }
+    }
+}
