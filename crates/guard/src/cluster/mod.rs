@@ -95,7 +95,7 @@ impl Clusters {
                     .collect()
             })
             .collect();
-        weak::add(&mut groups, &all, accounts.len());
+        weak::add(&mut groups, &all, accounts);
         groups.retain(|group| group.len() > 1);
         let mut changes = Changes::default();
         let growth = Growth {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::link::{Edge, Family};
+use crate::link::{Edge, Family, Known};
 
 /// Kinds of weak links that are weighed by how common they are, with the least decibans that count,
 /// how many partners do, and the most that the kind says.
@@ -15,11 +15,18 @@ const KINDS: [(&[Family], i32, u32, i32); 3] = [
     (&[Family::Source], 3, 2, 10),
 ];
 /// So many decibans beyond what the cluster's share of all accounts asks for.
-const BEYOND: i32 = 13;
+const BEYOND: i32 = 12;
 /// A kind with less is not counted among those that agree.
 const COUNTS: i32 = 4;
 /// Hand-offs of so many decibans need no other kind.
-const HANDED: i32 = 25;
+const HANDED: i32 = 14;
+
+/// The place of templates among the kinds.
+const TEMPLATES: usize = 1;
+/// A template says something of a group that has it in so many accounts.
+const USERS: u32 = 3;
+/// Groups that one template may speak for.
+const GROUPS: usize = 4;
 
 /// Partners by kind.
 type Partners = [u32; KINDS.len()];
@@ -28,6 +35,7 @@ type Partners = [u32; KINDS.len()];
 #[derive(Debug, Clone, Copy, Default)]
 struct Between {
     partners: Partners,
+    template: i32,
     handed: i32,
     displaced: i32,
     identity: i32,
@@ -37,7 +45,8 @@ struct Between {
 type Weights = [(i32, i32); KINDS.len()];
 
 /// Puts accounts that are in no group of three or more to the group that speaks for it.
-pub(super) fn add(groups: &mut [Vec<u32>], edges: &[Edge], accounts: usize) {
+pub(super) fn add(groups: &mut [Vec<u32>], edges: &[Edge], known: &[Known]) {
+    let accounts = known.len();
     let mut of = vec![0_u32; accounts];
     for (place, group) in (1..)
         .zip(groups.iter())
@@ -68,6 +77,7 @@ pub(super) fn add(groups: &mut [Vec<u32>], edges: &[Edge], accounts: usize) {
         }
     }
     let weights = weights(groups, &of, &all, &between);
+    templates(groups, &of, known, &mut between);
     let mut best: BTreeMap<u32, (i32, u32)> = BTreeMap::new();
     for ((account, group), between) in &between {
         let place = *group as usize - 1;
@@ -127,7 +137,7 @@ fn weights(
             let member = shares(inside[group][kind], theirs[group][kind]);
             let other = shares(others[group][kind], theirs[0][kind]);
             let ratio = |mine: u64, theirs: u64| decibans(mine * other.1, theirs * member.1);
-            let within = ratio(member.0, other.0).clamp(0, 14);
+            let within = ratio(member.0, other.0).clamp(0, 12);
             let without = ratio(member.1 - member.0, other.1 - other.0).clamp(-5, 0);
             *weight = if within == 0 {
                 (0, 0)
@@ -138,6 +148,57 @@ fn weights(
         weights
     };
     (1..count).map(weigh).collect()
+}
+
+/// What templates say of accounts in no group: how much more often a group's members use one than all
+/// others do, those of no group among them.
+fn templates(
+    groups: &[Vec<u32>],
+    of: &[u32],
+    known: &[Known],
+    between: &mut BTreeMap<(u32, u32), Between>,
+) {
+    let used = |account: usize| known[account].templates.into_iter().filter(|one| *one != 0);
+    let members = of.iter().enumerate().filter(|(_, group)| **group != 0);
+    let mut pairs: Vec<(u32, u32)> = members
+        .flat_map(|(account, group)| used(account).map(|one| (one, *group)))
+        .collect();
+    pairs.sort_unstable();
+    let users = |run: &[(u32, u32)]| run.first().map(|pair| (pair.0, pair.1, run.len() as u32));
+    let counts: Vec<(u32, u32, u32)> = pairs
+        .chunk_by(|one, next| one == next)
+        .filter_map(users)
+        .filter(|(_, _, users)| *users >= USERS)
+        .collect();
+    let range = |template: u32| {
+        let from = counts.partition_point(|one| one.0 < template);
+        let until = counts[from..].partition_point(|one| one.0 == template) + from;
+        from..until
+    };
+    let mut all = vec![0_u32; counts.len()];
+    for template in (0..known.len()).flat_map(used) {
+        for place in range(template) {
+            all[place] += 1;
+        }
+    }
+    for account in (0..known.len()).filter(|account| of[*account] == 0) {
+        for place in used(account)
+            .map(range)
+            .filter(|range| range.len() <= GROUPS)
+            .flatten()
+        {
+            let (_, group, mine) = counts[place];
+            let size = groups[group as usize - 1].len() as u64;
+            let others = (known.len() as u64).saturating_sub(size).max(1);
+            let part = u64::from(2 * mine + 1) * others;
+            let whole = u64::from(2 * (all[place] - mine) + 1) * size;
+            let said = decibans(part, whole).min(KINDS[TEMPLATES].3);
+            if said >= COUNTS {
+                let sum = between.entry((account as u32, group)).or_default();
+                sum.template = sum.template.max(said);
+            }
+        }
+    }
 }
 
 /// Decibans for an account being of a cluster, if enough kinds agree.
@@ -151,6 +212,7 @@ fn strength(between: &Between, all: &Partners, weights: &Weights) -> Option<i32>
         let said = mine.min(most) as i32 * within + elsewhere * without;
         kinds[place] = if mine == 0 { 0 } else { said.clamp(-cap, cap) };
     }
+    kinds[TEMPLATES] = kinds[TEMPLATES].max(between.template);
     kinds[KINDS.len()] = between.displaced;
     kinds[KINDS.len() + 1] = between.identity;
     sum += kinds.iter().sum::<i32>();

@@ -50,7 +50,7 @@ pub(crate) const fn cap(family: Family) -> u8 {
         Family::Reuse => 16,
         Family::Template => 12,
         Family::Synchrony => 6,
-        Family::Displaced => 18,
+        Family::Displaced => 24,
         Family::Identity => 30,
         Family::Source => 10,
     }
@@ -173,7 +173,7 @@ pub(super) const fn address(accounts: u32) -> u8 {
 }
 
 /// C6: a refused request asked elsewhere within minutes.
-pub(super) const DISPLACED: u8 = 15;
+pub(super) const DISPLACED: u8 = 18;
 /// C8: both went over to a new model within the same hour.
 pub(crate) const PIVOT: i32 = 2;
 /// An account was opened within two days of the suspension of the other.

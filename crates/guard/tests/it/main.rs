@@ -1,8 +1,9 @@
-//! The tests of `guard` from outside: what digests hold and never hold, echoes, and the laws of profiles.
+//! The tests of `guard` from outside: what digests hold and never hold, echoes, links, the laws of profiles.
 
 mod behaviour;
 mod digests;
 mod echoes;
+mod links;
 mod profiles;
 mod windows;
 mod world;
