@@ -103,6 +103,20 @@ fn texts(folder: &Path) -> Result<()> {
         include_str!("../../crates/wire/tests/golden/litellm/teams.json"),
     ];
     put(folder, "wire_litellm", litellm.map(|text| text.as_bytes().to_vec()))?;
+    put(folder, "wire_traffic", traffic())?;
+    let logs = [
+        include_str!("../../crates/wire/tests/golden/logs/litellm.jsonl"),
+        include_str!("../../crates/wire/tests/golden/logs/helicone.jsonl"),
+        include_str!("../../crates/wire/tests/golden/logs/access-log.jsonl"),
+        include_str!("../../crates/wire/tests/golden/logs/stored-completions.jsonl"),
+    ];
+    // The kinds' places in `FORMATS`; from 128 on the account is another field.
+    let logs = (1_u8..).zip(logs).flat_map(|(kind, text)| {
+        text.lines()
+            .flat_map(move |line| [with(&[kind], line), with(&[kind + 130], line)])
+    });
+    put(folder, "wire_logs", logs)?;
+    put(folder, "guard_echo", echoes())?;
     let translated = (0..3).flat_map(|endpoint| {
         let both = BODIES
             .iter()
@@ -126,6 +140,70 @@ fn texts(folder: &Path) -> Result<()> {
     let statuses = [[0x90, 1], [0xf4, 1]].into_iter();
     let errors = statuses.flat_map(|status| ERRORS.map(|error| with(&status, error)));
     put(folder, "wire_error", errors)
+}
+
+/// Every kind of line.
+fn traffic() -> Vec<Vec<u8>> {
+    let lines = BODIES.iter().zip(ANSWERS.iter().cycle()).map(|(body, answer)| {
+        let answer = if answer.starts_with('{') { answer } else { "null" };
+        format!(
+            r#"{{"id":"e","time":"2026-05-01T00:00:00.250Z","duration_ms":15,"account":"a","source":{{"ip":"192.0.2.1","asn":1,"network":"hosting","user_agent":"x","header_order":"h","ja4":"t","accept_language":"de"}},"seq":9,"cut":true,"endpoint":"/v1/chat/completions","model":"m","request":{body},"status":200,"response":{answer}}}"#
+        )
+    });
+    let others = [
+        r#"{"time":"2026-05-01T00:00:00Z","event":"model_released","model":"m2"}"#,
+        r#"{"time":"2026-05-01T00:00:00+02:00","event":"account_suspended","account":"a"}"#,
+        r#"{"time":"2026-05-01 00:00:00Z","account":"a","digest":"AQID"}"#,
+        r#"{"id":"a","created":"2026-01-01T00:00:00Z","plan":"team","organization":"o","email_hash":null,"payment_hash":"p","phone_hash":"q","program":"research","country":"DE","declared_use":"evaluation"}"#,
+    ];
+    let others = others.map(str::to_owned);
+    lines.chain(others).map(String::into_bytes).collect()
+}
+
+/// Memories of nothing and of a few answers, under the options of the target.
+fn echoes() -> Vec<Vec<u8>> {
+    use guard::digest::{Digester, HashKey, Scratch};
+    use guard::echo::{AccountNumber, Exchange, Memory, Options};
+    let mut memory = Memory::new(Options {
+        horizon_us: 3_600_000_000,
+        answers: 16,
+        places: 2048,
+        prints: 12,
+        rare: 4,
+    });
+    let digester = Digester::new(&HashKey::new([7; 32]));
+    let mut out = vec![memory.encode()];
+    for number in 0..3_u64 {
+        let body = format!(r#"{{"messages":[{{"role":"user","content":"question {number}"}}]}}"#);
+        let text = "an answer of enough words that some of its fingerprints are remembered for a while ".repeat(3);
+        let answer = format!(r#"{{"choices":[{{"message":{{"role":"assistant","content":"{text}{number}"}}}}]}}"#);
+        let endpoint = record::Endpoint::Chat;
+        let request = wire::seen::request(&endpoint, body.as_bytes());
+        let answered = wire::seen::answer(&endpoint, answer.as_bytes());
+        let digest = digester.digest(
+            &record::Seen {
+                endpoint: &endpoint,
+                request: &request,
+                answer: &answered,
+                request_bytes: body.len() as u64,
+                response_bytes: answer.len() as u64,
+                usage: None,
+                duration_us: 1,
+                status: 200,
+                cut: false,
+                source: record::Source::default(),
+            },
+            &mut Scratch::default(),
+        );
+        memory.observe(&Exchange {
+            number,
+            account: AccountNumber(number as u32),
+            arrived: record::Time::from_micros(1_000_000 * number),
+            digest: &digest,
+        });
+        out.push(memory.encode());
+    }
+    out
 }
 
 /// One input of each kind that the target reads.

@@ -17,6 +17,7 @@ mod ledger;
 mod man;
 mod notify;
 mod reload;
+mod replay;
 mod restore;
 mod serve;
 mod still;

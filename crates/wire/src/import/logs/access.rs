@@ -62,7 +62,6 @@ pub(super) fn read<'a>(
     let address = object.named(ADDRESSES);
     let account = fields::account(object, options.account, || {
         let user = object.name(&["user", "remote_user", "consumer", "account"]);
-        let user = user.map(fields::safe);
         let secret = || Some(fields::credential(&object.name(SECRETS)?).into());
         let address = || (!address.is_empty()).then(|| address.clone());
         user.or_else(secret).or_else(address)

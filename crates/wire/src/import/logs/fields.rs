@@ -97,17 +97,18 @@ impl<'a> Object<'a> {
     }
 }
 
-/// The account that an option names, or else what `usual` finds.
+/// The account that an option names, or else what `usual` finds; a credential is kept as its hash
+/// wherever it stood.
 pub(super) fn account<'a>(
     object: &Object<'a>,
     named: Option<&str>,
     usual: impl FnOnce() -> Option<Cow<'a, str>>,
 ) -> Result<Cow<'a, str>, LineError> {
     let found = match named {
-        Some(path) => object.name(&[path]).map(safe),
+        Some(path) => object.name(&[path]),
         None => usual(),
     };
-    found.ok_or(LineError::Missing("account"))
+    found.map(safe).ok_or(LineError::Missing("account"))
 }
 
 fn name(raw: Raw<'_>) -> Option<Cow<'_, str>> {
@@ -192,7 +193,7 @@ pub(super) fn credential(text: &str) -> String {
 }
 
 /// A name, or its hash where it looks like a credential.
-pub(super) fn safe(name: Cow<'_, str>) -> Cow<'_, str> {
+fn safe(name: Cow<'_, str>) -> Cow<'_, str> {
     const LEADS: [&str; 5] = ["sk-", "Bearer ", "bearer ", "Basic ", "basic "];
     match LEADS.iter().any(|lead| name.starts_with(lead)) {
         true => Cow::Owned(credential(&name)),

@@ -20,8 +20,7 @@ pub(super) fn read<'a>(
         .map(|delay| delay.saturating_mul(1000));
     let ended = || Some(object.time(&["response_created_at"])?.micros_since(time));
     let account = fields::account(object, options.account, || {
-        let user = object.name(&["request_user_id", "request_properties.Helicone-User-Id"]);
-        user.map(fields::safe)
+        object.name(&["request_user_id", "request_properties.Helicone-User-Id"])
     })?;
     let status = object.count(&["response_status"]);
     Ok(Exchange {

@@ -70,9 +70,7 @@ pub(super) fn read<'a>(
         true => (Endpoint::Responses, RESPONSE, ANSWERED[1]),
         false => (Endpoint::Chat, CHAT, ANSWERED[0]),
     };
-    let account = fields::account(object, options.account, || {
-        object.name(ACCOUNTS).map(fields::safe)
-    })?;
+    let account = fields::account(object, options.account, || object.name(ACCOUNTS))?;
     let time = object
         .time(&["created", "created_at"])
         .ok_or(LineError::Missing("time"))?;
