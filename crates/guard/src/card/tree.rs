@@ -108,3 +108,45 @@ impl Tree {
         self.nodes.first().map_or(0, |root| root.adds)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_signals_add_is_what_the_leaf_says() {
+        let mut tree = Tree {
+            nodes: vec![
+                Node::split(1, 4),
+                Node::split(0, 2),
+                Node::leaf(-0.5),
+                Node::leaf(0.25),
+                Node::leaf(1.0),
+            ],
+        };
+        tree.nodes[1].join(2, 3, -100);
+        tree.nodes[0].join(1, 4, 700);
+        for bins in [[0, 0], [3, 4], [0, 5], [9, 9]] {
+            let mut adds = [0; 2];
+            tree.add(&bins, &mut adds);
+            let leaf = match bins {
+                [_, bin] if bin > 4 => 4_343,
+                [0..=2, _] => -2_171,
+                _ => 1_086,
+            };
+            assert_eq!(tree.mean() + adds[0] + adds[1], leaf, "{bins:?}");
+        }
+    }
+
+    #[test]
+    fn a_tree_that_names_earlier_nodes_ends() {
+        let mut tree = Tree {
+            nodes: vec![Node::split(0, 1), Node::split(0, 1)],
+        };
+        tree.nodes[0].join(1, 1, 0);
+        tree.nodes[1].join(0, 0, 9);
+        let mut adds = [0];
+        tree.add(&[0], &mut adds);
+        assert_eq!(adds, [9]);
+    }
+}

@@ -5,9 +5,11 @@
 
 mod bins;
 mod boost;
+mod gather;
 
 pub use self::bins::{bin, edges};
 pub use self::boost::{Growth, Table, grow};
+pub use self::gather::{Gather, Label};
 use crate::card::{Card, Made, Reference, Tree, VERSION, Worth};
 use crate::finding::ACTIONS;
 use crate::signal::{COUNT, SIGNALS};
@@ -120,4 +122,14 @@ pub fn reference(mut peaks: Vec<i32>) -> Reference {
         from,
         stated: STATED,
     }
+}
+
+/// The reference of a site that has no labels: its accounts' peaks, less those that the card at hand
+/// already finds, since a new site's traffic has distillers in it. An account is put aside where
+/// fewer than one in a thousand honest accounts of the card's own reference ever show as much; as
+/// many honest ones are put aside with them, so that the thresholds lie a little low rather than so
+/// high that nobody is found.
+pub fn reference_of_site(peaks: Vec<i32>, card: &Card) -> Reference {
+    let kept = peaks.into_iter().filter(|peak| card.p_value(*peak) > 0.001);
+    reference(kept.collect())
 }

@@ -1,6 +1,7 @@
 //! The tests of `guard` from outside: what digests hold and never hold, echoes, links, the laws of profiles.
 
 mod behaviour;
+mod cards;
 mod digests;
 mod echoes;
 mod links;
