@@ -154,6 +154,20 @@ impl WorldArgs {
         Ok(world)
     }
 
+    /// Makes the world, of whichever generator.
+    fn make(&self, sink: &mut dyn Sink) -> Result<Counts> {
+        if self.world == "families" {
+            let data = data_folder().context("STILLHOUSE_DATA names no folder")?;
+            return Ok(sim::plain::run(
+                self.seed,
+                &data,
+                self.scale.unwrap_or(1.0),
+                sink,
+            )?);
+        }
+        self.run(&self.read()?, sink)
+    }
+
     fn run(&self, world: &World, sink: &mut dyn Sink) -> Result<Counts> {
         let data = data_folder();
         let engine = Engine::new(world, self.seed, data.as_deref(), sink)?;
@@ -294,6 +308,11 @@ fn list() -> Result<()> {
         let world = World::parse(name, text)?;
         writeln!(out, "  {name:22} {}", world.about)?;
     }
+    writeln!(
+        out,
+        "  {:22} one family of real records an account, by another generator",
+        "families"
+    )?;
     writeln!(out, "honest workloads")?;
     for row in &WORKLOADS {
         writeln!(
@@ -337,18 +356,16 @@ fn main() -> Result<()> {
             dir,
             zst,
         } => {
-            let world = args.read()?;
             let mut folder = Folder::create(&dir, zst)?;
-            args.run(&world, &mut folder)?;
+            args.make(&mut folder)?;
             folder.finish()?;
         }
         Verb::Stream {
             world: args,
             beside,
         } => {
-            let world = args.read()?;
             let mut folder = Folder::beside(Box::new(std::io::stdout()), &beside)?;
-            args.run(&world, &mut folder)?;
+            args.make(&mut folder)?;
             folder.finish()?;
         }
         Verb::Clusters {

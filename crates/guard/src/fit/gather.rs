@@ -31,6 +31,7 @@ pub enum Label {
 pub struct Gather {
     watch: Watch,
     labels: Vec<Label>,
+    kinds: Vec<u32>,
     seen: Vec<(u32, Row)>,
     findings: Vec<Finding>,
 }
@@ -41,14 +42,16 @@ impl Gather {
         Self {
             watch: Watch::new(key, Options::with(card)),
             labels: Vec::new(),
+            kinds: Vec::new(),
             seen: Vec::new(),
             findings: Vec::new(),
         }
     }
 
-    /// Takes in an account and what it truly is.
-    pub fn account(&mut self, about: About, label: Label) -> AccountNumber {
+    /// Takes in an account, what it truly is, and of which kind among those.
+    pub fn account(&mut self, about: About, label: Label, kind: u32) -> AccountNumber {
         self.labels.push(label);
+        self.kinds.push(kind);
         self.watch.account(about)
     }
 
@@ -112,6 +115,7 @@ impl Gather {
             values: signal::values(&View::new(hot, &known.about)),
             distilling: self.labels[account as usize] == Label::Distilling,
             weight: 1.0,
+            kind: self.kinds[account as usize],
         };
         self.seen.push((account, row));
     }

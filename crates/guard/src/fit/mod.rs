@@ -23,6 +23,8 @@ pub struct Row {
     pub distilling: bool,
     /// How much it counts; rows of one account share one.
     pub weight: f64,
+    /// Its workload or recipe, so that a fit can leave one out. The fit itself does not read it.
+    pub kind: u32,
 }
 
 /// How trees are grown: small, many, each from a third of the signals, so that no signal carries all.

@@ -42,6 +42,7 @@ fn rows(count: usize, seed: u64) -> Vec<Row> {
                 values,
                 distilling,
                 weight: 1.0,
+                kind: 0,
             }
         })
         .collect()

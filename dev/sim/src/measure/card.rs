@@ -6,11 +6,12 @@ use std::path::Path;
 use guard::card::{Card, Made};
 use guard::digest::{self, Digest, HashKey};
 use guard::echo::AccountNumber;
-use guard::fit::{self, Gather, Label};
+use guard::fit::{self, Gather, Label, Row};
 use guard::watch::Folded;
 use record::Time;
 
 use super::fold::KEY;
+use crate::draw::hash;
 use crate::engine::Engine;
 use crate::error::SimError;
 use crate::feed::{About, Feed, Watcher};
@@ -20,19 +21,25 @@ use crate::plain;
 use crate::world::World;
 
 /// Recipes that are fitted on; the others are left for tests.
-const FITTED: [&str; 8] = [
+const FITTED: [&str; 10] = [
     "self-instruct",
+    "evol-instruct",
+    "self-chat",
     "cot-harvest",
     "rubric-grading",
-    "self-chat",
     "tool-harvest",
-    "logprob-harvest",
-    "evol-instruct",
+    "cot-cleaning",
     "technique-sweep",
+    "logprob-harvest",
+    "embedding-extraction",
 ];
-
 const FIT_SEEDS: [u64; 6] = [1, 2, 3, 4, 5, 6];
 const FAMILY_SEEDS: [u64; 2] = [1, 2];
+
+/// The number of a workload or recipe.
+pub(super) fn kind(workload: &str) -> u32 {
+    hash(&[workload.as_bytes()]) as u32
+}
 
 /// A world under watch.
 struct Watched(Gather);
@@ -44,7 +51,7 @@ impl Watcher for Watched {
             "distilling" | "router" => Label::Distilling,
             _ => Label::Neither,
         };
-        self.0.account(about, label);
+        self.0.account(about, label, kind(truth.workload));
     }
 
     fn exchange(&mut self, about: &About<'_>, digest: &Digest) {
@@ -72,12 +79,22 @@ fn watched(card: Card) -> Watched {
 
 /// A world watched under a card.
 fn watch(world: &World, seed: u64, data: &Path, card: Card) -> Result<Gather, SimError> {
-    let mut feed = Feed::new(&HashKey::new(KEY), watched(card));
+    watch_with(world, seed, data, watched(card).0)
+}
+
+/// The same with a watch at hand.
+pub(super) fn watch_with(
+    world: &World,
+    seed: u64,
+    data: &Path,
+    gather: Gather,
+) -> Result<Gather, SimError> {
+    let mut feed = Feed::new(&HashKey::new(KEY), Watched(gather));
     Engine::new(world, seed, Some(data), &mut feed)?.run(&mut feed, &mut |_| {})?;
     Ok(feed.watcher.0)
 }
 
-fn preset(name: &str, scale: f64) -> Result<World, SimError> {
+pub(super) fn preset(name: &str, scale: f64) -> Result<World, SimError> {
     let mut world = World::preset(name)
         .ok_or_else(|| SimError::World(format!("no preset is called `{name}`")))??;
     if scale < 1.0 {
@@ -86,16 +103,17 @@ fn preset(name: &str, scale: f64) -> Result<World, SimError> {
     Ok(world)
 }
 
-/// Makes the card. `tell` is told what is begun.
-pub fn make(
+/// What is fitted on: rows of all labelled worlds.
+pub(super) fn rows(
     data: &Path,
-    date: &str,
     scale: f64,
+    recipes: &[&str],
     tell: &mut dyn FnMut(&str),
-) -> Result<Card, SimError> {
+) -> Result<Vec<Row>, SimError> {
     let mut rows = Vec::new();
     let mut world = preset("fit", scale)?;
-    world.choose(&FITTED.map(str::to_owned), &[])?;
+    let recipes: Vec<String> = recipes.iter().map(|name| (*name).to_owned()).collect();
+    world.choose(&recipes, &[])?;
     for seed in FIT_SEEDS {
         tell(&format!("watching `fit`, seed {seed}"));
         rows.extend(watch(&world, seed, data, Card::blank())?.rows());
@@ -106,6 +124,17 @@ pub fn make(
         plain::run(seed, data, scale, &mut feed)?;
         rows.extend(feed.watcher.0.rows());
     }
+    Ok(rows)
+}
+
+/// Makes the card. `tell` is told what is begun.
+pub fn make(
+    data: &Path,
+    date: &str,
+    scale: f64,
+    tell: &mut dyn FnMut(&str),
+) -> Result<Card, SimError> {
+    let rows = rows(data, scale, &FITTED, tell)?;
     let accounts = |label: bool| {
         let of = rows.iter().filter(|row| row.distilling == label);
         of.map(|row| row.weight).sum::<f64>().round() as u32
@@ -113,25 +142,22 @@ pub fn make(
     let made = Made {
         date: date.to_owned(),
         fitted_on: vec![
-            "sim fit, seed 1".to_owned(),
-            "sim families, seed 1".to_owned(),
+            format!("sim fit, seeds {FIT_SEEDS:?}, {}", FITTED.join(", ")),
+            format!("sim families, seeds {FAMILY_SEEDS:?}"),
         ],
         calibrated_on: vec!["sim calibrate, seed 1, honest accounts".to_owned()],
-        held_out: [
-            "ultra-chat",
-            "cot-cleaning",
-            "embedding-extraction",
-            "relay",
-        ]
-        .map(str::to_owned)
-        .to_vec(),
+        held_out: vec![
+            "recipes ultra-chat and relay".to_owned(),
+            "texts and wordings of `calibrate` and of the worlds to test on".to_owned(),
+        ],
         accounts: [accounts(false), accounts(true)],
         rates: Vec::new(),
     };
     tell("fitting");
     let mut card = fit::fit(&rows, made);
     tell("watching `calibrate`");
-    let world = preset("calibrate", scale)?;
+    let mut world = preset("calibrate", scale)?;
+    world.campaigns.clear();
     card.reference = fit::reference(watch(&world, 1, data, card.clone())?.peaks(Label::Honest));
     Ok(card)
 }

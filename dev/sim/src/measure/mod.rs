@@ -9,6 +9,7 @@ mod evidence;
 pub mod fold;
 mod groups;
 pub mod metrics;
+mod parts;
 pub mod table;
 pub mod window;
 
@@ -90,6 +91,15 @@ pub fn evaluate(wanted: &Wanted<'_>, tell: &mut dyn FnMut(&str)) -> Result<Repor
             tables.push(evidence::recipes("Without a recipe", &scene, &rows));
         }
         speed.row(fast(what, &scene));
+        if let (true, Some(data)) = (all, wanted.data) {
+            let card = wanted.card()?;
+            tables.push(parts::families(&scene, &card));
+            tell("references with distillers hidden in them");
+            tables.push(parts::hidden(&scene, data, wanted.scale, &card)?);
+            if !wanted.guard_only {
+                tables.push(parts::left_out(&scene, data, wanted.scale, tell)?);
+            }
+        }
     }
     if wanted.long {
         tell("30,000 honest accounts over 30 days");
