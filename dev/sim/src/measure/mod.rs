@@ -5,7 +5,6 @@ mod accounts;
 pub mod baselines;
 pub mod card;
 pub mod clusters;
-mod evidence;
 pub mod fold;
 mod groups;
 pub mod metrics;
@@ -81,15 +80,6 @@ pub fn evaluate(wanted: &Wanted<'_>, tell: &mut dyn FnMut(&str)) -> Result<Repor
             scores.extend(fitted.scores(&scene));
         }
         tables.extend(of_world(what, &scene, &scores));
-        if scene.campaigns.iter().any(|group| group.accounts == 1) {
-            let name = format!("Without a family: {what}");
-            tables.push(evidence::families(&name, &scene));
-        }
-        if let Some(data) = wanted.data.filter(|_| all && !wanted.guard_only) {
-            tell("fitting without each recipe");
-            let rows = card::all_recipes(data, wanted.scale)?;
-            tables.push(evidence::recipes("Without a recipe", &scene, &rows));
-        }
         speed.row(fast(what, &scene));
         if let (true, Some(data)) = (all, wanted.data) {
             let card = wanted.card()?;
