@@ -150,7 +150,10 @@ impl<R: Read> Cutter<R> {
                 continue;
             }
             if let Some(cut) = cut {
-                let rest = self.held.split_off(cut);
+                // Room for the next piece at once: growing by and by costs more than reading.
+                let mut rest = Vec::with_capacity(PIECE + PIECE / 4);
+                rest.extend_from_slice(&self.held[cut..]);
+                self.held.truncate(cut);
                 let piece = std::mem::replace(&mut self.held, rest);
                 return Ok((!piece.is_empty()).then_some((piece, false)));
             }
