@@ -76,6 +76,11 @@ impl Fold {
         })
     }
 
+    /// What the guard judges by.
+    pub(super) fn card(&self) -> &guard::card::Card {
+        self.watch.card()
+    }
+
     pub(super) const fn exchanges(&self) -> u64 {
         self.counts.exchanges
     }

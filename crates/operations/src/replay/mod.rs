@@ -128,6 +128,8 @@ pub fn replay(replay: &Replay, world: &mut World<'_>) -> Result<Report> {
                 None => "default",
             }
             .to_owned(),
+            card: fold.card().hash(),
+            card_date: fold.card().made.date.clone(),
             threads: replay.threads,
         },
         seconds,

@@ -124,7 +124,8 @@ impl From<&guard::finding::Evidence> for Evidence {
             signal: evidence.signal.to_owned(),
             decibans: evidence.decibans,
             text: evidence.text.to_string(),
-            alternative: None,
+            alternative: guard::signal::about(evidence.signal)
+                .map(|about| about.alternative.to_owned()),
         }
     }
 }

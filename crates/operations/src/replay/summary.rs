@@ -95,6 +95,10 @@ pub struct Settings {
     pub account: Option<String>,
     /// `default` or `given`; the key itself is not written.
     pub hash_key: String,
+    /// The card that the guard judged by: its hash.
+    pub card: String,
+    /// The day when that card was fitted.
+    pub card_date: String,
     /// Threads that read and digested.
     pub threads: usize,
 }

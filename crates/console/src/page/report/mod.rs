@@ -315,6 +315,7 @@ fn foot(report: &Report) -> Markup {
             h2 { "How it was made" }
             dl class="facts card" style="padding: 8px 16px" {
                 div { dt { "Program" } dd { "Stillhouse " (settings.version) } }
+                div { dt { "Guard's card" } dd { "fitted on " (settings.card_date) ", " code { (settings.card) } } }
                 div { dt { "Read as" } dd { (settings.from)
                     @if let Some(account) = &settings.account { ", accounts by " code { (account) } } } }
                 div { dt { "Files" } dd { (settings.files.join(", ")) } }

@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use operations::replay::{Account, Action, Cluster, Evidence, Report};
 
 use super::words::{action_name, band_mood, band_name, odds, risk};
+use crate::page::part::note::sentence;
 use crate::page::part::text::{count, many};
 use crate::page::part::tile::badge;
 
@@ -88,9 +89,9 @@ fn why(evidence: &[Evidence]) -> Markup {
         } @else {
             ul class="why" { @for piece in evidence { li {
                 (strength(piece.decibans))
-                div { (piece.text) " " span class="odds" { (odds(piece.decibans)) } }
+                div { (sentence(&piece.text)) " " span class="odds" { (odds(piece.decibans)) } }
                 @if let Some(alternative) = &piece.alternative {
-                    p class="but" { strong { "Or else: " } (alternative) }
+                    p class="but" { strong { "Or else: " } (sentence(alternative)) }
                 }
             } } }
         }

@@ -90,6 +90,8 @@ pub(super) fn sample() -> Report {
                 files: vec!["october.jsonl".into()],
                 account: None,
                 hash_key: "default".into(),
+                card: "0f6a2b".into(),
+                card_date: "2026-11-26".into(),
                 threads: 2,
             },
         },
