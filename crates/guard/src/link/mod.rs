@@ -31,14 +31,14 @@ const TEMPLATES: usize = 12;
 pub struct Options {
     /// Pairs of accounts with evidence, 20 bytes each.
     pub pairs: u32,
-    /// Means of payment, telephones: 56 bytes each.
+    /// Means of payment, telephones: 48 bytes each.
     pub identities: u32,
-    /// Addresses and templates, 56 bytes each.
+    /// Addresses and templates, 48 bytes each.
     pub things: u32,
 }
 
 impl Default for Options {
-    /// 33, 59 and 29 MB at most.
+    /// 42, 50 and 25 MB at most.
     fn default() -> Self {
         Self {
             pairs: 1 << 21,
