@@ -88,7 +88,7 @@ fn in_short(report: &Report) -> Markup {
         } @else {
             "Of " (many(counts.accounts, "account", "accounts")) ", "
             strong { (many(found.remarkable(), "stands out", "stand out")) }
-            @if likely > 0 { ", " (count(likely)) " of them far beyond what honest accounts show" }
+            @if likely > 0 { ", " (count(likely)) " of them beyond what honest accounts show" }
             ". "
             @if limited == 0 {
                 "The guard would have limited nobody"

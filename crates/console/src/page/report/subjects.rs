@@ -11,6 +11,8 @@ use crate::page::part::tile::badge;
 
 /// So many accounts are told of with their evidence; the others as a table.
 const TOLD: usize = 15;
+/// So many pieces of evidence are told of each; `findings.jsonl` has more.
+const PIECES: usize = 5;
 /// Decibans that fill the bar of a piece of evidence.
 const FULL: i32 = 30;
 
@@ -87,15 +89,25 @@ fn why(evidence: &[Evidence]) -> Markup {
         @if evidence.is_empty() {
             p class="muted" { "Its own traffic says little; it stands here for what it shares with others." }
         } @else {
-            ul class="why" { @for piece in evidence { li {
+            ul class="why" { @for (at, piece) in evidence.iter().take(PIECES).enumerate() { li {
                 (strength(piece.decibans))
                 div { (sentence(&piece.text)) " " span class="odds" { (odds(piece.decibans)) } }
-                @if let Some(alternative) = &piece.alternative {
+                @if let Some(alternative) = alternative(evidence, at) {
                     p class="but" { strong { "Or else: " } (sentence(alternative)) }
                 }
             } } }
         }
     }
+}
+
+/// The honest explanation of a piece, where none before it had the same.
+fn alternative(evidence: &[Evidence], at: usize) -> Option<&str> {
+    let (before, rest) = evidence.split_at(at);
+    let told = rest.first()?.alternative.as_deref()?;
+    let again = before
+        .iter()
+        .any(|one| one.alternative.as_deref() == Some(told));
+    (!again).then_some(told)
 }
 
 fn strength(decibans: i32) -> Markup {
