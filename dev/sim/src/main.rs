@@ -203,7 +203,7 @@ struct EvaluateArgs {
     /// Leave the baselines and the window test out
     #[arg(long)]
     guard_only: bool,
-    /// Add a month of 30,000 honest accounts
+    /// Add campaigns of a thousand and of 20,000 accounts, and a month of 30,000 honest ones
     #[arg(long)]
     long: bool,
     /// Measure on the world to calibrate on, for whoever works on the guard

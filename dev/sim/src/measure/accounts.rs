@@ -104,6 +104,7 @@ pub(super) fn detectors(title: &str, scene: &Scene, all: &[Scores]) -> Table {
             "of ten at 1%",
             "of ten at 0.1%",
             "of a hundred at 1%",
+            "of more at 1%",
         ],
     );
     for Scores { name, scores } in all {
@@ -125,6 +126,7 @@ pub(super) fn detectors(title: &str, scene: &Scene, all: &[Scores]) -> Table {
             above(&ten, one).into(),
             above(&ten, tenth).into(),
             above(&hundred, one).into(),
+            above(&members("more"), one).into(),
         ]);
     }
     table
@@ -217,6 +219,7 @@ pub(super) fn steps(title: &str, scene: &Scene) -> Table {
             "single",
             "of ten",
             "of a hundred",
+            "of more",
         ],
     );
     for step in STEPS {
@@ -246,6 +249,7 @@ pub(super) fn steps(title: &str, scene: &Scene) -> Table {
             members("single").into(),
             members("ten").into(),
             members("a hundred").into(),
+            members("more").into(),
         ]);
     }
     table

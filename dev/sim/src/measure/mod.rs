@@ -35,7 +35,7 @@ pub struct Wanted<'a> {
     pub seed: u64,
     /// Leave the baselines and the window test out.
     pub guard_only: bool,
-    /// Add a month of 30,000 honest accounts.
+    /// Add campaigns of a thousand and of 20,000 accounts, and a month of 30,000 honest ones.
     pub long: bool,
     /// Measure on the world to calibrate on, with recipes that were fitted on and others: for whoever
     /// works on the guard. The worlds to test on stay unread.
@@ -92,17 +92,7 @@ pub fn evaluate(wanted: &Wanted<'_>, tell: &mut dyn FnMut(&str)) -> Result<Repor
         }
     }
     if wanted.long {
-        tell("30,000 honest accounts over 30 days");
-        let scene = wanted.fold("honest-30000", false, None, false)?;
-        tables.push(accounts::steps(
-            "Steps: honest accounts over 30 days",
-            &scene,
-        ));
-        tables.push(accounts::workloads(
-            "Workloads: honest accounts over 30 days",
-            &scene,
-        ));
-        speed.row(fast("honest accounts over 30 days", &scene));
+        tables.extend(long(wanted, &mut speed, tell)?);
     }
     if let Some(data) = wanted.data.filter(|_| !wanted.guard_only) {
         tell("the window test");
@@ -123,6 +113,35 @@ pub fn evaluate(wanted: &Wanted<'_>, tell: &mut dyn FnMut(&str)) -> Result<Repor
         scale: wanted.scale,
         tables,
     })
+}
+
+/// What takes an hour: large campaigns, and a month of honest accounts.
+fn long(
+    wanted: &Wanted<'_>,
+    speed: &mut Table,
+    tell: &mut dyn FnMut(&str),
+) -> Result<Vec<Table>, SimError> {
+    let mut tables = Vec::new();
+    for (world, what) in [
+        ("clusters-1000", "campaigns of a thousand"),
+        ("router-20000", "20,000 accounts behind one router"),
+    ] {
+        tell(what);
+        let scene = wanted.fold(world, false, None, false)?;
+        let scores = [accounts::guard(&scene), accounts::evidence(&scene)];
+        tables.extend(of_world(what, &scene, &scores));
+        speed.row(fast(what, &scene));
+    }
+    let what = "30,000 honest accounts over 30 days";
+    tell(what);
+    let scene = wanted.fold("honest-30000", false, None, false)?;
+    tables.push(accounts::steps(&format!("Steps: {what}"), &scene));
+    tables.push(accounts::workloads(
+        &format!("Honest workloads: {what}"),
+        &scene,
+    ));
+    speed.row(fast(what, &scene));
+    Ok(tables)
 }
 
 /// The tables of a world.

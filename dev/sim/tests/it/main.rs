@@ -11,3 +11,4 @@ mod drive;
 mod format;
 mod kit;
 mod plain_fields;
+mod table;
