@@ -116,6 +116,7 @@ impl Gather {
             distilling: self.labels[account as usize] == Label::Distilling,
             weight: 1.0,
             kind: self.kinds[account as usize],
+            account,
         };
         self.seen.push((account, row));
     }

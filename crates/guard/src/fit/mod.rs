@@ -6,10 +6,14 @@
 mod bins;
 mod boost;
 mod gather;
+mod interval;
+mod rates;
 
 pub use self::bins::{bin, edges};
 pub use self::boost::{Growth, Table, grow};
 pub use self::gather::{Gather, Label};
+pub use self::interval::interval;
+pub use self::rates::rates;
 use crate::card::{Card, Made, Reference, Tree, VERSION, Worth};
 use crate::finding::ACTIONS;
 use crate::signal::{COUNT, SIGNALS};
@@ -25,6 +29,8 @@ pub struct Row {
     pub weight: f64,
     /// Its workload or recipe, so that a fit can leave one out. The fit itself does not read it.
     pub kind: u32,
+    /// Its account, so that no account is both fitted on and measured on.
+    pub account: u32,
 }
 
 /// How trees are grown: small, many, each from a third of the signals, so that no signal carries all.
@@ -40,7 +46,7 @@ const GROWTH: Growth = Growth {
 /// Decibans in one natural unit of log-odds.
 const PER_NAT: f64 = 4.342_944_819_032_518;
 /// The false-positive rates that are stated for [`ACTIONS`].
-pub const STATED: [f64; ACTIONS.len()] = [1.0, 0.01, 0.0025, 0.002, 0.001, 0.001, 0.0001];
+pub const STATED: [f64; ACTIONS.len()] = [1.0, 0.01, 0.002, 0.0015, 0.001, 0.001, 0.0001];
 /// Scores of the reference that a card keeps.
 const KEPT: usize = 1024;
 

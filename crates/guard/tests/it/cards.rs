@@ -43,6 +43,7 @@ fn rows(count: usize, seed: u64) -> Vec<Row> {
                 distilling,
                 weight: 1.0,
                 kind: 0,
+                account: at as u32,
             }
         })
         .collect()

@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use guard::card::Card;
 use guard::digest::{About, Digester, HashKey};
 use guard::echo::AccountNumber;
 use guard::finding::{Action, Band, ClusterStanding, Finding, Subject};
@@ -17,6 +18,7 @@ use super::Observer;
 use super::ids::Ids;
 use super::input::{self, Input};
 use super::order::Order;
+use super::pipe::Taker;
 use super::read::{Batch, Digested, Item, What};
 use super::report::{self, Cluster, Evidence, FEW, Found, Stream};
 use super::sources::Sources;
@@ -55,12 +57,9 @@ struct Said {
 }
 
 impl Fold {
-    pub(super) fn new(key: &HashKey, out: &Path) -> Result<Self> {
+    pub(super) fn new(key: &HashKey, out: &Path, card: Card) -> Result<Self> {
         Ok(Self {
-            watch: Watch::new(
-                key,
-                Options::shipped().map_err(|err| Error::invalid("card", err))?,
-            ),
+            watch: Watch::new(key, Options::with(card)),
             digester: Digester::new(key),
             names: Names::default(),
             order: Order::default(),
@@ -79,14 +78,6 @@ impl Fold {
     /// What the guard judges by.
     pub(super) fn card(&self) -> &guard::card::Card {
         self.watch.card()
-    }
-
-    pub(super) const fn exchanges(&self) -> u64 {
-        self.counts.exchanges
-    }
-
-    pub(super) const fn findings(&self) -> u64 {
-        self.counts.findings
     }
 
     /// Reads `accounts.jsonl`, where there is one.
@@ -163,50 +154,6 @@ impl Fold {
             observer.bad_line(&bad);
             self.counts.bad_lines.push(bad);
         }
-    }
-
-    /// Takes in what a piece held.
-    pub(super) fn take(
-        &mut self,
-        batch: Batch,
-        input: &Input,
-        observer: &mut dyn Observer,
-    ) -> Result<()> {
-        self.lines.resize(input.files.len(), 0);
-        let (before, file) = (self.lines[batch.file], &input.files[batch.file]);
-        self.lines[batch.file] += batch.lines;
-        self.counts.lines += batch.lines;
-        for (line, error) in &batch.bad {
-            self.bad(&input::name(file), before + line + 1, error, observer);
-        }
-        let mut ready = Vec::new();
-        for mut item in batch.items {
-            if let What::Exchange(exchange) = &mut item.what
-                && exchange.id.is_empty()
-            {
-                // An exchange without an id is known by its place.
-                let name = format!("{}:{}", input::name(file), before + item.line + 1);
-                exchange.id = name.into();
-            }
-            self.order.push(item, |item| ready.push(item));
-            for item in ready.drain(..) {
-                self.fold(item)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Folds what still waits.
-    pub(super) fn drain(&mut self) -> Result<()> {
-        let mut order = std::mem::take(&mut self.order);
-        let mut done = Ok(());
-        order.finish(|item| {
-            if done.is_ok() {
-                done = self.fold(item);
-            }
-        });
-        self.counts.late = order.late();
-        done
     }
 
     fn fold(&mut self, item: Item) -> Result<()> {
@@ -368,6 +315,49 @@ impl Fold {
     /// Takes away what only the fold itself needed.
     pub(super) fn clean_up(&mut self) {
         self.ids.remove();
+    }
+}
+
+impl Taker for Fold {
+    fn take(&mut self, batch: Batch, input: &Input, observer: &mut dyn Observer) -> Result<()> {
+        self.lines.resize(input.files.len(), 0);
+        let (before, file) = (self.lines[batch.file], &input.files[batch.file]);
+        self.lines[batch.file] += batch.lines;
+        self.counts.lines += batch.lines;
+        for (line, error) in &batch.bad {
+            self.bad(&input::name(file), before + line + 1, error, observer);
+        }
+        let mut ready = Vec::new();
+        for mut item in batch.items {
+            if let What::Exchange(exchange) = &mut item.what
+                && exchange.id.is_empty()
+            {
+                // An exchange without an id is known by its place.
+                let name = format!("{}:{}", input::name(file), before + item.line + 1);
+                exchange.id = name.into();
+            }
+            self.order.push(item, |item| ready.push(item));
+            for item in ready.drain(..) {
+                self.fold(item)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn drain(&mut self) -> Result<()> {
+        let mut order = std::mem::take(&mut self.order);
+        let mut done = Ok(());
+        order.finish(|item| {
+            if done.is_ok() {
+                done = self.fold(item);
+            }
+        });
+        self.counts.late = order.late();
+        done
+    }
+
+    fn counted(&self) -> (u64, u64) {
+        (self.counts.exchanges, self.counts.findings)
     }
 }
 

@@ -84,7 +84,7 @@ pub(super) fn name(file: &Path) -> String {
 }
 
 /// A file of this name, plain or compressed.
-fn either(folder: &Path, name: &str) -> Option<PathBuf> {
+pub(super) fn either(folder: &Path, name: &str) -> Option<PathBuf> {
     let (plain, packed) = (folder.join(name), folder.join(format!("{name}.zst")));
     [plain, packed].into_iter().find(|path| path.is_file())
 }

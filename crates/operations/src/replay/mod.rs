@@ -5,9 +5,11 @@
 //! give the same bytes in all files but `summary.json`, whatever the number of threads. A line that
 //! can't be read is told and skipped. Nothing here acts: no account is touched by a replay.
 
+mod card;
 mod fold;
 mod ids;
 mod input;
+pub mod learn;
 mod lines;
 mod order;
 mod pipe;
@@ -28,6 +30,7 @@ pub use wire::import::logs::{FORMATS, Format};
 use crate::error::{Error, Result};
 use fold::Fold;
 use input::Input;
+use pipe::Reading;
 pub use report::{Account, Cluster, Evidence, Found, Report, Stream, Touched};
 pub use sources::{SOURCES, Source, Sources};
 pub use summary::{BadLine, Counts, Settings, Summary};
@@ -57,6 +60,8 @@ pub struct Replay {
     pub account: Option<String>,
     /// The key of the digests; needed where lines hold digests that were made under another.
     pub hash_key: Option<[u8; 32]>,
+    /// A card in place of the shipped one.
+    pub card: Option<PathBuf>,
     /// Whether to write into a folder that is not empty.
     pub force: bool,
     /// Threads that read and digest.
@@ -108,9 +113,15 @@ pub fn replay(replay: &Replay, world: &mut World<'_>) -> Result<Report> {
     prepare(replay)?;
     let began = (world.clock)();
     let key = HashKey::new(replay.hash_key.unwrap_or(DEFAULT_KEY));
-    let mut fold = Fold::new(&key, &replay.out)?;
+    let card = card::read(replay.card.as_deref())?;
+    let mut fold = Fold::new(&key, &replay.out, card)?;
     let read = fold.read_accounts(&input);
-    let piped = read.and_then(|()| pipe::run(replay, &input, world, &key, &mut fold));
+    let reading = Reading {
+        threads: replay.threads,
+        account: replay.account.as_deref(),
+        key: &key,
+    };
+    let piped = read.and_then(|()| pipe::run(&reading, &input, world, &mut fold));
     let done = piped.and_then(|()| fold.finish());
     fold.clean_up();
     let (mut counts, sources, found) = done?;

@@ -9,10 +9,9 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use guard::digest::{Digester, HashKey};
 
-use super::fold::Fold;
 use super::input::{self, Input};
 use super::read::{Batch, LONGEST_MIB, Piece, Reader};
-use super::{Progress, Replay, World};
+use super::{Observer, Progress, World};
 use crate::error::{Error, Result};
 
 /// Bytes of a piece, where its lines are not longer.
@@ -20,16 +19,35 @@ const PIECE: usize = 1 << 18;
 /// Pieces that wait before and behind each thread.
 const WAITING: usize = 2;
 
-/// Reads all of the input and folds it.
-pub(super) fn run(
-    replay: &Replay,
+/// Who takes in what is read, in order.
+pub(crate) trait Taker {
+    /// Takes in what a piece held.
+    fn take(&mut self, batch: Batch, input: &Input, observer: &mut dyn Observer) -> Result<()>;
+    /// Takes in what still waits: there is no more.
+    fn drain(&mut self) -> Result<()>;
+    /// Exchanges and findings so far.
+    fn counted(&self) -> (u64, u64);
+}
+
+/// How the input is read.
+pub(crate) struct Reading<'r> {
+    /// Threads that read and digest.
+    pub(crate) threads: usize,
+    /// The field that tells whose a log's request is.
+    pub(crate) account: Option<&'r str>,
+    /// The key of the digests.
+    pub(crate) key: &'r HashKey,
+}
+
+/// Reads all of the input and hands it to the taker.
+pub(crate) fn run(
+    reading: &Reading<'_>,
     input: &Input,
     world: &mut World<'_>,
-    key: &HashKey,
-    fold: &mut Fold,
+    fold: &mut impl Taker,
 ) -> Result<()> {
-    let threads = replay.threads.clamp(1, 64);
-    let digester = Digester::new(key);
+    let threads = reading.threads.clamp(1, 64);
+    let digester = Digester::new(reading.key);
     let read = Arc::new(AtomicU64::new(0));
     let stop = world.stop;
     std::thread::scope(|scope| {
@@ -37,7 +55,7 @@ pub(super) fn run(
         for _ in 0..threads {
             let (give, take) = sync_channel::<Piece>(WAITING);
             let (tell, hear) = sync_channel::<Batch>(WAITING);
-            let account = replay.account.as_deref();
+            let account = reading.account;
             let mut reader = Reader::new(digester.clone(), input.format, account);
             scope.spawn(move || {
                 // Whoever folds may be gone: then there is nobody to read for.
@@ -68,7 +86,7 @@ fn take_in(
     input: &Input,
     world: &mut World<'_>,
     read: &AtomicU64,
-    fold: &mut Fold,
+    fold: &mut impl Taker,
 ) -> Result<()> {
     for batches in batches.iter().cycle() {
         let Ok(batch) = batches.recv() else { break };
@@ -76,8 +94,8 @@ fn take_in(
         world.observer.progress(&Progress {
             read: read.load(Ordering::Relaxed),
             of: input.bytes,
-            exchanges: fold.exchanges(),
-            findings: fold.findings(),
+            exchanges: fold.counted().0,
+            findings: fold.counted().1,
         });
     }
     fold.drain()

@@ -67,6 +67,9 @@ pub(super) struct Replay {
     /// The key of the digests, 64 hexadecimal digits, where lines hold digests of your own ledger.
     #[arg(long, value_name = "HEX")]
     pub(super) hash_key: Option<String>,
+    /// A card that `guard fit` made, in place of the one that comes with the program.
+    #[arg(long, value_name = "FILE")]
+    pub(super) card: Option<PathBuf>,
     /// Threads that read and digest; one a processor where it is not said.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(super) threads: Option<u16>,
@@ -99,6 +102,11 @@ pub(super) enum Command {
         #[arg(long, value_name = "FOLDER")]
         keys: Option<PathBuf>,
     },
+    /// The guard: what it judges by.
+    Guard {
+        #[command(subcommand)]
+        verb: GuardVerb,
+    },
     /// Tries the guard on old traffic or another gateway's logs. Needs no server, touches nobody.
     Replay(Replay),
     /// The settings.
@@ -122,4 +130,28 @@ pub(super) enum Command {
 pub(super) enum ConfigVerb {
     /// Prints every settled value and where it came from.
     Check(Serve),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum GuardVerb {
+    /// Fits a card on labelled traffic: what signals are worth, and from where on it proposes what.
+    Fit(Fit),
+}
+
+/// What a fit reads and writes.
+#[derive(Debug, Args)]
+pub(super) struct Fit {
+    /// Folders of labelled traffic: accounts.jsonl, traffic.jsonl and truth.jsonl.
+    #[arg(required = true)]
+    pub(super) folders: Vec<PathBuf>,
+    /// A folder of traffic to calibrate on, other than those: with truth.jsonl its honest accounts are
+    /// the reference, without it all accounts that the shipped card does not find.
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) reference: PathBuf,
+    /// The file to write the card to.
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: PathBuf,
+    /// Threads that read and digest; one a processor where it is not said.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(super) threads: Option<u16>,
 }

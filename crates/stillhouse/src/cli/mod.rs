@@ -8,6 +8,7 @@ mod call;
 mod doctor;
 mod door;
 mod field;
+mod fit;
 mod ledger;
 mod man;
 mod models;
@@ -26,7 +27,7 @@ use clap::{ArgMatches, FromArgMatches};
 
 use crate::failure::{Failure, Result};
 use crate::settings::{Settings, settle};
-use arguments::{Arguments, Command, ConfigVerb, Global};
+use arguments::{Arguments, Command, ConfigVerb, Global, GuardVerb};
 use page::Page;
 
 pub(crate) use door::SOCKET;
@@ -72,6 +73,9 @@ impl Arguments {
                 restore::run(&backup, &to, keys.as_deref(), global.json)
             }
             Command::Replay(replay) => replay::run(&replay, global.json),
+            Command::Guard {
+                verb: GuardVerb::Fit(fit),
+            } => fit::run(&fit, global.json),
             Command::Status => {
                 let verb = operations::verb("server", "status").expect("a test names it");
                 let status = door::call(&settled(&global)?, verb, serde_json::json!({}))?;

@@ -36,6 +36,7 @@ pub(super) fn run(given: &Replay, json: bool) -> Result<()> {
         }),
         account: given.account.clone(),
         hash_key: given.hash_key.as_deref().map(key).transpose()?,
+        card: given.card.clone(),
         force: given.force,
         threads: given.threads.map_or_else(world::processors, usize::from),
         version: wiring::VERSION.to_owned(),
@@ -76,7 +77,7 @@ fn key(text: &str) -> Result<[u8; 32]> {
 }
 
 /// A flag that an interrupt sets; a second one ends the process at once.
-fn interrupts() -> Result<Arc<AtomicBool>> {
+pub(super) fn interrupts() -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let set = Arc::clone(&stop);
     let failed = |error| Failure::system("listening to signals")(error);
@@ -104,7 +105,7 @@ fn tell(text: &str) {
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }
 
-struct Teller {
+pub(super) struct Teller {
     watched: bool,
     began: Instant,
     shown: Instant,
@@ -112,7 +113,7 @@ struct Teller {
 }
 
 impl Teller {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             watched: std::io::stderr().is_terminal(),
             began: Instant::now(),
@@ -121,7 +122,7 @@ impl Teller {
         }
     }
 
-    fn wipe(&self) {
+    pub(super) fn wipe(&self) {
         if self.watched {
             tell("\r\x1b[K");
         }

@@ -12,10 +12,11 @@ use super::field;
     not(test),
     expect(dead_code, reason = "the tests hold the tree against it")
 )]
-pub(super) const PROCESS: [&str; 11] = [
+pub(super) const PROCESS: [&str; 12] = [
     "completions",
     "config check",
     "doctor",
+    "guard fit",
     "man",
     "model pull",
     "model pulled",

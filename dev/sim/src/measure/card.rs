@@ -114,15 +114,22 @@ pub(super) fn rows(
     let mut world = preset("fit", scale)?;
     let recipes: Vec<String> = recipes.iter().map(|name| (*name).to_owned()).collect();
     world.choose(&recipes, &[])?;
+    let mut add = |place: u64, more: Vec<Row>| {
+        // Accounts of different worlds are different ones.
+        rows.extend(more.into_iter().map(|row| Row {
+            account: row.account | (place as u32) << 24,
+            ..row
+        }));
+    };
     for seed in FIT_SEEDS {
         tell(&format!("watching `fit`, seed {seed}"));
-        rows.extend(watch(&world, seed, data, Card::blank())?.rows());
+        add(seed, watch(&world, seed, data, Card::blank())?.rows());
     }
     for seed in FAMILY_SEEDS {
         tell(&format!("watching `families`, seed {seed}"));
         let mut feed = Feed::new(&HashKey::new(KEY), watched(Card::blank()));
         plain::run(seed, data, scale, &mut feed)?;
-        rows.extend(feed.watcher.0.rows());
+        add(128 + seed, feed.watcher.0.rows());
     }
     Ok(rows)
 }
@@ -151,7 +158,7 @@ pub fn make(
             "texts and wordings of `calibrate` and of the worlds to test on".to_owned(),
         ],
         accounts: [accounts(false), accounts(true)],
-        rates: Vec::new(),
+        rates: fit::rates(&rows),
     };
     tell("fitting");
     let mut card = fit::fit(&rows, made);

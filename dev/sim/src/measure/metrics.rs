@@ -32,18 +32,7 @@ impl Rate {
 
     /// The interval that holds the true rate with 95% (Clopper, Pearson, 1934); 0 to 1 of none.
     pub fn interval(self) -> (f64, f64) {
-        if self.of == 0 {
-            return (0.0, 1.0);
-        }
-        let (hits, misses) = (self.hits as f64, (self.of - self.hits) as f64);
-        let low = match self.hits {
-            0 => 0.0,
-            _ => beta_quantile(0.025, hits, misses + 1.0),
-        };
-        let high = match self.of - self.hits {
-            0 => 1.0,
-            _ => beta_quantile(0.975, hits + 1.0, misses),
-        };
+        let [low, high] = guard::fit::interval(self.hits, self.of);
         (low, high)
     }
 }
@@ -113,84 +102,9 @@ pub fn quantile(list: &[f64], share: f64) -> Option<f64> {
     sorted.get(place).copied()
 }
 
-/// Where the incomplete beta function reaches `p`, by halving.
-fn beta_quantile(p: f64, a: f64, b: f64) -> f64 {
-    let (mut low, mut high) = (0.0, 1.0);
-    for _ in 0..60 {
-        let middle = (low + high) / 2.0;
-        if beta(middle, a, b) < p {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
-    (low + high) / 2.0
-}
-
-/// The regularised incomplete beta function, by its continued fraction (Lentz, 1976).
-fn beta(x: f64, a: f64, b: f64) -> f64 {
-    if x <= 0.0 || x >= 1.0 {
-        return x.clamp(0.0, 1.0);
-    }
-    if x > (a + 1.0) / (a + b + 2.0) {
-        return 1.0 - beta(1.0 - x, b, a);
-    }
-    let front = gamma_log(a + b) - gamma_log(a) - gamma_log(b) + a * x.ln() + b * (1.0 - x).ln();
-    let small = |value: f64| if value.abs() < 1e-300 { 1e-300 } else { value };
-    let (mut c, mut d) = (1.0, 1.0 / small(1.0 - (a + b) * x / (a + 1.0)));
-    let mut sum = d;
-    for step in 1..500 {
-        let m = f64::from(step);
-        let even = m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m));
-        let odd = -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0));
-        let mut last = 1.0;
-        for term in [even, odd] {
-            d = 1.0 / small(1.0 + term * d);
-            c = small(1.0 + term / c);
-            last = c * d;
-            sum *= last;
-        }
-        if (last - 1.0).abs() < 1e-14 {
-            break;
-        }
-    }
-    front.exp() * sum / a
-}
-
-/// The logarithm of the gamma function (Lanczos, 1964).
-fn gamma_log(x: f64) -> f64 {
-    const TERMS: [f64; 6] = [
-        76.180_091_729_471_46,
-        -86.505_320_329_416_77,
-        24.014_098_240_830_91,
-        -1.231_739_572_450_155,
-        0.001_208_650_973_866_179,
-        -0.000_005_395_239_384_953,
-    ];
-    let base = x + 5.5;
-    let base = base - (x + 0.5) * base.ln();
-    let places = TERMS.iter().zip(1..);
-    let sum = places.fold(1.000_000_000_190_015, |sum, (term, place)| {
-        sum + term / (x + f64::from(place))
-    });
-    -base + (2.506_628_274_631_000_5 * sum / x).ln()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn intervals_are_those_of_the_tables() {
-        let near = |rate: Rate, low: f64, high: f64| {
-            let (a, b) = rate.interval();
-            assert!((a - low).abs() < 5e-4 && (b - high).abs() < 5e-4, "{a} {b}");
-        };
-        near(Rate { hits: 0, of: 3000 }, 0.0, 0.00123);
-        near(Rate { hits: 5, of: 10 }, 0.1871, 0.8129);
-        near(Rate { hits: 10, of: 10 }, 0.6915, 1.0);
-        near(Rate { hits: 90, of: 100 }, 0.8238, 0.9510);
-    }
 
     #[test]
     fn thresholds_let_no_more_through_than_said() {
