@@ -134,10 +134,13 @@ pub fn reference(mut peaks: Vec<i32>) -> Reference {
 
 /// The reference of a site that has no labels: its accounts' peaks, less those that the card at hand
 /// already finds, since a new site's traffic has distillers in it. An account is put aside where
-/// fewer than one in a thousand honest accounts of the card's own reference ever show as much; as
-/// many honest ones are put aside with them, so that the thresholds lie a little low rather than so
-/// high that nobody is found.
+/// fewer than one in a thousand honest accounts of the card's own reference ever show as much, or none
+/// of a smaller one. A few honest ones are put aside with them, so that the thresholds lie a little low
+/// rather than so high that nobody is found.
 pub fn reference_of_site(peaks: Vec<i32>, card: &Card) -> Reference {
-    let kept = peaks.into_iter().filter(|peak| card.p_value(*peak) > 0.001);
+    let rarest = 1.0 / (f64::from(card.reference.accounts) + 1.0);
+    let kept = peaks
+        .into_iter()
+        .filter(|peak| card.p_value(*peak) > rarest.max(0.001));
     reference(kept.collect())
 }

@@ -59,12 +59,14 @@ pub struct Learnt {
 pub fn learn(asked: &Learn, world: &mut World<'_>) -> Result<Learnt> {
     let mut rows = Vec::new();
     let mut bad_lines = 0;
+    let mut known = Vec::new();
     for (place, folder) in (0_u32..).zip(&asked.folders) {
         let labels = labels(folder)?.ok_or_else(|| {
             let error = Error::invalid("folders", format!("{} has no labels", folder.display()));
             error
                 .with_hint("a fit needs truth.jsonl beside traffic.jsonl: account and label a line")
         })?;
+        known.push(labels.clone());
         let watched = watch(folder, labels, Card::blank(), asked.threads, world)?;
         bad_lines += watched.bad;
         let more = watched.gather.rows().into_iter();
@@ -105,10 +107,14 @@ pub fn learn(asked: &Learn, world: &mut World<'_>) -> Result<Learnt> {
     card.reference = match labelled_reference {
         true => fit::reference(enough(watched.gather.peaks(Label::Honest))?),
         false => {
-            // Scores of the new card, less the accounts that the new card itself sets apart.
-            let peaks = enough(watched.gather.peaks(Label::Neither))?;
-            card.reference = fit::reference(peaks.clone());
-            fit::reference_of_site(peaks, &card)
+            // Who stands out from the honest accounts of the fit is put aside.
+            let mut honest = Vec::new();
+            for (folder, labels) in asked.folders.iter().zip(known) {
+                let seen = watch(folder, labels, card.clone(), asked.threads, world)?;
+                honest.extend(seen.gather.peaks(Label::Honest));
+            }
+            card.reference = fit::reference(honest);
+            fit::reference_of_site(enough(watched.gather.peaks(Label::Neither))?, &card)
         }
     };
     let text = card

@@ -32,6 +32,7 @@ fn asked(input: &Path, out: &Path) -> Replay {
         from: None,
         account: None,
         hash_key: Some(KEY),
+        card: None,
         force: false,
         threads: 2,
         version: "test".into(),

@@ -10,6 +10,7 @@ mod config;
 mod doctor;
 mod errors;
 mod faces;
+mod fit;
 mod hub;
 mod import;
 mod kill;
