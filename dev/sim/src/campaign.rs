@@ -162,7 +162,7 @@ impl Campaign {
             (0 | 1, _) => (6_000.0, draw.between(16, 40) as u32),
             (_, 0) => (
                 draw.spread(40_000.0, 0.9, 3_000.0, 600_000.0),
-                draw.between(1, 7) as u32,
+                draw.between(3, 12) as u32,
             ),
             (_, batch) => (draw.spread(5_000.0, 0.8, 300.0, 60_000.0), batch),
         }

@@ -124,7 +124,8 @@ pub fn run(seed: u64, data: &Path, scale: f64, sink: &mut dyn Sink) -> Result<Co
         let duration = ask.duration_ms(&mut account.draw);
         counts.exchanges += 1;
         counts.distilling += u64::from(ask.distilling);
-        account.write(now, duration, &ask, &scribe, counts.exchanges, sink)?;
+        let when = (now, duration);
+        account.write(when, &ask, &scribe, counts.exchanges, sink)?;
         let gap = account.gap();
         due.push(Reverse((now + duration + gap, at)));
     }
@@ -239,8 +240,7 @@ impl Plain {
 
     fn write(
         &mut self,
-        now: i64,
-        duration_ms: i64,
+        (now, duration_ms): (i64, i64),
         ask: &Ask,
         scribe: &Scribe,
         number: u64,

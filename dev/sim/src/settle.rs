@@ -202,9 +202,14 @@ impl Engine<'_> {
         let truth = campaign.truth(identity.row.id.clone());
         let hazard = campaign.spec.suspend_per_day;
         let pivots = campaign.spec.pivot;
+        let hides = campaign.level >= 2;
         let mut account = Account::new(number, identity, draw, Work::Member(at), units, volume);
         account.pace = pace;
         account.adopts = adopts(pivots, &mut account.draw);
+        if hides && disguise.beat == Beat::Release {
+            // Who poses as a benchmarker asks for what has come out.
+            account.adopts = (0, 1.0);
+        }
         self.admit(account, &truth, hazard, sink)
     }
 

@@ -9,8 +9,6 @@ use crate::signal::{COUNT, FAMILIES, SIGNALS};
 pub struct Score {
     /// Evidence for distilling, in decibans: the sum of the families', each within its cap.
     pub decibans: i32,
-    /// The same without caps, in decibans: it orders the review queue and decides nothing.
-    pub order: i32,
     /// What each signal says, in thousandths of decibans, before caps.
     pub adds: [i32; COUNT],
     by_family: [i32; FAMILIES.len()],
@@ -48,7 +46,6 @@ impl Card {
             }
             by_family[family] = by_family[family].saturating_add(*add);
         }
-        let order: i32 = by_family.iter().sum();
         for (sum, family) in by_family.iter_mut().zip(FAMILIES) {
             let cap = family.cap() * 1000;
             *sum = (*sum).clamp(-cap, cap);
@@ -56,7 +53,6 @@ impl Card {
         let total: i32 = by_family.iter().sum();
         Score {
             decibans: total.saturating_add(self.prior).div_euclid(1000),
-            order: order.saturating_add(self.prior).div_euclid(1000),
             adds,
             by_family,
         }

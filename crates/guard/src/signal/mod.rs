@@ -69,11 +69,12 @@ impl Family {
     /// program shares with a harvester, or that carry over worst to other traffic, count least.
     pub const fn cap(self) -> i32 {
         match self {
+            Self::Phrases | Self::Echo => 6,
+            Self::Across => 5,
             Self::Timing | Self::Volume => 8,
             Self::Source => 4,
             Self::Parameters | Self::Course => 10,
-            Self::Structure | Self::Phrases | Self::Across => 15,
-            Self::Echo => 20,
+            Self::Structure => 15,
         }
     }
 

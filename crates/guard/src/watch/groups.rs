@@ -82,7 +82,7 @@ impl Watch {
                             id,
                             accounts: members,
                         },
-                        risk: risk(scored.order),
+                        risk: risk(scored.decibans, &card),
                         band: scored.band(),
                         action: scored.action,
                         evidence,
@@ -116,7 +116,7 @@ impl Watch {
                             cluster: stream.cluster,
                             accounts: stream.accounts.clone(),
                         },
-                        risk: risk(scored.order),
+                        risk: risk(scored.decibans, &card),
                         band: scored.band(),
                         action: scored.action,
                         evidence,
@@ -127,7 +127,7 @@ impl Watch {
             for account in &stream.accounts {
                 let part = (each / self.sent(*account).max(1) as f64).min(1.0);
                 let share = shares.entry(account.0).or_default();
-                *share = share.max(part * risk(scored.order));
+                *share = share.max(part * risk(scored.decibans, &card));
             }
             standing.insert(stream.id, scored);
         }

@@ -14,7 +14,7 @@ use record::Time;
 
 pub use self::accounts::Account;
 use self::groups::{At, Groups};
-use self::scored::risk;
+use self::scored::{LEAST, risk};
 use self::ways::Others;
 use crate::card::{Card, CardError, Score};
 use crate::cluster::Cluster;
@@ -96,15 +96,23 @@ pub struct Watch {
     groups: Groups,
     /// The hour of ledger time up to which clusters are worked out.
     hour: u64,
+    /// The exchange before lay far ahead of that.
+    far: bool,
     last: At,
 }
 
 /// Clusters are worked out anew at boundaries of so much ledger time.
 const BOUNDARY_US: u64 = 3_600_000_000;
+/// A time so many boundaries ahead is believed when the next exchange says so too.
+const FAR: u64 = 24 * 90;
 /// Streams are judged, and accounts cooled, each so many boundaries.
 const SLOW: u64 = 12;
 /// Hours without an exchange after which an account's profile is made coarser.
 const REST: u32 = 7 * 24;
+/// By so many decibans a cluster's evidence may exceed a member's own, and what a member's own counts
+/// as at least where nothing is known.
+const LIFT: i32 = 12;
+const NEUTRAL: i32 = -12;
 /// Pieces of evidence that are told.
 const TOLD: usize = 8;
 
@@ -123,6 +131,7 @@ impl Watch {
             streams: Streams::new(stream::Options::default()),
             groups: Groups::default(),
             hour: 0,
+            far: false,
             last: At {
                 time: Time::from_micros(0),
                 exchange: 0,
@@ -194,17 +203,19 @@ impl Watch {
         let account = &self.accounts[number.0 as usize];
         let cluster = self.links.cluster_of(number);
         let granted = account.about.declared == Declared::Grant;
-        let own = account.scored;
+        let scored = self.score(number).filter(|_| account.exchanges() >= LEAST);
+        let own = match &scored {
+            Some((_, score)) => score.decibans,
+            None => account.scored.decibans,
+        };
         let group = cluster.and_then(|id| self.groups.cluster(id));
-        let shared = group.map_or(0.0, |group| risk(group.order));
-        let greatest = risk(own.order).max(shared).max(self.groups.share(number));
-        let evidence = self
-            .score(number)
+        let group = group.map_or(i32::MIN, |group| group.decibans);
+        // Company alone makes nobody a distiller.
+        let decibans = own.max(group.min(own.max(NEUTRAL).saturating_add(LIFT)));
+        let greatest = risk(decibans, &self.card).max(self.groups.share(number));
+        let evidence = scored
             .map(|(values, score)| evidence(&score, &values))
             .unwrap_or_default();
-        let decibans = own
-            .decibans
-            .max(group.map_or(i32::MIN, |group| group.decibans));
         AccountStanding {
             account: number,
             exchanges: account.exchanges(),
@@ -212,7 +223,7 @@ impl Watch {
             risk: if granted { greatest / 1000.0 } else { greatest },
             decibans: if decibans == i32::MIN { 0 } else { decibans },
             cluster,
-            first: own.first(),
+            first: account.scored.first(),
             evidence,
         }
     }
@@ -225,7 +236,7 @@ impl Watch {
             let scored = self.groups.stream(stream.id);
             of_cluster.push(StreamStanding {
                 id: stream.id,
-                risk: scored.map_or(0.0, |scored| risk(scored.order)),
+                risk: scored.map_or(0.0, |scored| risk(scored.decibans, &self.card)),
                 accounts: stream.accounts,
                 exchanges: stream.exchanges,
             });
@@ -236,7 +247,7 @@ impl Watch {
             risk: self
                 .groups
                 .cluster(cluster.id)
-                .map_or(0.0, |scored| risk(scored.order)),
+                .map_or(0.0, |scored| risk(scored.decibans, &self.card)),
             links: cluster.links.clone(),
             streams: streams.remove(&cluster.id).unwrap_or_default(),
         };
@@ -252,9 +263,12 @@ impl Watch {
     /// Folds one exchange; what it changes is added to the findings.
     pub fn exchange(&mut self, folded: &Folded<'_>, findings: &mut Vec<Finding>) {
         let hour = folded.ended.micros() / BOUNDARY_US;
-        if hour > self.hour {
+        // A clock that jumps far ahead once would put an end to all later boundaries.
+        let far = self.hour > 0 && hour > self.hour + FAR;
+        if hour > self.hour && (!far || self.far) {
             self.boundary(hour, findings);
         }
+        self.far = far;
         self.last = At {
             time: folded.ended,
             exchange: folded.number,
@@ -312,7 +326,7 @@ impl Watch {
                 time: folded.ended,
                 exchange: folded.number,
                 subject: Subject::Account(folded.account),
-                risk: risk(account.scored.order),
+                risk: risk(account.scored.decibans, &self.card),
                 band: account.scored.band(),
                 action: account.scored.action,
                 evidence: evidence(&score, &values),

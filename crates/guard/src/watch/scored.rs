@@ -17,8 +17,6 @@ pub(super) struct Scored {
     last: i32,
     /// The greatest that it ever was.
     pub(super) peak: i32,
-    /// By what the review queue is ordered, in decibans: the latest.
-    pub(super) order: i32,
     /// What is proposed.
     pub(super) action: Action,
     /// The next scoring comes at so many exchanges.
@@ -33,7 +31,6 @@ impl Default for Scored {
             decibans: i32::MIN,
             last: i32::MIN,
             peak: i32::MIN,
-            order: i32::MIN,
             action: Action::None,
             due: LEAST,
             first: [u32::MAX; ACTIONS.len()],
@@ -62,7 +59,6 @@ impl Scored {
         self.peak = self.peak.max(self.decibans);
         let mut score = score.clone();
         score.decibans = self.decibans;
-        self.order = score.order;
         let mut action = if granted {
             Action::None
         } else {
@@ -114,10 +110,13 @@ pub(super) const fn band(action: Action) -> Band {
     }
 }
 
-/// The chance that goes with so many decibans.
-pub(super) fn risk(decibans: i32) -> f64 {
-    if decibans == i32::MIN {
+/// Decibans as a number from 0 to 1: a half where the evidence is strong enough to strip.
+pub(super) fn risk(decibans: i32, card: &Card) -> f64 {
+    let strip = ACTIONS.iter().zip(card.reference.from);
+    let strip = strip.filter(|(action, _)| **action == Action::Strip);
+    let from = strip.map(|(_, from)| from).next().unwrap_or(i32::MAX);
+    if decibans == i32::MIN || from == i32::MAX {
         return 0.0;
     }
-    1.0 / (1.0 + 10_f64.powf(-f64::from(decibans) / 10.0))
+    1.0 / (1.0 + 10_f64.powf(-f64::from(decibans.saturating_sub(from)) / 10.0))
 }
