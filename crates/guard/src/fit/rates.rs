@@ -39,7 +39,8 @@ pub fn rates(rows: &[Row]) -> Vec<Rate> {
         Some(Rate {
             what: what.to_owned(),
             counted: [hits, of],
-            interval: interval(hits, of),
+            // Millionths: what JSON reads back as it was written, on which the card's hash rests.
+            interval: interval(hits, of).map(|end| (end * 1e6).round() / 1e6),
         })
     };
     let told = [

@@ -46,7 +46,11 @@ pub struct Wanted<'a> {
 
 /// The worlds: preset, whether all twelve recipes run in place of the preset's, and what for.
 const WORLDS: [(&str, bool, &str); 4] = [
-    ("test-recipes", false, "recipes never fitted on"),
+    (
+        "test-recipes",
+        false,
+        "four recipes of the world to test on",
+    ),
     ("test-recipes", true, "all twelve recipes"),
     ("clusters-10", false, "campaigns of ten"),
     ("clusters-100", false, "campaigns of a hundred"),
@@ -108,7 +112,10 @@ pub fn evaluate(wanted: &Wanted<'_>, tell: &mut dyn FnMut(&str)) -> Result<Repor
     Ok(Report {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         card: wanted.card()?.hash(),
-        commands: vec!["sim evaluate --out bench/guard".to_owned()],
+        commands: vec![format!(
+            "sim evaluate --out bench/guard{}",
+            if wanted.long { " --long" } else { "" }
+        )],
         seeds: vec![wanted.seed],
         scale: wanted.scale,
         tables,

@@ -103,8 +103,8 @@ pub(super) fn left_out(
 pub(super) fn families(scene: &Scene, card: &Card) -> Table {
     let mut table = Table::new(
         "What each family of signals is worth",
-        "The shipped card's evidence with one family left out, and with one alone; recipes never \
-         fitted on and others, relays left out.",
+        "The shipped card's evidence with one family left out, and with one alone; all twelve \
+         recipes, relays left out.",
         &HEAD,
     );
     let wanted = |row: &Row| row.workload != "relay";
@@ -137,7 +137,7 @@ pub(super) fn hidden(
     let mut table = Table::new(
         "References with distillers hidden in them",
         "Thresholds for a strip from a new site's own accounts (another seed of `calibrate`), of which \
-         a part distils; stated for 0.25% of honest accounts. Blind: all are taken for honest. Aware: \
+         a part distils; stated for 0.2% of honest accounts. Blind: all are taken for honest. Aware: \
          those that the shipped card finds are put aside. Measured on the world to test on: honest \
          accounts wrongly struck, single distillers struck (relays left out).",
         &[
