@@ -36,6 +36,10 @@ impl Groups {
         self.streams.get(&id)
     }
 
+    pub(super) fn erase(&mut self, account: AccountNumber) {
+        self.shares.remove(&account.0);
+    }
+
     pub(super) fn share(&self, account: AccountNumber) -> f64 {
         self.shares.get(&account.0).copied().unwrap_or(0.0)
     }

@@ -178,6 +178,22 @@ impl Watch {
             + self.streams.bytes()
     }
 
+    /// Forgets an account: its profile, its echoes, what it asked, its links. Its number stays taken and
+    /// says nothing. Clusters are worked out anew at the next boundary.
+    pub fn erase(&mut self, number: AccountNumber) {
+        let cluster = self.links.cluster_of(number);
+        let Some(account) = self.accounts.get_mut(number.0 as usize) else {
+            return;
+        };
+        self.active.0 -= usize::from(account.hot().is_some());
+        *account = Account::new(About::default());
+        self.memory.erase(number);
+        self.commons.erase(number);
+        self.links.erase(number);
+        self.streams.erase(number, cluster);
+        self.groups.erase(number);
+    }
+
     /// Signals and score of an account that is active.
     pub fn score(&self, account: AccountNumber) -> Option<([f32; COUNT], Score)> {
         let account = self.accounts.get(account.0 as usize)?;

@@ -6,5 +6,6 @@ mod digests;
 mod echoes;
 mod links;
 mod profiles;
+mod watching;
 mod windows;
 mod world;
