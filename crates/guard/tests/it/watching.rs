@@ -12,7 +12,8 @@ const HOUR_US: u64 = 3_600_000_000;
 
 /// Three accounts: two of persons, one that asks ever new things in one frame, round the clock.
 fn watched(findings: &mut Vec<Finding>) -> Watch {
-    let mut watch = Watch::new(&HashKey::new([7; 32]), Options::shipped().unwrap());
+    let options = Options::shipped().expect("the card that is shipped");
+    let mut watch = Watch::new(&HashKey::new([7; 32]), options);
     for _ in 0..3 {
         watch.account(About::default());
     }
