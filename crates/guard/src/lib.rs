@@ -1,10 +1,10 @@
 //! Decides, without IO: who may ask what, how often and for how much; and what of an exchange is
 //! kept to judge by.
 //!
-//! Today this room holds admission, the table that every request passes, and the first steps of
-//! detection: an exchange's digest, the memory of echoes and an account's profile. It reads no
-//! clock, does no IO and draws no random numbers: time and ids are arguments. It never acts by
-//! itself.
+//! Admission is the table that every request passes. Detection goes from an exchange's digest by the
+//! memory of echoes, profiles, signals, links, clusters and streams to evidence and proposals;
+//! [`watch`] folds all of it. This room reads no clock, does no IO and draws no random numbers: time
+//! and ids are arguments. It never acts by itself.
 
 pub mod admission;
 pub mod card;

@@ -5,11 +5,7 @@
 //! `cargo run --release -p upstream --example ask_speed [asks [ask|client|stream]]`
 //! (Linux; 50,000 asks and all three by default).
 
-#![expect(
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "a measuring tool, not a library"
-)]
+#![expect(clippy::print_stdout, reason = "a measuring tool, not a library")]
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
@@ -38,7 +34,7 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .unwrap();
+        .expect("the echo and its client are our own");
     for round in 1..=3 {
         if wanted("ask") {
             let us = runtime.block_on(whole(address, asks));
@@ -57,8 +53,13 @@ fn main() {
 
 /// Nanoseconds this thread has run.
 fn cpu_ns() -> f64 {
-    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-    stat.split(' ').next().unwrap().parse().unwrap()
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat")
+        .expect("Linux tells a thread its time");
+    stat.split(' ')
+        .next()
+        .expect("a first number")
+        .parse()
+        .expect("nanoseconds")
 }
 
 fn question() -> Bytes {
@@ -70,7 +71,7 @@ fn question() -> Bytes {
 fn upstream(address: SocketAddr) -> HttpUpstream {
     let mut settings = Settings::new("echo", Kind::OpenAi, vec![format!("http://{address}/v1")]);
     settings.secret = Some(Secret::new("upstream-key"));
-    HttpUpstream::new(&settings).unwrap()
+    HttpUpstream::new(&settings).expect("settings of our own")
 }
 
 fn ask(body: &Bytes, streamed: bool) -> Ask {
@@ -94,7 +95,10 @@ async fn whole(address: SocketAddr, asks: usize) -> f64 {
         let (upstream, body) = (Arc::clone(&upstream), body.clone());
         async move {
             for _ in 0..asks / AT_ONCE {
-                let answer = upstream.ask(ask(&body, false)).await.unwrap();
+                let answer = upstream
+                    .ask(ask(&body, false))
+                    .await
+                    .expect("the echo answers");
                 assert!(matches!(answer.body, AnswerBody::Whole(body) if body.len() == 900));
             }
         }
@@ -113,7 +117,7 @@ where
         start = cpu_ns();
         let tasks: Vec<_> = (0..AT_ONCE).map(|_| tokio::spawn(one())).collect();
         for task in tasks {
-            task.await.unwrap();
+            task.await.expect("no task panics");
         }
     }
     (cpu_ns() - start) / 1000.0 / asks as f64
@@ -124,12 +128,15 @@ async fn streamed(address: SocketAddr, streams: usize) -> f64 {
     let (upstream, body) = (upstream(address), question());
     let start = cpu_ns();
     for _ in 0..streams {
-        let answer = upstream.ask(ask(&body, true)).await.unwrap();
+        let answer = upstream
+            .ask(ask(&body, true))
+            .await
+            .expect("the echo answers");
         let AnswerBody::Chunks(mut chunks) = answer.body else {
             unreachable!("it is a stream")
         };
         while let Some(frame) = chunks.frame().await {
-            frame.unwrap();
+            frame.expect("the echo streams whole answers");
         }
     }
     (cpu_ns() - start) / 1000.0 / (streams * PARTS) as f64
@@ -147,12 +154,12 @@ async fn pooled(address: SocketAddr, asks: usize) -> f64 {
                 let answer = client.request(request(address, &body));
                 let answer = tokio::time::timeout(Duration::from_secs(600), answer).await;
                 let body = answer
-                    .unwrap()
-                    .unwrap()
+                    .expect("the echo and its client are our own")
+                    .expect("the echo and its client are our own")
                     .into_body()
                     .collect()
                     .await
-                    .unwrap();
+                    .expect("the echo and its client are our own");
                 assert_eq!(body.to_bytes().len(), 900);
             }
         }
@@ -163,7 +170,7 @@ async fn pooled(address: SocketAddr, asks: usize) -> f64 {
 fn request(address: SocketAddr, body: &Bytes) -> Request<Full<Bytes>> {
     let mut request = Request::post(format!("http://{address}/v1/chat/completions"))
         .body(Full::new(body.clone()))
-        .unwrap();
+        .expect("the echo and its client are our own");
     let headers = request.headers_mut();
     headers.insert(
         "authorization",
@@ -178,12 +185,14 @@ fn request(address: SocketAddr, body: &Bytes) -> Request<Full<Bytes>> {
 /// Answers every request at once: chat with 900 bytes, completions with a stream. One thread a
 /// connection.
 fn echo() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+    let address = listener.local_addr().expect("loopback has a free port");
     std::thread::spawn(move || {
         for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            stream.set_nodelay(true).unwrap();
+            let mut stream = stream.expect("the echo is asked by us alone");
+            stream
+                .set_nodelay(true)
+                .expect("the echo and its client are our own");
             std::thread::spawn(move || {
                 let mut buffer = vec![0; 64 << 10];
                 let body = "x".repeat(900);

@@ -1,6 +1,8 @@
 //! The simulator's command line: `write`, `stream`, `list`, `drive`, `evaluate`. The only place that reads
 //! the environment and the clock (for progress), and prints.
 
+mod evaluate;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -9,8 +11,8 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use guard::digest::HashKey;
 use sim::feed::Feed;
+use sim::measure;
 use sim::measure::clusters::Measured;
-use sim::measure::{self, Wanted};
 use sim::{Counts, Drive, Engine, Folder, PRESETS, Recipe, Sink, WORKLOADS, World};
 
 /// Labelled traffic that measures the guard.
@@ -53,7 +55,7 @@ enum Verb {
         hop: Option<f64>,
     },
     /// Measures the guard and the baselines, and writes table.md and table.json
-    Evaluate(EvaluateArgs),
+    Evaluate(evaluate::EvaluateArgs),
     /// Measures the window test on pairs of real prompt sets, and prints its tables
     Window {
         /// Splits of each benign set
@@ -183,70 +185,6 @@ impl WorldArgs {
             say("\n");
         }
         Ok(counts)
-    }
-}
-
-#[derive(Debug, Args)]
-struct EvaluateArgs {
-    /// Folder to write into
-    #[arg(long)]
-    out: PathBuf,
-    /// A fifth of the accounts: a look within minutes
-    #[arg(long)]
-    quick: bool,
-    /// Part of the accounts
-    #[arg(long)]
-    scale: Option<f64>,
-    /// Seed of every world
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Leave the baselines and the window test out
-    #[arg(long)]
-    guard_only: bool,
-    /// Add campaigns of a thousand and of 20,000 accounts, and a month of 30,000 honest ones
-    #[arg(long)]
-    long: bool,
-    /// Measure on the world to calibrate on, for whoever works on the guard
-    #[arg(long)]
-    develop: bool,
-    /// A card in place of the shipped one
-    #[arg(long)]
-    card: Option<PathBuf>,
-}
-
-impl EvaluateArgs {
-    fn run(&self) -> Result<()> {
-        let data = data_folder();
-        let card = match &self.card {
-            None => None,
-            Some(path) => {
-                let text = std::fs::read_to_string(path)
-                    .with_context(|| format!("reading {}", path.display()))?;
-                Some(guard::card::Card::decode(&text)?)
-            }
-        };
-        let wanted = Wanted {
-            card,
-            data: data.as_deref(),
-            scale: self.scale.unwrap_or(if self.quick { 0.2 } else { 1.0 }),
-            seed: self.seed,
-            guard_only: self.guard_only,
-            long: self.long,
-            develop: self.develop,
-        };
-        let began = Instant::now();
-        let report = measure::evaluate(&wanted, &mut |what| {
-            let seconds = began.elapsed().as_secs_f64();
-            say(&format!("{seconds:6.0} s  {what}\n"));
-        })?;
-        let out = &self.out;
-        std::fs::create_dir_all(out).with_context(|| format!("making {}", out.display()))?;
-        let json = serde_json::to_string_pretty(&report)? + "\n";
-        for (name, text) in [("table.md", report.markdown()), ("table.json", json)] {
-            let path = out.join(name);
-            std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
-        }
-        Ok(())
     }
 }
 

@@ -150,7 +150,7 @@ impl Watch {
         let values = signal::values(&View::new(profile, &about));
         let score = card.score(&values, self.without);
         let changed = scored.take(&score, card, exchanges, false);
-        changed.then(|| super::evidence(&score, &values))
+        changed.then(|| super::standing::evidence(&score, &values))
     }
 
     fn sent(&self, account: AccountNumber) -> u64 {

@@ -1,11 +1,10 @@
 //! `stillhouse guard fit`: fits a card with progress, and says what it is worth.
 
-use operations::replay::World;
 use operations::replay::learn::{Learn, learn};
 
 use super::arguments::Fit;
 use super::page::Page;
-use super::replay::{Teller, interrupts};
+use super::replay::watched;
 use super::{pretty, print};
 use crate::failure::Result;
 use crate::world;
@@ -21,19 +20,7 @@ pub(super) fn run(given: &Fit, json: bool) -> Result<()> {
         out: given.out.clone(),
         threads: given.threads.map_or_else(world::processors, usize::from),
     };
-    let mut teller = Teller::new();
-    let stop = interrupts()?;
-    let done = learn(
-        &asked,
-        &mut World {
-            clock: &world::now,
-            peak_memory: &world::peak_memory,
-            stop: &stop,
-            observer: &mut teller,
-        },
-    );
-    teller.wipe();
-    let learnt = done?;
+    let learnt = watched(|world| learn(&asked, world))?;
     let card = &learnt.card;
     if json {
         return print(&pretty(&serde_json::json!({

@@ -41,19 +41,7 @@ pub(super) fn run(given: &Replay, json: bool) -> Result<()> {
         threads: given.threads.map_or_else(world::processors, usize::from),
         version: wiring::VERSION.to_owned(),
     };
-    let mut teller = Teller::new();
-    let stop = interrupts()?;
-    let done = replay(
-        &asked,
-        &mut World {
-            clock: &world::now,
-            peak_memory: &world::peak_memory,
-            stop: &stop,
-            observer: &mut teller,
-        },
-    );
-    teller.wipe();
-    let report = done?;
+    let report = watched(|world| replay(&asked, world))?;
     let path = given.out.join("report.html");
     std::fs::write(&path, console::replay_report(&report))
         .map_err(Failure::system(format!("writing {}", path.display())))?;
@@ -67,6 +55,20 @@ pub(super) fn run(given: &Replay, json: bool) -> Result<()> {
     }
 }
 
+/// Does long work with progress on a terminal, which an interrupt ends.
+pub(super) fn watched<T>(work: impl FnOnce(&mut World<'_>) -> operations::Result<T>) -> Result<T> {
+    let mut teller = Teller::new();
+    let stop = interrupts()?;
+    let done = work(&mut World {
+        clock: &world::now,
+        peak_memory: &world::peak_memory,
+        stop: &stop,
+        observer: &mut teller,
+    });
+    teller.wipe();
+    Ok(done?)
+}
+
 fn key(text: &str) -> Result<[u8; 32]> {
     let mut key = [0; 32];
     hex::decode_to_slice(text.trim(), &mut key).map_err(|_| {
@@ -77,7 +79,7 @@ fn key(text: &str) -> Result<[u8; 32]> {
 }
 
 /// A flag that an interrupt sets; a second one ends the process at once.
-pub(super) fn interrupts() -> Result<Arc<AtomicBool>> {
+fn interrupts() -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let set = Arc::clone(&stop);
     let failed = |error| Failure::system("listening to signals")(error);
@@ -105,7 +107,7 @@ fn tell(text: &str) {
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }
 
-pub(super) struct Teller {
+struct Teller {
     watched: bool,
     began: Instant,
     shown: Instant,
@@ -113,7 +115,7 @@ pub(super) struct Teller {
 }
 
 impl Teller {
-    pub(super) fn new() -> Self {
+    fn new() -> Self {
         Self {
             watched: std::io::stderr().is_terminal(),
             began: Instant::now(),
@@ -122,7 +124,7 @@ impl Teller {
         }
     }
 
-    pub(super) fn wipe(&self) {
+    fn wipe(&self) {
         if self.watched {
             tell("\r\x1b[K");
         }

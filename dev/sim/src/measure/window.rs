@@ -3,17 +3,17 @@
 //! maximum mean discrepancy beside it on the same windows. Prompts are sent bare: no system text,
 //! no parameters, no answer, so that nothing but the prompt can tell.
 
-use std::io::{BufRead, BufReader};
+mod prompts;
+mod tables;
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use guard::digest::{DIMENSIONS, Digester, HashKey, Scratch};
+use guard::digest::DIMENSIONS;
 use guard::window::{Mark, Reference, Seen as Placed, Test};
-use record::{Endpoint, Seen, Source};
-use serde_json::Value;
 
+use self::prompts::Digests;
 use super::baselines::{Kernel, Sums};
-use super::fold::KEY;
 use super::metrics::Rate;
 use super::table::{Cell, Table};
 use crate::draw::Draw;
@@ -179,10 +179,10 @@ pub fn measure(wanted: &Wanted<'_>, tell: &mut dyn FnMut(&str)) -> Result<Vec<Ta
         }
     }
     Ok(vec![
-        by_length(&results),
-        by_benign(&results),
-        pairs(&results),
-        cost(&costs),
+        tables::by_length(&results),
+        tables::by_benign(&results),
+        tables::pairs(&results),
+        tables::cost(&costs),
     ])
 }
 
@@ -345,191 +345,4 @@ fn prompts(marks: Vec<(Mark, [i8; DIMENSIONS])>, kernel: &Kernel) -> Vec<Prompt>
         features: kernel.features(&position),
     })
     .collect()
-}
-
-/// Reads sets of prompts.
-struct Digests {
-    digester: Digester,
-    scratch: Scratch,
-}
-
-impl Digests {
-    fn new() -> Self {
-        Self {
-            digester: Digester::new(&HashKey::new(KEY)),
-            scratch: Scratch::default(),
-        }
-    }
-
-    /// The marks and positions of a set's prompts, each the first user turn alone.
-    fn read(
-        &mut self,
-        folder: &Path,
-        name: &str,
-    ) -> Result<Vec<(Mark, [i8; DIMENSIONS])>, SimError> {
-        let path = folder.join(format!("{name}.jsonl.zst"));
-        let file = std::fs::File::open(&path).map_err(|_| SimError::DataMissing(path.clone()))?;
-        let what = || format!("reading {}", path.display());
-        let mut decoder = zstd::Decoder::new(file).map_err(SimError::io(what()))?;
-        decoder.window_log_max(27).map_err(SimError::io(what()))?;
-        let mut all = Vec::new();
-        for line in BufReader::new(decoder).lines() {
-            let line = line.map_err(SimError::io(what()))?;
-            let record: Value = serde_json::from_str(&line)
-                .map_err(|err| SimError::World(format!("{}: {err}", path.display())))?;
-            let messages = record["messages"].as_array();
-            let first = messages.and_then(|all| all.iter().find(|one| one["role"] == "user"));
-            // Where the set's wrapper is ours, what was wrapped.
-            let inner = record["meta"]["text"].as_str();
-            let Some(text) = inner.or_else(|| first?["content"].as_str()) else {
-                continue;
-            };
-            all.push(self.mark(text)?);
-        }
-        Ok(all)
-    }
-
-    fn mark(&mut self, text: &str) -> Result<(Mark, [i8; DIMENSIONS]), SimError> {
-        let body = serde_json::json!({
-            "model": "m1", "messages": [{"role": "user", "content": text}],
-        });
-        let body =
-            serde_json::to_vec(&body).map_err(|err| SimError::io("writing a body")(err.into()))?;
-        let said = wire::seen::request(&Endpoint::Chat, &body);
-        let answered = wire::seen::answer(&Endpoint::Chat, &[]);
-        let seen = Seen {
-            endpoint: &Endpoint::Chat,
-            request: &said,
-            answer: &answered,
-            request_bytes: body.len() as u64,
-            response_bytes: 0,
-            usage: None,
-            duration_us: 0,
-            status: 200,
-            cut: false,
-            source: Source::default(),
-        };
-        let digest = self.digester.digest(&seen, &mut self.scratch);
-        Ok((Mark::new(&digest), *digest.ask.position.coordinates()))
-    }
-}
-
-fn by_length(results: &Results) -> Table {
-    let mut head = vec![
-        "exchanges".to_owned(),
-        "test".to_owned(),
-        "benign".to_owned(),
-    ];
-    head.extend(SHARES.map(|share| format!("{:.0}% attack", 100.0 * share)));
-    let mut table = Table::new(
-        "The window test, all pairs together",
-        "Windows told, of benign ones (wrongly) and of windows with so large a share of attack \
-         prompts. Threshold of both tests: 0.3% of benign windows, from the reference alone. Windows \
-         of one split overlap, so intervals are somewhat too narrow.",
-        &[],
-    );
-    table.head = head;
-    for (length, size) in LENGTHS.into_iter().enumerate() {
-        let benign = results.benign.iter().map(|all| &all[length]);
-        let benign = benign.fold(Found::default(), Found::join);
-        let found: Vec<Found> = (0..SHARES.len())
-            .map(|share| {
-                let pairs = results.attack.iter().flatten();
-                pairs.fold(Found::default(), |sum, all| sum.join(&all[length][share]))
-            })
-            .collect();
-        for (test, cell) in TESTS {
-            let mut row = vec![Cell::Count(size as u64), test.into(), cell(benign)];
-            row.extend(found.iter().map(|found| cell(*found)));
-            table.row(row);
-        }
-    }
-    table
-}
-
-type Shown = fn(Found) -> Cell;
-
-/// Both tests, and how their cells are read.
-const TESTS: [(&str, Shown); 2] = [("guard", Found::guard), ("MMD", Found::discrepancy)];
-
-fn by_benign(results: &Results) -> Table {
-    let mut table = Table::new(
-        "The window test, by benign set",
-        "Benign windows told wrongly, all lengths; windows of 1,500 (1,000 where the set is small) \
-         with 5%, of 100 with 25%.",
-        &["benign", "test", "benign told", "long, 5%", "100, 25%"],
-    );
-    for (set, name) in BENIGN.iter().enumerate() {
-        let benign = results.benign[set].iter();
-        let benign = benign.fold(Found::default(), Found::join);
-        let part = |length: usize, share: usize| {
-            let pairs = results.attack[set].iter();
-            pairs.fold(Found::default(), |sum, all| sum.join(&all[length][share]))
-        };
-        let long = (0..LENGTHS.len()).rev();
-        let long = long
-            .map(|length| part(length, 1))
-            .find(|part| part.windows > 0);
-        for (test, cell) in TESTS {
-            table.row([
-                Cell::from(*name),
-                test.into(),
-                cell(benign),
-                cell(long.unwrap_or_default()),
-                cell(part(0, 3)),
-            ]);
-        }
-    }
-    table
-}
-
-fn cost(costs: &Costs) -> Table {
-    let mut table = Table::new(
-        "The window test, cost",
-        "On the machine that wrote this, one thread, whatever else ran beside. Judging includes \
-         drawing the window and the discrepancy.",
-        &["step", "milliseconds each"],
-    );
-    let each = |took: Took| Cell::Number(1000.0 * took.each(), 3);
-    table.row(["learning a reference".into(), each(costs.learning)]);
-    table.row(["placing an exchange".into(), each(costs.placing)]);
-    for (length, size) in LENGTHS.into_iter().enumerate() {
-        table.row([
-            format!("a test of {size}").into(),
-            each(costs.testing[length]),
-        ]);
-        table.row([
-            format!("judging {size}").into(),
-            each(costs.judging[length]),
-        ]);
-    }
-    table
-}
-
-fn pairs(results: &Results) -> Table {
-    let mut table = Table::new(
-        "The window test, the ten weakest pairs",
-        "Windows of 1,500 exchanges with 5% attack, of 100 with 25%.",
-        &["benign", "attack", "1,500, 5%", "MMD", "100, 25%", "MMD"],
-    );
-    let long = LENGTHS.len() - 1;
-    let mut all: Vec<(usize, usize)> = (0..BENIGN.len())
-        .flat_map(|set| (0..ATTACKS.len()).map(move |attack| (set, attack)))
-        .collect();
-    all.sort_by_key(|(set, attack)| {
-        let found = &results.attack[*set][*attack];
-        found[long][1].guard + found[0][3].guard
-    });
-    for (set, attack) in all.into_iter().take(10) {
-        let found = &results.attack[set][attack];
-        table.row([
-            Cell::from(BENIGN[set]),
-            ATTACKS[attack].into(),
-            found[long][1].guard(),
-            found[long][1].discrepancy(),
-            found[0][3].guard(),
-            found[0][3].discrepancy(),
-        ]);
-    }
-    table
 }
