@@ -53,6 +53,7 @@
 
 mod error;
 pub mod gguf;
+pub mod loss;
 mod model;
 mod ops;
 mod sample;
