@@ -5,14 +5,24 @@
 //!
 //! P is the teacher, Q the student, both at the loss's temperature. Values are in nats.
 
+pub mod advantage;
 mod divergence;
+mod draw;
 mod float;
+mod interval;
+pub mod preference;
 mod row;
 mod sampled;
 mod softmax;
 mod sparse;
+mod support;
+mod uld;
 
+pub use draw::draw;
 pub use float::Float;
+pub use interval::wilson;
+pub use support::Support;
+pub use uld::{Shared, Span, SpanOutcome, Uld, spans};
 
 use crate::{Error, Result};
 
@@ -80,14 +90,14 @@ pub enum Target<'a, T> {
     LogProbs(&'a [T]),
     /// Log-probabilities of some tokens, already at the loss's temperature.
     Sparse {
-        /// Different tokens.
+        /// Different tokens, for one as [`Support`] chooses them.
         ids: &'a [u32],
         /// One for each.
         logprobs: &'a [T],
         /// What becomes of the rest of the vocabulary.
         tail: Tail,
     },
-    /// Random draws from the teacher: its probability of each id as far as the draws tell.
+    /// Random draws from the teacher, as [`draw`] makes them: its probability of each id as far as the draws tell.
     Weighted {
         /// Different tokens.
         ids: &'a [u32],
@@ -219,7 +229,7 @@ impl Loss {
             Target::Scored { token, .. } | Target::Sampled { token, .. } => known(&[token]),
             Target::Logits(row) | Target::LogProbs(row) => invalid(
                 row.len() == vocabulary,
-                "teacher and student differ in vocabulary",
+                "teacher and student differ in vocabulary; see loss::Uld",
             ),
             Target::Sparse { ids, logprobs, .. } => pairs(ids, logprobs.len()),
             Target::Weighted { ids, weights } => pairs(ids, weights.len()),

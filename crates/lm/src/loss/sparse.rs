@@ -65,14 +65,15 @@ pub(super) fn row<T: Float>(
         }
     }
     // Second pass: slopes in logits.
-    let per = match outside {
-        _ if renormalised => 0.0,
-        0.0 => -total,
-        _ => rest / outside - total,
-    };
     let mut size = 0.0;
     for slot in grad.iter_mut() {
-        let slope = slot.wide() * per;
+        let q = slot.wide();
+        // The share of the tail first: the mass outside may be too small to divide by.
+        let share = if outside > 0.0 { q / outside } else { 0.0 };
+        let slope = match tail {
+            Tail::Renormalised => 0.0,
+            _ => rest * share - q * total,
+        };
         size += slope.abs();
         *slot = T::narrow(slope * scale);
     }

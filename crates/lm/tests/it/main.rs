@@ -5,6 +5,7 @@ mod allocation;
 mod batch;
 mod generate;
 mod hostile;
+mod loss;
 mod quants;
 mod real_model;
 mod reference;

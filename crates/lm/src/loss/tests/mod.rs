@@ -2,7 +2,11 @@
 //! extremes. The reference values were computed with 60-digit decimals; where TRL 1.16.0 has the
 //! loss, it agrees to 12 digits.
 
+mod bounds;
+mod gradients;
+mod judged;
 mod reference;
+mod vocabularies;
 
 use super::*;
 
