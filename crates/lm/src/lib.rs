@@ -11,6 +11,12 @@
 //! ```text
 //! Model::load(path: &Path, options: &Options) -> Result<Model>
 //! Model::from_bytes(bytes: &[u8], options: &Options) -> Result<Model>
+//! Model::from_weights(&Weights, Arc<Tokenizer>, Option<ChatTemplate>, &Options) -> Result<Model>
+//! Model::refresh(&mut self, &Weights) -> Result<()>            same shape, in place
+//! Weights::{load(&Path, memory: Option<u64>), new(Config), config(), get(name) -> Option<&Tensor>,
+//!           get_mut(name), names(), iter(), insert(name, Tensor), check(), expected_shapes(&Config)}
+//! Tensor::{new(shape, data), shape(), data(), data_mut(), into_data()}    row-major, outermost first
+//! ModelFiles::{open(&Path), config(), tokenizer(), template()}  Model::from_files, Weights::from_files
 //! Model::{config() -> &Config, context() -> usize, tokenizer() -> &Arc<Tokenizer>,
 //!         template() -> Option<&ChatTemplate>, encode_chat(&Chat) -> Result<Vec<u32>>}
 //! Model::cache() -> Cache                       one a sequence; grows by blocks, freed on drop
@@ -52,6 +58,7 @@
 //! `piece.finish` is set or the client has left.
 
 mod error;
+mod files;
 pub mod gguf;
 pub mod loss;
 mod model;
@@ -60,11 +67,14 @@ mod sample;
 mod template;
 pub mod testing;
 mod tokenizer;
+mod weights;
 
 pub use error::{Error, Result};
+pub use files::ModelFiles;
 pub use model::{Cache, Config, Family, HeadCounts, Model, Options, Output, Step, Want};
 pub use sample::{
     Finish, Generated, Limits, Piece, Sampler, Sampling, Scored, StopStrings, TokenLogprob, Writer,
 };
 pub use template::{Chat, ChatTemplate, Date};
 pub use tokenizer::{Detokenizer, Specials, Tokenizer};
+pub use weights::{Tensor, Weights};

@@ -58,6 +58,8 @@ pub struct Config {
     pub epsilon: f32,
     /// Base of the rotary frequencies.
     pub rope_base: f32,
+    /// Whether the head is the table of embeddings; else it has weights of its own.
+    pub tied: bool,
 }
 
 /// Keys below `{architecture}.` that are understood; the last two are informative only.
@@ -135,7 +137,18 @@ impl Config {
             rope_base: header
                 .positive_or_none(&key("rope.freq_base"))?
                 .unwrap_or(1e4) as f32,
+            tied: !header.tensors.iter().any(|t| t.name == "output.weight"),
         })
+    }
+
+    /// Whether weights of the other shape fit this one; names and contexts may differ.
+    pub(crate) fn same_shape(&self, other: &Self) -> bool {
+        let unnamed = |config: &Self| Self {
+            name: None,
+            context: 0,
+            ..config.clone()
+        };
+        unnamed(self) == unnamed(other)
     }
 
     /// Width of the query, and of key and value together with it.

@@ -6,10 +6,13 @@ mod config;
 mod forward;
 mod load;
 mod memory;
+mod shapes;
 
 pub use cache::Cache;
 pub use config::{Config, Family, HeadCounts};
 pub use forward::{Output, Step, Want};
+pub(crate) use memory::check as check_memory;
+pub(crate) use shapes::{Misfit, check as check_shapes, expected_shape, expected_shapes};
 
 use crate::ops::{Level, Linear, Rope};
 use crate::sample::Scored;

@@ -76,6 +76,7 @@ fn sequence(name: &str, value: &impl Serialize) -> Result<Value> {
 }
 
 /// A compiled template.
+#[derive(Clone)]
 pub struct ChatTemplate {
     environment: Environment<'static>,
     begin: String,

@@ -7,7 +7,8 @@ pub use writer::GgufWriter;
 
 use crate::gguf::{TensorType, Value};
 use crate::sample::random::uniform;
-use crate::{Family, Model, Options, Result};
+use crate::{Family, Model, ModelFiles, Options, Result, Tokenizer, Weights};
+use std::sync::Arc;
 
 /// Context of a tiny model, in tokens.
 pub const CONTEXT: usize = 512;
@@ -89,6 +90,21 @@ pub fn tiny_model(family: Family, seed: u64) -> Result<Model> {
         ..Options::default()
     };
     Model::from_bytes(&tiny_gguf(family, seed), &options)
+}
+
+/// The weights of [`tiny_gguf`].
+#[must_use]
+pub fn tiny_weights(family: Family, seed: u64) -> Weights {
+    let weights = Weights::from_bytes(&tiny_gguf(family, seed), Some(u64::MAX));
+    weights.expect("the file was made just now")
+}
+
+/// The tokenizer of [`tiny_gguf`].
+#[must_use]
+pub fn tiny_tokenizer(family: Family) -> Arc<Tokenizer> {
+    let bytes = tiny_gguf(family, 0);
+    let files = ModelFiles::from_bytes(&bytes).expect("the file was made just now");
+    Arc::clone(files.tokenizer())
 }
 
 /// The tiny vocabulary: specials, one token a byte, one a merge.
