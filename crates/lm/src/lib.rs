@@ -67,6 +67,7 @@ mod sample;
 mod template;
 pub mod testing;
 mod tokenizer;
+pub mod watermark;
 mod weights;
 
 pub use error::{Error, Result};
