@@ -67,6 +67,9 @@ pub enum Error {
     /// field, a wrong type), or the file has none.
     #[error("chat template: {0}")]
     Template(String),
+    /// The device that computes failed, not the caller.
+    #[error("device: {0}")]
+    Device(String),
     /// The thread pool could not be made.
     #[error("cannot start the model's threads: {0}")]
     Threads(String),

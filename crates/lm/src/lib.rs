@@ -57,6 +57,7 @@
 //! `[piece.choice.token]` in the next call beside the other sequences; drop both when
 //! `piece.finish` is set or the client has left.
 
+pub mod device;
 mod error;
 mod files;
 pub mod gguf;

@@ -13,8 +13,9 @@ use super::linear::PANEL;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Level(Kind);
 
+/// The sets of instructions that kernels are written for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(crate) enum Kind {
     #[cfg(target_arch = "x86_64")]
     Avx512,
     #[cfg(target_arch = "x86_64")]
@@ -43,6 +44,11 @@ impl Level {
     /// The fastest level.
     pub(crate) fn best() -> Self {
         Self::available()[0]
+    }
+
+    /// Which one it is, for kernels that are written in its instructions.
+    pub(crate) fn kind(self) -> Kind {
+        self.0
     }
 
     /// `y[r][c] = sum over i of x[r][i] * w[i][c]` for `rows` rows and one panel of [`PANEL`]

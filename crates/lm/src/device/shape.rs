@@ -1,0 +1,286 @@
+//! The shapes that a [`Device`](super::Device)'s operations take: plain data, checked where they are
+//! made or used, the same for every device.
+
+use crate::loss::Target;
+use crate::{Config, Error, Family, HeadCounts, Result};
+
+/// What a buffer holds, from which a device chooses its type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Store {
+    /// Weights: f32, beside which a device may keep a shorter copy for its products.
+    Parameter,
+    /// Gradients, moments of the optimiser, softmax norms: f32 on every device.
+    Exact,
+    /// What passes through the network: f32 on [`Cpu`](super::Cpu), bf16 where that is faster.
+    Activation,
+}
+
+/// Which sides of a matrix product are transposed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Product {
+    /// `c[m][n] = sum a[m][k] b[k][n]`.
+    Nn,
+    /// `c[m][n] = sum a[m][k] b[n][k]`.
+    Nt,
+    /// `c[m][n] = sum a[k][m] b[k][n]`.
+    Tn,
+}
+
+/// A row-major matrix in a buffer.
+#[derive(Debug)]
+pub struct Mat<'a, B> {
+    /// Where it lies.
+    pub buffer: &'a B,
+    /// Values before its first.
+    pub offset: usize,
+    /// Values from one row to the next; at least `columns`.
+    pub stride: usize,
+    /// Number of rows.
+    pub rows: usize,
+    /// Number of columns.
+    pub columns: usize,
+}
+
+impl<B> Clone for Mat<'_, B> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<B> Copy for Mat<'_, B> {}
+
+impl<'a, B> Mat<'a, B> {
+    /// A matrix that fills the front of a buffer.
+    pub fn new(buffer: &'a B, rows: usize, columns: usize) -> Self {
+        Self {
+            buffer,
+            offset: 0,
+            stride: columns,
+            rows,
+            columns,
+        }
+    }
+
+    /// Columns `first..first + columns` of this matrix.
+    #[must_use]
+    pub fn columns(self, first: usize, columns: usize) -> Self {
+        Self {
+            offset: self.offset + first,
+            columns,
+            ..self
+        }
+    }
+
+    /// Rows `first..first + rows` of this matrix.
+    #[must_use]
+    pub fn rows(self, first: usize, rows: usize) -> Self {
+        Self {
+            offset: self.offset + first * self.stride,
+            rows,
+            ..self
+        }
+    }
+
+    /// Values from the buffer's start to the matrix's end.
+    pub(crate) fn end(&self) -> Option<usize> {
+        end(self.offset, self.stride, self.rows, self.columns)
+    }
+}
+
+/// A row-major matrix in a buffer, to be written.
+#[derive(Debug)]
+pub struct MatMut<'a, B> {
+    /// Where it lies.
+    pub buffer: &'a mut B,
+    /// Values before its first.
+    pub offset: usize,
+    /// Values from one row to the next; at least `columns`.
+    pub stride: usize,
+    /// Number of rows.
+    pub rows: usize,
+    /// Number of columns.
+    pub columns: usize,
+}
+
+impl<'a, B> MatMut<'a, B> {
+    /// A matrix that fills the front of a buffer.
+    pub fn new(buffer: &'a mut B, rows: usize, columns: usize) -> Self {
+        Self {
+            buffer,
+            offset: 0,
+            stride: columns,
+            rows,
+            columns,
+        }
+    }
+
+    /// Columns `first..first + columns` of this matrix.
+    #[must_use]
+    pub fn columns(self, first: usize, columns: usize) -> Self {
+        Self {
+            offset: self.offset + first,
+            columns,
+            ..self
+        }
+    }
+
+    /// Rows `first..first + rows` of this matrix.
+    #[must_use]
+    pub fn rows(self, first: usize, rows: usize) -> Self {
+        Self {
+            offset: self.offset + first * self.stride,
+            rows,
+            ..self
+        }
+    }
+
+    /// Values from the buffer's start to the matrix's end.
+    pub(crate) fn end(&self) -> Option<usize> {
+        end(self.offset, self.stride, self.rows, self.columns)
+    }
+}
+
+fn end(offset: usize, stride: usize, rows: usize, columns: usize) -> Option<usize> {
+    if columns > stride {
+        return None;
+    }
+    let before = rows.checked_sub(1).map_or(Some(0), |n| n.checked_mul(stride));
+    before?.checked_add(offset)?.checked_add(columns)
+}
+
+/// Rows of a batch and the documents that they belong to. Each document starts at position 0 and sees
+/// nothing of the others, so that packing changes no result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Packing {
+    /// First row of each document, then the number of rows.
+    starts: Vec<usize>,
+}
+
+impl Packing {
+    /// Documents of these lengths, one after the other.
+    ///
+    /// # Errors
+    /// [`Error::EmptyPrompt`] where there is none, or one without tokens.
+    pub fn new(lengths: impl IntoIterator<Item = usize>) -> Result<Self> {
+        let mut starts = vec![0];
+        for length in lengths {
+            if length == 0 {
+                return Err(Error::EmptyPrompt);
+            }
+            starts.push(starts[starts.len() - 1] + length);
+        }
+        if starts.len() == 1 {
+            return Err(Error::EmptyPrompt);
+        }
+        Ok(Self { starts })
+    }
+
+    /// Number of rows.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.starts[self.starts.len() - 1]
+    }
+
+    /// The rows of each document.
+    pub fn documents(&self) -> impl ExactSizeIterator<Item = std::ops::Range<usize>> + '_ {
+        self.starts.windows(2).map(|pair| pair[0]..pair[1])
+    }
+
+    /// Length of the longest document.
+    #[must_use]
+    pub fn longest(&self) -> usize {
+        self.documents().map(|d| d.len()).max().unwrap_or(0)
+    }
+}
+
+/// The shape of a layer's attention.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Attention {
+    /// Heads and their width.
+    pub heads: HeadCounts,
+    /// True where pairs of a head are `(2i, 2i + 1)`, false where they are `(i, i + width / 2)`.
+    pub interleaved: bool,
+    /// Base of the rotary frequencies: pair `i` turns by `position * base^(-2i / width)` radians.
+    pub rope_base: f32,
+}
+
+impl Attention {
+    /// The attention of a model.
+    #[must_use]
+    pub fn of(config: &Config) -> Self {
+        Self {
+            heads: config.heads,
+            interleaved: config.family == Family::Llama,
+            rope_base: config.rope_base,
+        }
+    }
+
+    /// Values of all query heads in a row.
+    #[must_use]
+    pub fn query_columns(&self) -> usize {
+        self.heads.query * self.heads.width
+    }
+
+    /// Values of all query, key and value heads in a row.
+    #[must_use]
+    pub fn columns(&self) -> usize {
+        (self.heads.query + 2 * self.heads.key_value) * self.heads.width
+    }
+}
+
+/// Forward, or the gradient's way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// By the angle.
+    Forward,
+    /// By its negative.
+    Backward,
+}
+
+/// What the rows of a loss are compared with.
+#[derive(Debug)]
+pub enum Targets<'a, B> {
+    /// One token a row.
+    Tokens(&'a [u32]),
+    /// Whatever [`crate::loss::Loss`] takes, from host memory, one a row.
+    Rows(&'a [Target<'a, f32>]),
+    /// A teacher's logits on the device, `[rows][vocabulary]`, so many rows.
+    Logits(&'a B, usize),
+}
+
+impl<B> Targets<'_, B> {
+    /// Number of rows.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Tokens(ids) => ids.len(),
+            Self::Rows(rows) => rows.len(),
+            Self::Logits(_, rows) => *rows,
+        }
+    }
+
+    /// True where there is no row.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// One step's settings of AdamW for one parameter.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Adam {
+    /// Learning rate of this step.
+    pub rate: f32,
+    /// Decay of the first moment.
+    pub beta1: f32,
+    /// Decay of the second moment.
+    pub beta2: f32,
+    /// Added to the root of the second moment.
+    pub epsilon: f32,
+    /// Decoupled weight decay, multiplied by the rate.
+    pub decay: f32,
+    /// Number of this step, from 1.
+    pub step: u64,
+    /// The gradient is multiplied by it first (clipping).
+    pub scale: f32,
+}
