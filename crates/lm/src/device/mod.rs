@@ -18,7 +18,7 @@ mod cpu;
 mod shape;
 
 pub use cpu::{Cpu, CpuBuffer};
-pub use shape::{Adam, Attention, Direction, Mat, MatMut, Packing, Product, Store, Targets};
+pub use shape::{Adam, Attention, Direction, Mat, MatMut, Packing, Product, Put, Store, Targets};
 
 use crate::Result;
 use crate::loss::{Loss, Outcome};
@@ -78,7 +78,7 @@ pub trait Device: Sync {
 
     // Operations on matrices.
 
-    /// `c = scale op(a, b)`, or `c += scale op(a, b)` with `add`; sums in f32. Its own backward is two
+    /// `c = scale op(a, b)` or `c += scale op(a, b)`, as `put` says; sums in f32. Its own backward is two
     /// products of the other kinds: with `y = x w^T` ([`Product::Nt`]), `dx = dy w`
     /// ([`Product::Nn`]) and `dw = dy^T x` ([`Product::Tn`]).
     ///
@@ -90,8 +90,7 @@ pub trait Device: Sync {
         a: Mat<'_, Self::Buffer>,
         b: Mat<'_, Self::Buffer>,
         c: MatMut<'_, Self::Buffer>,
-        scale: f32,
-        add: bool,
+        put: Put,
     ) -> Result<()>;
 
     /// Adds `bias` (`[columns]`) to each of `rows` rows of `x`. Its backward for `x` is the identity.
@@ -257,7 +256,7 @@ pub trait Device: Sync {
     // The end of the network, and the optimiser.
 
     /// Values and gradients of the loss, row by row: `logits` (`[targets][vocabulary]`) is overwritten
-    /// by `weights[r] * d value[r] / d logits[r]`. Rows of weight 0 get a gradient of 0, and a value.
+    /// by `weights[r] * d value[r] / d logits[r]`; `rows` holds weights and room for values. Rows of weight 0 get a gradient of 0, and a value.
     /// The caller hands in chunks of rows, so that tokens x vocabulary is never in memory.
     ///
     /// # Errors
@@ -268,8 +267,7 @@ pub trait Device: Sync {
         logits: &mut Self::Buffer,
         vocabulary: usize,
         targets: Targets<'_, Self::Buffer>,
-        weights: &[f32],
-        values: &mut [Outcome],
+        rows: (&[f32], &mut [Outcome]),
     ) -> Result<()>;
 
     /// `values[r] = ln softmax(logits[r])[ids[r]]`; `logits` is as in [`loss`](Self::loss).
@@ -304,3 +302,6 @@ pub trait Device: Sync {
         moments: (&mut Self::Buffer, &mut Self::Buffer),
     ) -> Result<()>;
 }
+
+#[cfg(test)]
+mod tests;

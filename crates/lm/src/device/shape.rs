@@ -26,6 +26,15 @@ pub enum Product {
     Tn,
 }
 
+/// What becomes of a product's result.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Put {
+    /// It is written, multiplied by this.
+    Set(f32),
+    /// It is added to what is there, multiplied by this.
+    Add(f32),
+}
+
 /// A row-major matrix in a buffer.
 #[derive(Debug)]
 pub struct Mat<'a, B> {
@@ -144,7 +153,9 @@ fn end(offset: usize, stride: usize, rows: usize, columns: usize) -> Option<usiz
     if columns > stride {
         return None;
     }
-    let before = rows.checked_sub(1).map_or(Some(0), |n| n.checked_mul(stride));
+    let before = rows
+        .checked_sub(1)
+        .map_or(Some(0), |n| n.checked_mul(stride));
     before?.checked_add(offset)?.checked_add(columns)
 }
 

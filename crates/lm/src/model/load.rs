@@ -161,7 +161,7 @@ impl Layer {
 }
 
 /// The model's own threads. The number is always given: rayon would ask the environment for it.
-fn pool(threads: usize) -> Result<rayon::ThreadPool> {
+pub(crate) fn pool(threads: usize) -> Result<rayon::ThreadPool> {
     let threads = match threads {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         n => n,

@@ -14,7 +14,7 @@ pub(crate) fn check(config: &Config, limit: Option<u64>) -> Result<()> {
 }
 
 /// Bytes that Linux says can be had without swapping.
-fn available() -> Option<u64> {
+pub(crate) fn available() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find_map(|l| l.strip_prefix("MemAvailable:"))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;

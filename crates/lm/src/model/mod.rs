@@ -11,7 +11,8 @@ mod shapes;
 pub use cache::Cache;
 pub use config::{Config, Family, HeadCounts};
 pub use forward::{Output, Step, Want};
-pub(crate) use memory::check as check_memory;
+pub(crate) use load::pool;
+pub(crate) use memory::{available as available_memory, check as check_memory};
 pub(crate) use shapes::{Misfit, check as check_shapes, expected_shape, expected_shapes};
 
 use crate::ops::{Level, Linear, Rope};

@@ -12,7 +12,7 @@ mod rope;
 
 pub(crate) use attention::{Heads, Kept, attend};
 pub(crate) use elementwise::{add_rows, rms_norm_rows, silu_mul_rows};
-pub(crate) use level::{Kind, Level};
+pub(crate) use level::{Kind, Level, LevelFn, multiply_add};
 pub(crate) use linear::Linear;
 pub(crate) use logprob::{arg_max, score};
 pub(crate) use rope::{Rope, RopeLayout};

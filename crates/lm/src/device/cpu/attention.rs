@@ -172,12 +172,23 @@ impl Group<'_> {
             let row = panel * PANEL;
             let from = self.values(self.qkv, stride, row, column);
             let rows = PANEL.min(self.length() - row);
-            transpose(self.context.level, (from, stride), (rows, self.width()), out);
+            transpose(
+                self.context.level,
+                (from, stride),
+                (rows, self.width()),
+                out,
+            );
         }
     }
 
     /// Panels of 32 columns each, `[panel][rows][PANEL]`, from a column of a buffer.
-    fn pack_columns(&self, (buffer, stride): (&[f32], usize), block: Block, column: usize, out: &mut [f32]) {
+    fn pack_columns(
+        &self,
+        (buffer, stride): (&[f32], usize),
+        block: Block,
+        column: usize,
+        out: &mut [f32],
+    ) {
         for (panel, out) in out.chunks_exact_mut(block.rows * PANEL).enumerate() {
             let columns = PANEL.min(self.width() - panel * PANEL);
             let from = self.values(buffer, stride, block.first, column + panel * PANEL);
@@ -211,7 +222,13 @@ impl Group<'_> {
     }
 
     /// `c[r] = weights[r] panels` for the rows of a block, over the keys that each tile sees.
-    fn combine(&self, weights: &[f32], panels: &[f32], block: Block, (c, column): (Shared<'_>, usize)) {
+    fn combine(
+        &self,
+        weights: &[f32],
+        panels: &[f32],
+        block: Block,
+        (c, column): (Shared<'_>, usize),
+    ) {
         for (row, rows) in block.tiles() {
             let keys = block.first + row + rows;
             let left = Left::Rows(&weights[row * self.stride()..], self.stride());
@@ -228,7 +245,13 @@ impl Group<'_> {
     }
 
     /// `c[key] += sum over the block's rows of weights[row][key] panels[row]`.
-    fn scatter(&self, weights: &[f32], panels: &[f32], block: Block, (c, column): (Shared<'_>, usize)) {
+    fn scatter(
+        &self,
+        weights: &[f32],
+        panels: &[f32],
+        block: Block,
+        (c, column): (Shared<'_>, usize),
+    ) {
         for key in (0..block.keys()).step_by(ROWS) {
             let rows = ROWS.min(block.keys() - key);
             let left = Left::Columns(&weights[key..], self.stride());
@@ -262,8 +285,18 @@ impl Group<'_> {
         let scale = 1.0 / (width as f32).sqrt();
         for head in self.query_heads() {
             for block in self.blocks() {
-                self.scores((self.qkv, columns, head * width), keys, block, scale, weights);
-                for (row, weights) in weights.chunks_exact_mut(stride).take(block.rows).enumerate() {
+                self.scores(
+                    (self.qkv, columns, head * width),
+                    keys,
+                    block,
+                    scale,
+                    weights,
+                );
+                for (row, weights) in weights
+                    .chunks_exact_mut(stride)
+                    .take(block.rows)
+                    .enumerate()
+                {
                     let norm = self.context.level.run(Softmax {
                         row: &mut weights[..block.keys()],
                         seen: block.first + row + 1,
@@ -281,7 +314,12 @@ impl Group<'_> {
     fn backward(&self, (out, norms): (&[f32], &[f32]), dout: &[f32], dqkv: Shared<'_>) {
         let (length, stride) = (self.length(), self.stride());
         let (width, panels) = (self.width(), self.width().div_ceil(PANEL));
-        let sizes = [stride * width, panels * length * PANEL, panels * BLOCK * PANEL, BLOCK * stride];
+        let sizes = [
+            stride * width,
+            panels * length * PANEL,
+            panels * BLOCK * PANEL,
+            BLOCK * stride,
+        ];
         let total = 2 * sizes[0] + sizes[1] + sizes[2] + 2 * sizes[3];
         let mut buffer = self.context.scratch.take(total);
         let mut rest = &mut buffer[..];
@@ -292,7 +330,10 @@ impl Group<'_> {
             first: 0,
             rows: length,
         };
-        let (columns, queries) = (self.context.shape.columns(), self.context.shape.query_columns());
+        let (columns, queries) = (
+            self.context.shape.columns(),
+            self.context.shape.query_columns(),
+        );
         self.pack_rows(self.key_column(), keys);
         self.pack_rows(self.value_column(), values);
         self.pack_columns((self.qkv, columns), all, self.key_column(), flat);
@@ -303,14 +344,17 @@ impl Group<'_> {
             for block in self.blocks() {
                 self.scores((self.qkv, columns, column), keys, block, scale, weights);
                 self.scores((dout, queries, column), values, block, 1.0, slopes);
-                let both = weights.chunks_exact_mut(stride).zip(slopes.chunks_exact_mut(stride));
+                let both = weights
+                    .chunks_exact_mut(stride)
+                    .zip(slopes.chunks_exact_mut(stride));
                 for (row, (weights, slopes)) in both.take(block.rows).enumerate() {
                     let here = block.first + row;
                     self.context.level.run(Slopes {
                         weights: &mut weights[..block.keys()],
                         slopes: &mut slopes[..block.keys()],
                         seen: here + 1,
-                        norm: norms[(self.rows.start + here) * self.context.shape.heads.query + head],
+                        norm: norms
+                            [(self.rows.start + here) * self.context.shape.heads.query + head],
                         out: &self.values(out, queries, here, column)[..width],
                         dout: &self.values(dout, queries, here, column)[..width],
                         scale,

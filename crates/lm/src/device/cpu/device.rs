@@ -4,7 +4,7 @@ use super::attention::{self, Context, Forward};
 use super::rows::{self, Turn};
 use super::{Cpu, CpuBuffer, front, front_mut, gemm, head, kernel, optimiser, short};
 use crate::device::{
-    Adam, Attention, Device, Direction, Mat, MatMut, Packing, Product, Store, Targets,
+    Adam, Attention, Device, Direction, Mat, MatMut, Packing, Product, Put, Store, Targets,
 };
 use crate::loss::{Loss, Outcome, Target};
 use crate::ops::Kind;
@@ -27,7 +27,10 @@ impl Device for Cpu {
             Kind::Avx2 => "AVX2",
             Kind::Plain => "no vector instructions chosen",
         };
-        format!("processor, {kind}, {} threads", self.pool.current_num_threads())
+        format!(
+            "processor, {kind}, {} threads",
+            self.pool.current_num_threads()
+        )
     }
 
     fn available(&self) -> Option<u64> {
@@ -39,11 +42,13 @@ impl Device for Cpu {
     }
 
     fn zeros(&self, _store: Store, length: usize) -> Result<Buffer> {
-        let mut values = Vec::new();
-        values.try_reserve_exact(length).map_err(|_| Error::Memory {
-            need: length as u64 * 4,
-            available: self.available().unwrap_or(0),
-        })?;
+        let mut values = Vec::<f32>::new();
+        values
+            .try_reserve_exact(length)
+            .map_err(|_| Error::Memory {
+                need: length as u64 * 4,
+                available: self.available().unwrap_or(0),
+            })?;
         drop(values);
         // Zeroed by the system: pages are taken when they are first written.
         Ok(CpuBuffer(vec![0.0; length]))
@@ -57,7 +62,8 @@ impl Device for Cpu {
         let have = buffer.0.len();
         let end = offset.saturating_add(values.len());
         let part = buffer.0.get_mut(offset..end);
-        part.ok_or_else(|| short("a buffer", end, have))?.copy_from_slice(values);
+        part.ok_or_else(|| short("a buffer", end, have))?
+            .copy_from_slice(values);
         Ok(())
     }
 
@@ -75,9 +81,13 @@ impl Device for Cpu {
     }
 
     fn copy(&self, from: &Buffer, to: &mut Buffer, length: usize) -> Result<()> {
-        let (from, to) = (front(from, length, "a copy's source")?, front_mut(to, length, "a copy")?);
+        let (from, to) = (
+            front(from, length, "a copy's source")?,
+            front_mut(to, length, "a copy")?,
+        );
         let parts = to.par_chunks_mut(PIECE).zip(from.par_chunks(PIECE));
-        self.pool.install(|| parts.for_each(|(to, from)| to.copy_from_slice(from)));
+        self.pool
+            .install(|| parts.for_each(|(to, from)| to.copy_from_slice(from)));
         Ok(())
     }
 
@@ -87,8 +97,7 @@ impl Device for Cpu {
         a: Mat<'_, Buffer>,
         b: Mat<'_, Buffer>,
         c: MatMut<'_, Buffer>,
-        scale: f32,
-        add: bool,
+        put: Put,
     ) -> Result<()> {
         let (a_sizes, b_sizes) = ((a.rows, a.columns), (b.rows, b.columns));
         let ((m, k), (deep, n)) = match product {
@@ -103,23 +112,27 @@ impl Device for Cpu {
         }
         let fit = |end: Option<usize>, buffer: &Buffer| end.is_some_and(|e| e <= buffer.0.len());
         if !fit(a.end(), a.buffer) || !fit(b.end(), b.buffer) || !fit(c.end(), c.buffer) {
-            return Err(Error::Invalid(format!("{product:?}: a matrix reaches beyond its buffer")));
+            return Err(Error::Invalid(format!(
+                "{product:?}: a matrix reaches beyond its buffer"
+            )));
         }
-        let view = |mat: Mat<'_, Buffer>| (mat.offset, mat.stride);
-        let (a_view, b_view) = (view(a), view(b));
-        let values = |buffer: &'_ Buffer, offset: usize| offset.min(buffer.0.len());
         let a = gemm::View {
-            values: &a.buffer.0[values(a.buffer, a_view.0)..],
-            stride: a_view.1,
+            values: &a.buffer.0[a.offset..],
+            stride: a.stride,
         };
         let b = gemm::View {
-            values: &b.buffer.0[values(b.buffer, b_view.0)..],
-            stride: b_view.1,
+            values: &b.buffer.0[b.offset..],
+            stride: b.stride,
         };
         let out = (&mut c.buffer.0[c.offset..], c.stride);
+        let (scale, add) = match put {
+            Put::Set(scale) => (scale, false),
+            Put::Add(scale) => (scale, true),
+        };
         let store = kernel::Store { scale, add };
         let how = (self.level, &self.scratch);
-        self.pool.install(|| gemm::multiply(how, product, (m, n, k), (a, b), out, store));
+        self.pool
+            .install(|| gemm::multiply(how, product, (m, n, k), (a, b), out, store));
         Ok(())
     }
 
@@ -131,12 +144,16 @@ impl Device for Cpu {
 
     fn add_bias_backward(&self, dy: &Buffer, dbias: &mut Buffer, rows: usize) -> Result<()> {
         let dy = front(dy, rows * dbias.0.len(), "the rows of a bias")?;
-        self.pool.install(|| rows::sum_rows(&self.scratch, dy, &mut dbias.0));
+        self.pool
+            .install(|| rows::sum_rows(&self.scratch, dy, &mut dbias.0));
         Ok(())
     }
 
     fn add(&self, x: &Buffer, y: &mut Buffer, length: usize) -> Result<()> {
-        let (x, y) = (front(x, length, "a summand")?, front_mut(y, length, "a sum")?);
+        let (x, y) = (
+            front(x, length, "a summand")?,
+            front_mut(y, length, "a sum")?,
+        );
         let parts = y.par_chunks_mut(PIECE).zip(x.par_chunks(PIECE));
         self.pool.install(|| {
             parts.for_each(|(y, x)| y.iter_mut().zip(x).for_each(|(y, x)| *y += x));
@@ -182,8 +199,12 @@ impl Device for Cpu {
         rows: usize,
     ) -> Result<()> {
         let length = rows * weight.0.len();
-        let (x, y) = (front(x, length, "a norm's rows")?, front_mut(y, length, "normed rows")?);
-        self.pool.install(|| rows::rms_norm(self.level, x, &weight.0, epsilon, y));
+        let (x, y) = (
+            front(x, length, "a norm's rows")?,
+            front_mut(y, length, "normed rows")?,
+        );
+        self.pool
+            .install(|| rows::rms_norm(self.level, x, &weight.0, epsilon, y));
         Ok(())
     }
 
@@ -196,13 +217,17 @@ impl Device for Cpu {
         rows: usize,
     ) -> Result<()> {
         let length = rows * weight.0.len();
-        let (x, dy) = (front(x, length, "a norm's rows")?, front(dy, length, "a norm's slopes")?);
+        let (x, dy) = (
+            front(x, length, "a norm's rows")?,
+            front(dy, length, "a norm's slopes")?,
+        );
         let dx = front_mut(dx, length, "a norm's gradient")?;
         let dweight = dweight.map(|d| front_mut(d, weight.0.len(), "a norm's weights"));
         let dweight = dweight.transpose()?;
         let forward = (x, &weight.0[..], epsilon);
         let how = (self.level, &self.scratch);
-        self.pool.install(|| rows::rms_norm_backward(how, forward, dy, dx, dweight));
+        self.pool
+            .install(|| rows::rms_norm_backward(how, forward, dy, dx, dweight));
         Ok(())
     }
 
@@ -259,7 +284,8 @@ impl Device for Cpu {
         let out = front_mut(out, rows * shape.query_columns(), "attention's rows")?;
         let norms = front_mut(norms, rows * shape.heads.query, "attention's norms")?;
         let context = self.attend(shape);
-        self.pool.install(|| attention::forward(context, packing, qkv, out, norms));
+        self.pool
+            .install(|| attention::forward(context, packing, qkv, out, norms));
         Ok(())
     }
 
@@ -281,14 +307,16 @@ impl Device for Cpu {
         let dout = front(dout, queries, "attention's slopes")?;
         let dqkv = front_mut(dqkv, columns, "attention's gradient")?;
         let context = self.attend(shape);
-        self.pool.install(|| attention::backward(context, packing, forward, dout, dqkv));
+        self.pool
+            .install(|| attention::backward(context, packing, forward, dout, dqkv));
         Ok(())
     }
 
     fn silu_mul(&self, x: &Buffer, width: usize, y: &mut Buffer, rows: usize) -> Result<()> {
         let x = front(x, 2 * rows * width, "gates and ups")?;
         let y = front_mut(y, rows * width, "gated rows")?;
-        self.pool.install(|| rows::silu_mul(self.level, x, width, y));
+        self.pool
+            .install(|| rows::silu_mul(self.level, x, width, y));
         Ok(())
     }
 
@@ -301,7 +329,8 @@ impl Device for Cpu {
     ) -> Result<()> {
         let x = front_mut(x, 2 * rows * width, "gates and ups")?;
         let dy = front_mut(dy, rows * width, "gated rows' slopes")?;
-        self.pool.install(|| rows::silu_mul_backward(self.level, x, width, dy));
+        self.pool
+            .install(|| rows::silu_mul_backward(self.level, x, width, dy));
         Ok(())
     }
 
@@ -316,7 +345,10 @@ impl Device for Cpu {
         if !(0.0..1.0).contains(&p) {
             return Err(Error::Invalid(format!("dropout of {p} is not in 0 to 1")));
         }
-        let (x, y) = (front(x, length, "dropout's rows")?, front_mut(y, length, "dropped rows")?);
+        let (x, y) = (
+            front(x, length, "dropout's rows")?,
+            front_mut(y, length, "dropped rows")?,
+        );
         let parts = y.par_chunks_mut(PIECE).zip(x.par_chunks(PIECE)).enumerate();
         self.pool.install(|| {
             parts.for_each(|(part, (y, x))| rows::dropout(part * PIECE, x, y, (p, seed), add));
@@ -330,17 +362,20 @@ impl Device for Cpu {
         logits: &mut Buffer,
         vocabulary: usize,
         targets: Targets<'_, Buffer>,
-        weights: &[f32],
-        values: &mut [Outcome],
+        (weights, values): (&[f32], &mut [Outcome]),
     ) -> Result<()> {
         let rows = targets.len();
         if weights.len() != rows || values.len() != rows {
             let (w, v) = (weights.len(), values.len());
-            return Err(Error::Invalid(format!("{w} weights and {v} values for {rows} targets")));
+            return Err(Error::Invalid(format!(
+                "{w} weights and {v} values for {rows} targets"
+            )));
         }
         let logits = front_mut(logits, rows * vocabulary, "logits")?;
         let teacher = match targets {
-            Targets::Logits(buffer, rows) => front(buffer, rows * vocabulary, "a teacher's logits")?,
+            Targets::Logits(buffer, rows) => {
+                front(buffer, rows * vocabulary, "a teacher's logits")?
+            }
             Targets::Tokens(_) | Targets::Rows(_) => &[],
         };
         let target = |row: usize| match targets {
@@ -349,11 +384,16 @@ impl Device for Cpu {
             Targets::Logits(..) => Target::Logits(&teacher[row * vocabulary..][..vocabulary]),
         };
         (0..rows).try_for_each(|row| loss.check(vocabulary, &target(row)))?;
-        let parts = logits.par_chunks_exact_mut(vocabulary).zip(values).zip(weights);
+        let parts = logits
+            .par_chunks_exact_mut(vocabulary)
+            .zip(values)
+            .zip(weights);
         self.pool.install(|| {
-            parts.enumerate().for_each_init(Vec::new, |spare, (row, ((logits, value), weight))| {
-                *value = head::row(self.level, loss, (logits, &target(row)), *weight, spare);
-            });
+            parts
+                .enumerate()
+                .for_each_init(Vec::new, |spare, (row, ((logits, value), weight))| {
+                    *value = head::row(self.level, loss, (logits, &target(row)), *weight, spare);
+                });
         });
         Ok(())
     }
@@ -381,7 +421,9 @@ impl Device for Cpu {
     }
 
     fn square_sum(&self, x: &Buffer) -> Result<f64> {
-        Ok(self.pool.install(|| optimiser::square_sum(self.level, &x.0)))
+        Ok(self
+            .pool
+            .install(|| optimiser::square_sum(self.level, &x.0)))
     }
 
     fn adam(

@@ -46,7 +46,11 @@ pub(super) fn multiply(
     let out = Shared::new(c.0, c.1);
     let mut panels = scratch.take(width * depth);
     let packs_left = product == Product::Tn;
-    let mut left = scratch.take(if packs_left { m.next_multiple_of(ROWS) * depth } else { 0 });
+    let mut left = scratch.take(if packs_left {
+        m.next_multiple_of(ROWS) * depth
+    } else {
+        0
+    });
     for first in (0..n).step_by(width) {
         let columns = (n - first).min(width);
         for start in (0..k.max(1)).step_by(depth) {
@@ -102,7 +106,10 @@ impl Block {
         let used = columns.div_ceil(PANEL) * PANEL * depth;
         let parts = panels[..used].par_chunks_exact_mut(PANEL * depth);
         if self.is_small() {
-            panels[..used].chunks_exact_mut(PANEL * depth).enumerate().for_each(one);
+            panels[..used]
+                .chunks_exact_mut(PANEL * depth)
+                .enumerate()
+                .for_each(one);
         } else {
             parts.enumerate().for_each(one);
         }
@@ -140,7 +147,10 @@ impl Block {
         store: Store,
     ) {
         let ((rows, columns, depth), (start, first)) = (self.sizes, self.at);
-        let tasks = (rows.div_ceil(TASK_ROWS), columns.div_ceil(TASK_PANELS * PANEL));
+        let tasks = (
+            rows.div_ceil(TASK_ROWS),
+            columns.div_ceil(TASK_PANELS * PANEL),
+        );
         let task = |index: usize| {
             let row = index / tasks.1 * TASK_ROWS;
             let column = index % tasks.1 * TASK_PANELS * PANEL;
@@ -156,7 +166,14 @@ impl Block {
                     // SAFETY: each task has rows and columns of its own.
                     unsafe {
                         let operands = (left, panel, depth);
-                        tile(self.level, operands, out, (row, first + column), sizes, store);
+                        tile(
+                            self.level,
+                            operands,
+                            out,
+                            (row, first + column),
+                            sizes,
+                            store,
+                        );
                     }
                 }
             }

@@ -145,7 +145,10 @@ impl LevelFn<Option<Outcome>> for Divergence<'_> {
         let (factor, slope) = factors(self.loss);
         let slope = slope * self.weight;
         let mut sizes = [0.0f32; LANES];
-        let rows = self.logits.chunks_mut(LANES).zip(self.teacher.chunks(LANES));
+        let rows = self
+            .logits
+            .chunks_mut(LANES)
+            .zip(self.teacher.chunks(LANES));
         for (x, y) in rows {
             for ((x, &y), size) in x.iter_mut().zip(y).zip(&mut sizes) {
                 let g = gradient::<FUSED>(*x, y, norms, reverse.then_some(value as f32));
@@ -180,7 +183,10 @@ type Norms = ((f32, f32), (f32, f32), f32);
 
 #[inline(always)]
 fn logs(x: f32, y: f32, (mine, theirs, scale): Norms) -> (f32, f32) {
-    ((x - mine.0) * scale - mine.1, (y - theirs.0) * scale - theirs.1)
+    (
+        (x - mine.0) * scale - mine.1,
+        (y - theirs.0) * scale - theirs.1,
+    )
 }
 
 /// Greatest logit and the logarithm of the sum above it; `None` where the row is not finite.

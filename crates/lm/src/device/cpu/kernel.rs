@@ -88,11 +88,19 @@ pub(super) unsafe fn tile(
     let a = match left {
         Left::Rows(a, stride) => {
             assert!(k == 0 || a.len() >= (rows - 1) * stride + k);
-            A { start: a.as_ptr(), row: stride, deep: 1 }
+            A {
+                start: a.as_ptr(),
+                row: stride,
+                deep: 1,
+            }
         }
         Left::Columns(a, stride) => {
             assert!(k == 0 || a.len() >= (k - 1) * stride + rows);
-            A { start: a.as_ptr(), row: 1, deep: stride }
+            A {
+                start: a.as_ptr(),
+                row: 1,
+                deep: stride,
+            }
         }
     };
     // SAFETY: the end was checked above.
@@ -176,13 +184,7 @@ mod x86 {
     /// `a` holds `rows <= 12` rows and `k` columns, `b` points to `k` rows of a panel, `out` to `rows`
     /// rows of its columns.
     #[target_feature(enable = "avx512f")]
-    pub(super) unsafe fn avx512(
-        a: A,
-        b: *const f32,
-        k: usize,
-        rows: usize,
-        out: Out,
-    ) {
+    pub(super) unsafe fn avx512(a: A, b: *const f32, k: usize, rows: usize, out: Out) {
         // SAFETY: the caller's promise.
         unsafe {
             by_rows!(
@@ -198,12 +200,7 @@ mod x86 {
     /// # Safety
     /// As for [`avx512`], with `R` rows.
     #[target_feature(enable = "avx512f")]
-    unsafe fn wide<const R: usize, const COLUMNS: bool>(
-        a: A,
-        b: *const f32,
-        k: usize,
-        out: Out,
-    ) {
+    unsafe fn wide<const R: usize, const COLUMNS: bool>(a: A, b: *const f32, k: usize, out: Out) {
         let mut sums = [[_mm512_setzero_ps(); 2]; R];
         for i in 0..k {
             // SAFETY: `i < k` and `r < R`.
@@ -211,7 +208,11 @@ mod x86 {
                 let left = _mm512_loadu_ps(b.add(i * PANEL));
                 let right = _mm512_loadu_ps(b.add(i * PANEL + 16));
                 for (r, sum) in sums.iter_mut().enumerate() {
-                    let at = if COLUMNS { i * a.deep + r } else { r * a.row + i };
+                    let at = if COLUMNS {
+                        i * a.deep + r
+                    } else {
+                        r * a.row + i
+                    };
                     let x = _mm512_set1_ps(*a.start.add(at));
                     sum[0] = _mm512_fmadd_ps(x, left, sum[0]);
                     sum[1] = _mm512_fmadd_ps(x, right, sum[1]);
@@ -240,13 +241,7 @@ mod x86 {
     /// # Safety
     /// As for [`avx512`].
     #[target_feature(enable = "avx2,fma")]
-    pub(super) unsafe fn avx2(
-        a: A,
-        b: *const f32,
-        k: usize,
-        rows: usize,
-        out: Out,
-    ) {
+    pub(super) unsafe fn avx2(a: A, b: *const f32, k: usize, rows: usize, out: Out) {
         // Six rows of sixteen columns are what the registers hold.
         for row in (0..rows).step_by(6) {
             for column in (0..out.columns).step_by(16) {
@@ -256,7 +251,10 @@ mod x86 {
                     ..out
                 };
                 let rows = (rows - row).min(6);
-                let a = A { start: a.start.wrapping_add(row * a.row), ..a };
+                let a = A {
+                    start: a.start.wrapping_add(row * a.row),
+                    ..a
+                };
                 let b = b.wrapping_add(column);
                 // SAFETY: the caller's promise, for a part of the tile.
                 unsafe {
@@ -269,12 +267,7 @@ mod x86 {
     /// # Safety
     /// As for [`avx512`], with `R` rows and at most 16 columns.
     #[target_feature(enable = "avx2,fma")]
-    unsafe fn narrow<const R: usize, const COLUMNS: bool>(
-        a: A,
-        b: *const f32,
-        k: usize,
-        out: Out,
-    ) {
+    unsafe fn narrow<const R: usize, const COLUMNS: bool>(a: A, b: *const f32, k: usize, out: Out) {
         let mut sums = [[_mm256_setzero_ps(); 2]; R];
         for i in 0..k {
             // SAFETY: `i < k` and `r < R`; panels are padded to 32 columns.
@@ -282,7 +275,11 @@ mod x86 {
                 let left = _mm256_loadu_ps(b.add(i * PANEL));
                 let right = _mm256_loadu_ps(b.add(i * PANEL + 8));
                 for (r, sum) in sums.iter_mut().enumerate() {
-                    let at = if COLUMNS { i * a.deep + r } else { r * a.row + i };
+                    let at = if COLUMNS {
+                        i * a.deep + r
+                    } else {
+                        r * a.row + i
+                    };
                     let x = _mm256_set1_ps(*a.start.add(at));
                     sum[0] = _mm256_fmadd_ps(x, left, sum[0]);
                     sum[1] = _mm256_fmadd_ps(x, right, sum[1]);

@@ -23,7 +23,13 @@ pub(super) fn exp<const FUSED: bool>(x: f32) -> f32 {
     let r = multiply_add::<FUSED>(n, -0.693_359_4, bounded);
     let r = multiply_add::<FUSED>(n, 2.121_944_4e-4, r);
     let mut p = 1.987_569_1e-4;
-    for c in [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 0.166_666_65, 0.5] {
+    for c in [
+        1.398_199_9e-3,
+        8.333_452e-3,
+        4.166_579_6e-2,
+        0.166_666_65,
+        0.5,
+    ] {
         p = multiply_add::<FUSED>(p, r, c);
     }
     let p = multiply_add::<FUSED>(p, r * r, r + 1.0);

@@ -94,18 +94,21 @@ impl Cpu {
 /// The first `length` values of a buffer, or whose fault it is that they are not there.
 fn front<'a>(buffer: &'a CpuBuffer, length: usize, what: &str) -> Result<&'a [f32]> {
     let have = buffer.0.len();
-    buffer.0.get(..length).ok_or_else(|| short(what, length, have))
+    buffer
+        .0
+        .get(..length)
+        .ok_or_else(|| short(what, length, have))
 }
 
 /// As [`front`], to be written.
 fn front_mut<'a>(buffer: &'a mut CpuBuffer, length: usize, what: &str) -> Result<&'a mut [f32]> {
     let have = buffer.0.len();
-    buffer.0.get_mut(..length).ok_or_else(|| short(what, length, have))
+    buffer
+        .0
+        .get_mut(..length)
+        .ok_or_else(|| short(what, length, have))
 }
 
 fn short(what: &str, need: usize, have: usize) -> Error {
     Error::Invalid(format!("{what} holds {have} values, {need} are needed"))
 }
-
-#[cfg(test)]
-mod tests;

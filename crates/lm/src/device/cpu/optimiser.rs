@@ -21,8 +21,12 @@ pub(super) fn adam(
     // Both corrections in two numbers: rate / c1, and 1 / sqrt(c2).
     let rate = (f64::from(adam.rate) / power(adam.beta1)) as f32;
     let root = (1.0 / power(adam.beta2).sqrt()) as f32;
-    let pieces = parameter.par_chunks_mut(PIECE).zip(gradient.par_chunks(PIECE));
-    let moments = first.par_chunks_mut(PIECE).zip(second.par_chunks_mut(PIECE));
+    let pieces = parameter
+        .par_chunks_mut(PIECE)
+        .zip(gradient.par_chunks(PIECE));
+    let moments = first
+        .par_chunks_mut(PIECE)
+        .zip(second.par_chunks_mut(PIECE));
     pieces.zip(moments).for_each(|((w, g), (m, v))| {
         level.run(Step {
             adam,

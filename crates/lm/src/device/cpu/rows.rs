@@ -34,7 +34,11 @@ impl LevelFn<()> for Norm<'_> {
     #[inline(always)]
     fn call<const FUSED: bool>(self) {
         let width = self.weight.len();
-        for (x, y) in self.x.chunks_exact(width).zip(self.y.chunks_exact_mut(width)) {
+        for (x, y) in self
+            .x
+            .chunks_exact(width)
+            .zip(self.y.chunks_exact_mut(width))
+        {
             let scale = scale::<FUSED>(x, self.epsilon);
             for ((y, x), w) in y.iter_mut().zip(x).zip(self.weight) {
                 *y = x * scale * w;
@@ -234,13 +238,18 @@ pub(super) fn sum_rows(scratch: &Scratch, dy: &[f32], sums: &mut [f32]) {
     let tiles = dy.len().div_ceil(TILE * width);
     let mut parts = scratch.take(tiles * width);
     let tiles = parts[..tiles * width].par_chunks_exact_mut(width);
-    tiles.zip(dy.par_chunks(TILE * width)).for_each(|(part, dy)| {
-        part.fill(0.0);
-        for dy in dy.chunks_exact(width) {
-            part.iter_mut().zip(dy).for_each(|(p, d)| *p += d);
-        }
-    });
-    for part in parts.chunks_exact(width).take(dy.len().div_ceil(TILE * width)) {
+    tiles
+        .zip(dy.par_chunks(TILE * width))
+        .for_each(|(part, dy)| {
+            part.fill(0.0);
+            for dy in dy.chunks_exact(width) {
+                part.iter_mut().zip(dy).for_each(|(p, d)| *p += d);
+            }
+        });
+    for part in parts
+        .chunks_exact(width)
+        .take(dy.len().div_ceil(TILE * width))
+    {
         sums.iter_mut().zip(part).for_each(|(s, p)| *s += p);
     }
     scratch.give(parts);
