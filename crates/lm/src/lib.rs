@@ -59,8 +59,9 @@
 
 pub mod device;
 mod error;
-mod files;
+pub mod files;
 pub mod gguf;
+mod json;
 pub mod loss;
 mod model;
 mod ops;
@@ -72,7 +73,7 @@ pub mod watermark;
 mod weights;
 
 pub use error::{Error, Result};
-pub use files::ModelFiles;
+pub use files::{Adapter, LowRank, ModelFiles};
 pub use model::{Cache, Config, Family, HeadCounts, Model, Options, Output, Step, Want};
 pub use sample::{
     Finish, Generated, Limits, Piece, Sampler, Sampling, Scored, StopStrings, TokenLogprob, Writer,

@@ -28,7 +28,7 @@ pub(super) fn open(source: Source<'_>) -> Result<ModelFiles<'_>> {
         Misfit::Unknown(text) => Error::Unsupported(text),
     })?;
     let tokenizer = Arc::new(Tokenizer::from_header(&header)?);
-    let template = template(&header)?;
+    let template = template(&header, &tokenizer)?;
     let tensors = header.tensors.into_iter();
     let tensors = tensors.map(|t| (t.name.clone(), t)).collect();
     Ok(ModelFiles {
@@ -47,10 +47,10 @@ fn shape(tensor: &TensorInfo) -> Vec<usize> {
         .collect()
 }
 
-fn template(header: &Header) -> Result<Option<ChatTemplate>> {
+fn template(header: &Header, tokenizer: &Tokenizer) -> Result<Option<ChatTemplate>> {
     let text = header.string_or_none("tokenizer.chat_template")?;
     let text = text.filter(|t| !t.is_empty());
-    text.map(|text| ChatTemplate::new(text, header)).transpose()
+    text.map(|text| tokenizer.template(text)).transpose()
 }
 
 impl Tensors for GgufTensors<'_> {

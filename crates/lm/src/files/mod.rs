@@ -1,7 +1,17 @@
 //! A model's files, opened: shape, tokenizer and chat template are read and checked, the weights
 //! are read when they are asked for, one tensor after the other. Never trusts a file.
 
+mod adapter;
+mod atomic;
+mod config;
+mod folder;
 mod gguf;
+mod names;
+mod safetensors;
+mod write;
+
+pub use adapter::{Adapter, LowRank};
+pub use safetensors::{SafeTensor, parse as safetensors_header};
 
 use crate::gguf::Source;
 use crate::template::ChatTemplate;
@@ -27,13 +37,27 @@ impl std::fmt::Debug for ModelFiles<'_> {
     }
 }
 
+impl Config {
+    /// The shape that the text of a config.json tells.
+    ///
+    /// # Errors
+    /// [`crate::Error::Unsupported`] names what is not known, [`crate::Error::Malformed`] what is
+    /// missing or contradicts itself.
+    pub fn from_json(text: &[u8]) -> Result<Self> {
+        config::parse(text).map(|file| file.config)
+    }
+}
+
 impl ModelFiles<'static> {
-    /// Opens a GGUF file.
+    /// Opens a GGUF file, or a folder with config.json, tokenizer.json and safetensors.
     ///
     /// # Errors
     /// As [`crate::Model::load`].
     pub fn open(path: &Path) -> Result<Self> {
-        gguf::open(Source::open(path)?)
+        match path.is_dir() {
+            true => folder::open(path),
+            false => gguf::open(Source::open(path)?),
+        }
     }
 }
 

@@ -5,14 +5,19 @@ mod format;
 mod header;
 mod metadata;
 mod quant;
+mod quantize;
 mod read;
 mod source;
 mod value;
+mod writer;
 
 pub use header::{Header, TensorInfo};
 pub use quant::{TensorType, dequantize};
+pub use quantize::quantize;
 pub(crate) use source::Source;
 pub use value::Value;
+pub use writer::GgufWriter;
+pub(crate) use writer::{TensorHead, head, padding};
 
 #[cfg(test)]
 mod tests;

@@ -28,6 +28,11 @@ impl<'a> Source<'a> {
             path: path.to_owned(),
             source,
         };
+        // Looked at before it is opened: opening a pipe would wait for a writer.
+        let about = std::fs::metadata(path).map_err(fail)?;
+        if !about.is_file() {
+            return Err(fail(std::io::Error::other("it is no regular file")));
+        }
         let file = File::open(path).map_err(fail)?;
         let length = file.metadata().map_err(fail)?.len();
         Ok(Self::File {
@@ -37,7 +42,8 @@ impl<'a> Source<'a> {
         })
     }
 
-    fn length(&self) -> u64 {
+    /// Bytes in it.
+    pub(crate) fn length(&self) -> u64 {
         match self {
             Self::Bytes(bytes) => bytes.len() as u64,
             Self::File { length, .. } => *length,

@@ -25,6 +25,23 @@ pub struct HeadCounts {
     pub width: usize,
 }
 
+impl HeadCounts {
+    /// An error where the counts contradict each other.
+    pub(crate) fn check(self) -> Result<()> {
+        let (query, kept, width) = (self.query, self.key_value, self.width);
+        if !query.is_multiple_of(kept) {
+            return Err(Error::Malformed(format!(
+                "{kept} key heads for {query} query heads"
+            )));
+        }
+        let whole = query.checked_mul(width);
+        if width == 0 || !width.is_multiple_of(2) || whole.is_none_or(|w| w > MOST_WIDTH) {
+            return Err(Error::Malformed(format!("{query} heads of {width}")));
+        }
+        Ok(())
+    }
+}
+
 impl From<HeadCounts> for Heads {
     fn from(heads: HeadCounts) -> Self {
         Self {
@@ -81,10 +98,11 @@ const KNOWN: [&str; 14] = [
 ];
 
 /// Bounds far above any model of these families; they keep products of sizes within 64 bits.
-const MOST_LAYERS: usize = 1024;
-const MOST_WIDTH: usize = 1 << 20;
-const MOST_HEADS: usize = 4096;
-const MOST_CONTEXT: usize = 1 << 24;
+pub(crate) const MOST_LAYERS: usize = 1024;
+pub(crate) const MOST_WIDTH: usize = 1 << 20;
+pub(crate) const MOST_HEADS: usize = 4096;
+pub(crate) const MOST_CONTEXT: usize = 1 << 24;
+pub(crate) const MOST_VOCABULARY: usize = 1 << 24;
 
 impl Config {
     /// Reads the shape.
@@ -116,7 +134,8 @@ impl Config {
             key_value,
             width: head.unwrap_or(width / query),
         };
-        check_heads(header, architecture, heads)?;
+        heads.check()?;
+        check_head_width(header, architecture, heads.width)?;
         let vocabulary = header.strings("tokenizer.ggml.tokens")?.len();
         let epsilon = header.positive_or_none(&key("attention.layer_norm_rms_epsilon"))?;
         let epsilon = epsilon.ok_or_else(|| {
@@ -187,20 +206,8 @@ fn refuse_unknown(header: &Header, architecture: &str) -> Result<()> {
     }
 }
 
-fn check_heads(header: &Header, architecture: &str, heads: HeadCounts) -> Result<()> {
-    let HeadCounts {
-        query,
-        key_value,
-        width,
-    } = heads;
-    if !query.is_multiple_of(key_value) {
-        return Err(Error::Malformed(format!(
-            "{key_value} key heads for {query} query heads"
-        )));
-    }
-    if !width.is_multiple_of(2) || query.checked_mul(width).is_none_or(|w| w > MOST_WIDTH) {
-        return Err(Error::Malformed(format!("{query} heads of {width}")));
-    }
+/// Every key that says how wide a head is must say the same.
+fn check_head_width(header: &Header, architecture: &str, width: usize) -> Result<()> {
     for name in [
         "rope.dimension_count",
         "attention.key_length",

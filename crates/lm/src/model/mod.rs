@@ -10,6 +10,7 @@ mod shapes;
 
 pub use cache::Cache;
 pub use config::{Config, Family, HeadCounts};
+pub(crate) use config::{MOST_CONTEXT, MOST_HEADS, MOST_LAYERS, MOST_VOCABULARY, MOST_WIDTH};
 pub use forward::{Output, Step, Want};
 pub(crate) use load::pool;
 pub(crate) use memory::{available as available_memory, check as check_memory};

@@ -5,7 +5,6 @@
 mod functions;
 mod mark;
 
-use crate::gguf::{Header, Value as HeaderValue};
 use crate::tokenizer::{Specials, Tokenizer};
 use crate::{Error, Result};
 pub use functions::Date;
@@ -78,6 +77,7 @@ fn sequence(name: &str, value: &impl Serialize) -> Result<Value> {
 /// A compiled template.
 #[derive(Clone)]
 pub struct ChatTemplate {
+    text: String,
     environment: Environment<'static>,
     begin: String,
     end: String,
@@ -90,11 +90,12 @@ impl std::fmt::Debug for ChatTemplate {
 }
 
 impl ChatTemplate {
-    /// Compiles the text of a file's `tokenizer.chat_template`.
+    /// Compiles the text of a file's chat template; `begin` and `end` are the spellings of its
+    /// beginning-of-sequence and end-of-sequence tokens, empty where there are none.
     ///
     /// # Errors
     /// [`Error::Unsupported`] where the text is no template that we can read.
-    pub fn new(text: &str, header: &Header) -> Result<Self> {
+    pub fn new(text: &str, begin: &str, end: &str) -> Result<Self> {
         let mut environment = Environment::new();
         // As transformers sets Jinja up.
         let syntax = SyntaxConfig::builder()
@@ -107,12 +108,18 @@ impl ChatTemplate {
         environment
             .add_template_owned("chat", text.to_owned())
             .map_err(|e| unreadable(&e))?;
-        let spelling = |key: &str| spelling(header, key);
         Ok(Self {
+            text: text.to_owned(),
             environment,
-            begin: spelling("tokenizer.ggml.bos_token_id"),
-            end: spelling("tokenizer.ggml.eos_token_id"),
+            begin: begin.to_owned(),
+            end: end.to_owned(),
         })
+    }
+
+    /// The template's own text.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.text
     }
 
     /// The text of a conversation. It cannot tell the template's control tokens from spellings in
@@ -176,19 +183,6 @@ impl ChatTemplate {
 
 fn unreadable(error: &minijinja::Error) -> Error {
     Error::Unsupported(format!("chat template: {error}"))
-}
-
-/// The spelling of the token that `key` names; empty where there is none.
-fn spelling(header: &Header, key: &str) -> String {
-    let Some(&HeaderValue::Unsigned(id)) = header.metadata.get(key) else {
-        return String::new();
-    };
-    let tokens = header.strings("tokenizer.ggml.tokens").unwrap_or_default();
-    usize::try_from(id)
-        .ok()
-        .and_then(|id| tokens.get(id))
-        .cloned()
-        .unwrap_or_default()
 }
 
 #[cfg(test)]

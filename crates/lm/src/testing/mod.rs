@@ -1,9 +1,7 @@
 //! For tests, here and in other rooms: tiny random models that load and run in milliseconds, made
 //! from a seed. Their answers are noise; everything else is as with a real file.
 
-mod writer;
-
-pub use writer::GgufWriter;
+pub use crate::gguf::GgufWriter;
 
 use crate::gguf::{TensorType, Value};
 use crate::sample::random::uniform;

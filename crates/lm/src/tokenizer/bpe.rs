@@ -14,6 +14,8 @@ pub(super) struct Bpe {
     pub(super) bytes: [u32; 256],
     /// A pair of tokens to the merge's rank (lower first) and the merged token.
     pub(super) merges: HashMap<(u32, u32), (u32, u32)>,
+    /// Text tokens by their bytes, where a piece that is one is taken without merges.
+    pub(super) whole: Option<HashMap<Box<[u8]>, u32>>,
 }
 
 #[derive(Clone, Copy)]
@@ -27,6 +29,10 @@ impl Bpe {
     /// Appends the tokens of a piece. Bytes without a token (control characters that the model
     /// never saw) are dropped, as the reference does.
     pub(super) fn encode(&self, piece: &str, out: &mut Vec<u32>) {
+        let whole = self.whole.as_ref();
+        if let Some(&token) = whole.and_then(|whole| whole.get(piece.as_bytes())) {
+            return out.push(token);
+        }
         let tokens = piece
             .bytes()
             .map(|b| self.bytes[usize::from(b)])

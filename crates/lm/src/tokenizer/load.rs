@@ -1,95 +1,68 @@
-//! Builds the tokenizer from a GGUF header. Refuses by name what it does not know; trusts no id.
+//! Builds a tokenizer of its definition, wherever that was read. Spellings, merges and ids are
+//! checked against each other here, once.
 
 use super::bpe::Bpe;
-use super::split::Split;
+use super::definition::{Definition, TokenKind};
 use super::{Tokenizer, bytes};
-use crate::gguf::{Header, Value};
 use crate::{Error, Result};
 use regex::Regex;
 use std::collections::HashMap;
-
-/// Token types of `tokenizer.ggml.token_type`.
-const NORMAL: i64 = 1;
-const CONTROL: i64 = 3;
-const USER_DEFINED: i64 = 4;
-const UNUSED: i64 = 5;
 
 /// Spellings that end an answer in the model families we know, beside the file's own end token.
 const END_SPELLINGS: [&str; 3] = ["<|im_end|>", "<|endoftext|>", "<|eot_id|>"];
 
 impl Tokenizer {
-    /// The tokenizer of a file.
-    ///
-    /// # Errors
-    /// [`Error::Unsupported`] for a model or pre-tokenizer that is not known, [`Error::Malformed`]
-    /// where tokens, types, merges and ids contradict each other.
-    pub fn from_header(header: &Header) -> Result<Self> {
-        let model = header.string("tokenizer.ggml.model")?;
-        if model != "gpt2" {
-            return Err(Error::Unsupported(format!("tokenizer {model:?}")));
-        }
-        let split = Split::named(header.string("tokenizer.ggml.pre")?)?;
-        let tokens = header.strings("tokenizer.ggml.tokens")?;
+    /// The tokenizer of a definition.
+    pub(crate) fn new(definition: Definition) -> Result<Self> {
+        let tokens = &definition.tokens;
         if tokens.is_empty() || u32::try_from(tokens.len()).is_err() {
             return Err(Error::Malformed(format!("{} tokens", tokens.len())));
         }
-        let kinds = kinds(header, tokens.len())?;
         let ids = ids(tokens)?;
-        let bpe = bpe(&ids, header.strings("tokenizer.ggml.merges")?)?;
+        let bpe = bpe(&definition, &ids)?;
         let mut out = Self {
             bpe,
-            split,
             bytes: Vec::with_capacity(tokens.len()),
             specials: HashMap::new(),
             finder: None,
             controls: Vec::new(),
             ends: Vec::new(),
-            begin: None,
+            definition,
         };
-        for (id, (token, &kind)) in (0u32..).zip(tokens.iter().zip(&kinds)) {
-            out.add(id, token, kind)?;
-        }
+        out.add_all()?;
         out.finder = finder(out.specials.keys())?;
-        out.ends = ends(header, &out)?;
-        if header
-            .boolean("tokenizer.ggml.add_bos_token")?
-            .unwrap_or(false)
-        {
-            out.begin = special_id(header, "tokenizer.ggml.bos_token_id", tokens.len())?;
-        }
+        out.ends = out.ends();
         Ok(out)
     }
 
-    fn add(&mut self, id: u32, token: &str, kind: i64) -> Result<()> {
-        match kind {
-            NORMAL | UNUSED => {
+    fn add_all(&mut self) -> Result<()> {
+        let kinds = self.definition.kinds.iter();
+        for (id, (token, kind)) in (0u32..).zip(self.definition.tokens.iter().zip(kinds)) {
+            if matches!(kind, TokenKind::Normal | TokenKind::Unused) {
                 // A padding token's spelling may be outside the alphabet: then it is its own text.
                 let bytes = bytes::decode(token).unwrap_or_else(|| token.as_bytes().into());
                 self.bytes.push(bytes);
+                continue;
             }
-            CONTROL | USER_DEFINED => {
-                if token.is_empty() {
-                    return Err(Error::Malformed(format!("special token {id} is empty")));
-                }
-                self.bytes.push(token.as_bytes().into());
-                self.specials.insert(token.to_owned(), id);
-                if kind == CONTROL {
-                    self.controls.push(id);
-                }
+            if token.is_empty() {
+                return Err(Error::Malformed(format!("special token {id} is empty")));
             }
-            _ => return Err(Error::Unsupported(format!("type {kind} of token {id}"))),
+            self.bytes.push(token.as_bytes().into());
+            self.specials.insert(token.clone(), id);
+            if *kind == TokenKind::Control {
+                self.controls.push(id);
+            }
         }
         Ok(())
     }
-}
 
-fn kinds(header: &Header, count: usize) -> Result<Vec<i64>> {
-    match header.metadata.get("tokenizer.ggml.token_type") {
-        Some(Value::Integers(kinds)) if kinds.len() == count => Ok(kinds.clone()),
-        Some(_) => Err(Error::Malformed("token types do not fit the tokens".into())),
-        None => Err(Error::Malformed(
-            "key tokenizer.ggml.token_type is missing".into(),
-        )),
+    fn ends(&self) -> Vec<u32> {
+        let mut ends = self.definition.ends.clone();
+        let known = END_SPELLINGS.iter().filter_map(|s| self.special(s));
+        ends.extend(known.filter(|&id| self.is_control(id)));
+        ends.sort_unstable();
+        ends.dedup();
+        ends
     }
 }
 
@@ -105,16 +78,16 @@ fn ids(tokens: &[String]) -> Result<HashMap<&str, u32>> {
     Ok(ids)
 }
 
-fn bpe(ids: &HashMap<&str, u32>, merges: &[String]) -> Result<Bpe> {
+fn bpe(definition: &Definition, ids: &HashMap<&str, u32>) -> Result<Bpe> {
     let mut letters = [u32::MAX; 256];
     for (slot, c) in letters.iter_mut().zip(bytes::alphabet()) {
         if let Some(&id) = ids.get(c.encode_utf8(&mut [0; 4]) as &str) {
             *slot = id;
         }
     }
-    let mut pairs = HashMap::with_capacity(merges.len());
+    let mut pairs = HashMap::with_capacity(definition.merges.len());
     let mut joined = String::new();
-    for (rank, merge) in (0u32..).zip(merges) {
+    for (rank, merge) in (0u32..).zip(&definition.merges) {
         let bad = || Error::Malformed(format!("merge {rank} is not of two tokens to a third"));
         // Spellings hold no space: it is 'Ġ' in the alphabet.
         let (left, right) = merge.split_once(' ').ok_or_else(bad)?;
@@ -125,10 +98,21 @@ fn bpe(ids: &HashMap<&str, u32>, merges: &[String]) -> Result<Bpe> {
         let pair = (id(left)?, id(right)?);
         pairs.entry(pair).or_insert((rank, id(&joined)?));
     }
+    let whole = definition.split.takes_whole_pieces();
     Ok(Bpe {
         bytes: letters,
         merges: pairs,
+        whole: whole.then(|| whole_pieces(definition)),
     })
+}
+
+/// Every text token by its bytes.
+fn whole_pieces(definition: &Definition) -> HashMap<Box<[u8]>, u32> {
+    let tokens = (0u32..).zip(definition.tokens.iter().zip(&definition.kinds));
+    let normal = tokens.filter(|(_, (_, kind))| **kind == TokenKind::Normal);
+    normal
+        .filter_map(|(id, (token, _))| Some((bytes::decode(token)?, id)))
+        .collect()
 }
 
 /// Longest spelling first: an alternation takes the first that matches.
@@ -142,25 +126,4 @@ fn finder<'a>(spellings: impl Iterator<Item = &'a String>) -> Result<Option<Rege
     Regex::new(&escaped.join("|"))
         .map(Some)
         .map_err(|_| Error::Unsupported("special tokens too many or too long".into()))
-}
-
-fn special_id(header: &Header, key: &str, count: usize) -> Result<Option<u32>> {
-    match header.metadata.get(key) {
-        None => Ok(None),
-        Some(&Value::Unsigned(id)) if id < count as u64 => Ok(u32::try_from(id).ok()),
-        Some(other) => Err(Error::Malformed(format!("{key} is {other:?}"))),
-    }
-}
-
-fn ends(header: &Header, tokenizer: &Tokenizer) -> Result<Vec<u32>> {
-    let count = tokenizer.vocabulary();
-    let mut ends = Vec::new();
-    for key in ["tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id"] {
-        ends.extend(special_id(header, key, count)?);
-    }
-    let known = END_SPELLINGS.iter().filter_map(|s| tokenizer.special(s));
-    ends.extend(known.filter(|&id| tokenizer.is_control(id)));
-    ends.sort_unstable();
-    ends.dedup();
-    Ok(ends)
 }

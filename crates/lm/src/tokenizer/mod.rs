@@ -1,19 +1,24 @@
-//! Byte-level BPE tokenizer built from a GGUF file's own metadata. Text that a user wrote never
+//! Byte-level BPE tokenizer built from a model's own files. Text that a user wrote never
 //! becomes a control token unless the caller asks for that ([`Specials::Parse`]).
 
 mod bpe;
 mod bytes;
+mod definition;
 mod detokenize;
+mod json;
 mod load;
+mod metadata;
 mod split;
 
 pub(crate) use bytes::alphabet;
+pub(crate) use definition::Definition;
 pub use detokenize::Detokenizer;
+pub(crate) use json::Named;
 
+use crate::template::ChatTemplate;
 use crate::{Error, Result};
 use bpe::Bpe;
 use regex::Regex;
-use split::Split;
 use std::collections::HashMap;
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
@@ -30,7 +35,8 @@ pub enum Specials {
 #[derive(Debug)]
 pub struct Tokenizer {
     bpe: Bpe,
-    split: Split,
+    /// As the file holds it, to be written back.
+    definition: Definition,
     /// Bytes that each token stands for; for a special token, its spelling.
     bytes: Vec<Box<[u8]>>,
     /// Spelling to id, of control and user-defined tokens.
@@ -41,7 +47,6 @@ pub struct Tokenizer {
     controls: Vec<u32>,
     /// Sorted ids that end an answer.
     ends: Vec<u32>,
-    begin: Option<u32>,
 }
 
 impl Tokenizer {
@@ -50,7 +55,7 @@ impl Tokenizer {
     #[must_use]
     pub fn encode(&self, text: &str, specials: Specials) -> Vec<u32> {
         let mut out = Vec::with_capacity(text.len() / 3 + 1);
-        out.extend(self.begin);
+        out.extend(self.begin());
         self.encode_into(text, specials, None, &mut out);
         out
     }
@@ -87,12 +92,12 @@ impl Tokenizer {
             .filter(|&m| text.contains(m))
             .map(|m| text.replace(m, ""));
         let text = plain.as_deref().unwrap_or(text);
-        if self.split == Split::Qwen2 && !is_nfc(text) {
+        let split = self.definition.split;
+        if split.composes() && !is_nfc(text) {
             let composed: String = text.nfc().collect();
-            self.split
-                .pieces(&composed, |piece| self.bpe.encode(piece, out));
+            split.pieces(&composed, |piece| self.bpe.encode(piece, out));
         } else {
-            self.split.pieces(text, |piece| self.bpe.encode(piece, out));
+            split.pieces(text, |piece| self.bpe.encode(piece, out));
         }
     }
 
@@ -138,7 +143,24 @@ impl Tokenizer {
     /// The token that [`encode`](Self::encode) puts first, where the file asks for one.
     #[must_use]
     pub fn begin(&self) -> Option<u32> {
-        self.begin
+        let definition = &self.definition;
+        definition.begin.filter(|_| definition.add_begin)
+    }
+
+    /// A chat template for this tokenizer, with its spellings of begin and end.
+    ///
+    /// # Errors
+    /// Those of [`ChatTemplate::new`].
+    pub fn template(&self, text: &str) -> Result<ChatTemplate> {
+        let definition = &self.definition;
+        let begin = definition.spelling(definition.begin);
+        let end = definition.spelling(definition.ends.first().copied());
+        ChatTemplate::new(text, begin, end)
+    }
+
+    /// What the tokenizer was built of.
+    pub(crate) fn definition(&self) -> &Definition {
+        &self.definition
     }
 
     /// The id of a special token by its spelling.

@@ -138,8 +138,8 @@ fn what_is_not_known_is_refused_by_name() {
         "model file is not supported: architecture \"mamba\""
     );
     assert_eq!(
-        set("tokenizer.ggml.pre", text("llama-bpe")),
-        "model file is not supported: pre-tokenizer \"llama-bpe\""
+        set("tokenizer.ggml.pre", text("deepseek-llm")),
+        "model file is not supported: pre-tokenizer \"deepseek-llm\""
     );
     assert_eq!(
         set("tokenizer.ggml.model", text("llama")),

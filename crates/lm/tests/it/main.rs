@@ -3,6 +3,7 @@
 
 mod allocation;
 mod batch;
+mod files;
 mod generate;
 mod hostile;
 mod loss;
