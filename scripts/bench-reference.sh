@@ -17,7 +17,16 @@ for name in ("torch", "transformers", "tokenizers", "numpy", "gguf"):
 # shellcheck disable=SC2086 # one argument a line
 "$venv/bin/pip" install --quiet $versions accelerate
 "$venv/bin/python" bench/reference/lm_reference.py "$STILLHOUSE_MODEL" crates/lm/tests/reference
+"$venv/bin/python" bench/reference/lm_tokenizers.py make crates/lm/tests/reference
 git diff --stat -- crates/lm/tests/reference
+
+# Files: what we write, read by transformers, peft, gguf and (where its programs are named) llama.cpp;
+# token ids of 10,000 lines of real text.
+"$venv/bin/pip" install --quiet peft==0.21.2 django==5.2.19
+cargo build --release --locked -p lm --example files
+files=$CARGO_TARGET_DIR/release/examples/files
+"$venv/bin/python" bench/reference/lm_files.py "$files" "$STILLHOUSE_MODEL" ${STILLHOUSE_LLAMA_CPP:+"$STILLHOUSE_LLAMA_CPP"}
+"$venv/bin/python" bench/reference/lm_tokenizers.py compare "$files" "$STILLHOUSE_MODEL"
 
 # Evaluation harnesses must get true numbers from /v1/completions: lm-evaluation-harness's own client
 # against the running server.

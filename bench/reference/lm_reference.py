@@ -13,6 +13,7 @@ MODEL.gguf is the file that scripts/fetch-model.sh fetches. Written are
   tiny_qwen2.gguf a random Qwen2-class model (biases, grouped heads, its own head)
   tiny_qwen2.json a sequence of its tokens and their log-probabilities (f32)
   quants.json     random blocks of each quantisation, and their values by gguf's dequantisation
+  quantised.json  f32 values, and the F16 and Q8_0 blocks that gguf's own quantize makes of them
   versions.json   versions and digests of what made them
 
 A prompt where the best and the second-best token come within 2e-3 nat at any step is skipped:
@@ -251,6 +252,21 @@ def quants_file():
     return out
 
 
+def quantised_file():
+    """f32 values, and the blocks that gguf's own quantize makes of them: random ones of several sizes,
+    zeros, ties between two steps, subnormals, the largest that half precision holds."""
+    rng = np.random.default_rng(13)
+    rows = [rng.standard_normal(32) * 10.0**k for k in (-9, -6, -3, -1, 0, 2, 4)]
+    rows += [np.zeros(32), np.full(32, -0.0), np.full(32, 1e-42), np.full(32, 65504.0)]
+    rows += [np.concatenate([[127.0], np.arange(31) + 0.5]), -np.concatenate([[127.0], np.arange(31) - 15.5])]
+    x = np.array(rows, dtype=np.float32)
+    out = {"bits": [int(b) for b in x.view(np.uint32).reshape(-1)]}
+    for q in (gguf.GGMLQuantizationType.F16, gguf.GGMLQuantizationType.Q8_0):
+        with np.errstate(all="ignore"):
+            out[q.name] = gguf.quants.quantize(x, q).tobytes().hex()
+    return out
+
+
 def x_of(raw, q):
     if q == gguf.GGMLQuantizationType.F32:
         return np.frombuffer(raw, np.float32)
@@ -270,6 +286,7 @@ def main():
             f.write("\n")
 
     write("quants.json", quants_file())
+    write("quantised.json", quantised_file())
     write("qwen2.json", qwen2_file(text))
     write("tiny_qwen2.json", tiny_qwen2_file(target))
     tok, reference = greedy_file(path)

@@ -323,7 +323,7 @@ impl Adapter {
 }
 
 /// Fields that say nothing about the mathematics: which tensors there are, the file itself shows.
-const HARMLESS: [&str; 12] = [
+const HARMLESS: [&str; 13] = [
     "task_type",
     "base_model_name_or_path",
     "revision",
@@ -336,4 +336,5 @@ const HARMLESS: [&str; 12] = [
     "peft_version",
     "qalora_group_size",
     "ensure_weight_tying",
+    "megatron_core",
 ];

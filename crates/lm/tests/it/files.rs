@@ -220,8 +220,11 @@ fn an_adapter_that_is_not_plain_lora_is_refused_by_name() {
     assert!(Adapter::new(0, 1.0, 0.0).is_err() && Adapter::new(1, f32::NAN, 0.0).is_err());
 }
 
-/// A safetensors file: names with type, sizes and bytes.
-fn safetensors(tensors: &[(String, &str, Vec<usize>, Vec<u8>)]) -> Vec<u8> {
+/// A tensor of a safetensors file: name, type, sizes, bytes.
+type Part = (String, &'static str, Vec<usize>, Vec<u8>);
+
+/// A safetensors file.
+fn safetensors(tensors: &[Part]) -> Vec<u8> {
     let mut header = serde_json::Map::new();
     let mut data: Vec<u8> = Vec::new();
     for (name, kind, shape, bytes) in tensors {
@@ -238,7 +241,7 @@ fn safetensors(tensors: &[(String, &str, Vec<usize>, Vec<u8>)]) -> Vec<u8> {
 }
 
 /// The tensors of a folder's single file, with their bytes.
-fn tensors(folder: &Path) -> Vec<(String, &'static str, Vec<usize>, Vec<u8>)> {
+fn tensors(folder: &Path) -> Vec<Part> {
     let bytes = fs::read(folder.join("model.safetensors")).unwrap();
     let header = lm::files::safetensors_header(&bytes, bytes.len() as u64).unwrap();
     let part = |t: &lm::files::SafeTensor| bytes[t.offset as usize..][..t.length as usize].to_vec();
@@ -317,7 +320,7 @@ fn broken_tensors_are_refused_by_name() {
     let folder = root.path().join("tiny");
     write(Family::Qwen2, 3, &folder);
     let good = tensors(&folder);
-    let with = |change: &dyn Fn(&mut Vec<(String, &'static str, Vec<usize>, Vec<u8>)>)| {
+    let with = |change: &dyn Fn(&mut Vec<Part>)| {
         let mut tensors = good.clone();
         change(&mut tensors);
         fs::write(folder.join("model.safetensors"), safetensors(&tensors)).unwrap();

@@ -1,7 +1,7 @@
 //! Every quantisation is equal, to the bit, to PyPI `gguf`'s.
 
 use crate::reference::read;
-use lm::gguf::{TensorType, dequantize};
+use lm::gguf::{TensorType, dequantize, quantize};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -28,6 +28,34 @@ fn dequantised_values_equal_the_reference() {
         for (i, (value, &bits)) in values.iter().zip(&case.bits).enumerate() {
             assert_eq!(value.to_bits(), bits, "{kind:?} element {i}: {value}");
         }
+    }
+}
+
+#[derive(Deserialize)]
+#[expect(non_snake_case, reason = "the names are ggml's own")]
+struct Quantised {
+    bits: Vec<u32>,
+    F16: String,
+    Q8_0: String,
+}
+
+#[test]
+fn quantised_blocks_equal_the_reference() {
+    let case: Quantised = read("quantised.json");
+    let values: Vec<f32> = case.bits.iter().map(|&b| f32::from_bits(b)).collect();
+    for (kind, want) in [(TensorType::F16, case.F16), (TensorType::Q8_0, case.Q8_0)] {
+        let mut bytes = Vec::new();
+        quantize(kind, &values, &mut bytes).unwrap();
+        let got: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+        for (i, (got, want)) in got
+            .as_bytes()
+            .chunks(68)
+            .zip(want.as_bytes().chunks(68))
+            .enumerate()
+        {
+            assert_eq!(got, want, "{kind:?} piece {i}");
+        }
+        assert_eq!(got.len(), want.len());
     }
 }
 

@@ -6,6 +6,7 @@ use lm::gguf::{Header, Value};
 use lm::testing::GgufWriter;
 use lm::{Detokenizer, Specials, Tokenizer};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 
 type Lines = Vec<(String, Vec<u32>)>;
 
@@ -61,6 +62,38 @@ fn qwen2() -> (Tokenizer, Lines) {
 fn qwen2_equals_the_reference() {
     let (tokenizer, lines) = qwen2();
     compare(&tokenizer, &lines);
+}
+
+#[derive(Deserialize)]
+struct FamilyCase {
+    tokenizer: serde_json::Value,
+    hashes: Vec<String>,
+}
+
+/// FNV-1a of 64 bits over the ids as little-endian words.
+fn hash(ids: &[u32]) -> String {
+    let bytes = ids.iter().flat_map(|id| id.to_le_bytes());
+    let hash = bytes.fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("{hash:016x}")
+}
+
+#[test]
+fn each_familys_tokenizer_json_equals_the_reference() {
+    let families: BTreeMap<String, FamilyCase> = read("tokenizers.json");
+    let lines: Lines = read("smollm.json");
+    assert_eq!(families.len(), 4);
+    for (family, case) in families {
+        let vocabulary = case.tokenizer["model"]["vocab"].as_object().unwrap().len();
+        let text = case.tokenizer.to_string();
+        let tokenizer = Tokenizer::from_json(text.as_bytes(), vocabulary).unwrap();
+        assert_eq!(case.hashes.len(), lines.len());
+        for ((line, _), want) in lines.iter().zip(&case.hashes) {
+            let ids = tokenizer.encode(line, Specials::Text);
+            assert_eq!(hash(&ids), *want, "{family}: {line:?} {ids:?}");
+        }
+    }
 }
 
 #[test]
