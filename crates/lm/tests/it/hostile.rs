@@ -12,10 +12,10 @@ use std::ops::ControlFlow;
 const MOST_MEMORY: usize = 4 << 20;
 
 /// A small generator, so that a failing case can be named by its number.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn next(&mut self, below: usize) -> usize {
+    pub(crate) fn next(&mut self, below: usize) -> usize {
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -24,7 +24,7 @@ impl Random {
     }
 }
 
-fn mutate(bytes: &mut Vec<u8>, random: &mut Random, header: usize) {
+pub(crate) fn mutate(bytes: &mut Vec<u8>, random: &mut Random, header: usize) {
     for _ in 0..=random.next(4) {
         // Mostly the header: the weights are only numbers.
         let end = if random.next(8) == 0 {

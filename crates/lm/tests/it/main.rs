@@ -7,6 +7,7 @@ mod files;
 mod generate;
 mod hostile;
 mod loss;
+mod mutations;
 mod quants;
 mod real_model;
 mod reference;
