@@ -10,9 +10,9 @@ use ledger::chain::{
     self, EraseMarker, KIND_ERASE, KIND_PRUNE, Marker, PruneMarker, SeqRange, Tip,
 };
 use ledger::facts;
-use lm::Family;
+use lm::{Adapter, Family, LowRank, Tensor};
 use lm::gguf::Header;
-use lm::testing::tiny_gguf;
+use lm::testing::{tiny_gguf, tiny_tokenizer, tiny_weights};
 use record::Fact;
 
 #[path = "../../crates/ledger/src/journal/frame.rs"]
@@ -57,6 +57,7 @@ fn main() -> Result<()> {
         .each_ref()
         .map(|file| file[..weights_at(file)].to_vec());
     put(&folder, "lm_gguf", whole.into_iter().chain(headers))?;
+    put(&folder, "lm_files", model_files()?)?;
     put(&folder, "ledger_codec", ledger())?;
     let example = include_str!("../../crates/stillhouse/stillhouse.example.toml");
     let settings = example.lines().map(|line| match line.strip_prefix("# ") {
@@ -69,6 +70,40 @@ fn main() -> Result<()> {
         "settings",
         [example.as_bytes().to_vec(), settings.into_bytes()],
     )
+}
+
+/// The files of a tiny model's folder and of an adapter over it, each after its kind's byte.
+fn model_files() -> Result<Vec<Vec<u8>>> {
+    let folder = std::env::temp_dir().join(format!("stillhouse-seeds-{}", std::process::id()));
+    let mut out = Vec::new();
+    for (place, family) in [Family::Llama, Family::Qwen2].into_iter().enumerate() {
+        let (model, adapter) = (folder.join(format!("m{place}")), folder.join(format!("a{place}")));
+        std::fs::create_dir_all(&folder)?;
+        let weights = tiny_weights(family, 1);
+        let tokenizer = tiny_tokenizer(family);
+        let written = weights.write_safetensors(&model, &tokenizer, None);
+        written.map_err(Error::other)?;
+        let mut lora = Adapter::new(2, 4.0, 0.0).map_err(Error::other)?;
+        let tensor = |shape: [usize; 2]| Tensor::new(shape.to_vec(), vec![0.1; 128]);
+        let part = LowRank {
+            a: tensor([2, 64]).map_err(Error::other)?,
+            b: tensor([64, 2]).map_err(Error::other)?,
+        };
+        let inserted = lora.insert(weights.config(), "blk.0.attn_q.weight", part);
+        inserted.map_err(Error::other)?;
+        lora.write(&adapter, weights.config(), "tiny").map_err(Error::other)?;
+        for (kind, file) in [
+            (0, model.join("model.safetensors")),
+            (0, adapter.join("adapter_model.safetensors")),
+            (1, model.join("config.json")),
+            (2, adapter.join("adapter_config.json")),
+            (3, model.join("tokenizer.json")),
+        ] {
+            out.push([&[kind], &std::fs::read(file)?[..]].concat());
+        }
+    }
+    std::fs::remove_dir_all(&folder)?;
+    Ok(out)
 }
 
 /// Where a model's first tensor begins.

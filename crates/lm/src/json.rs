@@ -71,7 +71,9 @@ fn insert<V>(map: &mut BTreeMap<String, V>, key: String, value: V) -> Option<Str
 
 /// Parses a text; `what` names the file.
 pub(crate) fn parse<T: DeserializeOwned>(what: &str, text: &[u8]) -> Result<T> {
-    serde_json::from_slice(text).map_err(|e| {
+    let text = std::str::from_utf8(text)
+        .map_err(|_| Error::Malformed(format!("{what} is not valid UTF-8")))?;
+    serde_json::from_str(text).map_err(|e| {
         // What is well-formed but not as we know it, names itself: an unknown field or variant.
         if e.is_data() {
             Error::Unsupported(format!("{what}: {e}"))

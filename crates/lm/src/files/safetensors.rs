@@ -7,7 +7,7 @@ use crate::gguf::TensorType;
 use crate::json::{self, Unique};
 use crate::{Error, Result};
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::json;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -59,7 +59,7 @@ impl<'de> Deserialize<'de> for Entries {
                 let mut out = Unique::default();
                 while let Some(key) = map.next_key::<String>()? {
                     if key == "__metadata__" {
-                        map.next_value::<IgnoredAny>()?;
+                        map.next_value::<Option<Unique<String>>>()?;
                     } else {
                         out.insert(key, map.next_value()?)?;
                     }
