@@ -67,6 +67,27 @@ pub enum Error {
     /// field, a wrong type), or the file has none.
     #[error("chat template: {0}")]
     Template(String),
+    /// Training went out of bounds; the step was not taken.
+    #[error(
+        "training diverged at step {step}: loss {loss}, gradient norm {norm}; a lower learning rate, a \
+         longer warm-up or clipping may help"
+    )]
+    Diverged {
+        /// The step, from 1.
+        step: u64,
+        /// Its loss.
+        loss: f64,
+        /// The norm of its gradient.
+        norm: f64,
+    },
+    /// A file is no state that this training could go on from.
+    #[error("training state {path}: {what}")]
+    State {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
     /// The device that computes failed, not the caller.
     #[error("device: {0}")]
     Device(String),

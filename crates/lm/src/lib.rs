@@ -69,6 +69,7 @@ mod sample;
 mod template;
 pub mod testing;
 mod tokenizer;
+pub mod train;
 pub mod watermark;
 mod weights;
 

@@ -159,6 +159,11 @@ impl Weights {
         Ok(())
     }
 
+    /// Takes a tensor out, without a copy.
+    pub fn take(&mut self, name: &str) -> Option<Tensor> {
+        self.tensors.remove(name)
+    }
+
     /// Number of weights that are there.
     #[must_use]
     pub fn parameters(&self) -> usize {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 const TRIES: u32 = 1000;
 
 /// Writes a file, in the place of one that is there.
-pub(super) fn file(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
+pub(crate) fn file(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
     let (part, file) = beside(path, |part| {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true).open(part)
@@ -90,7 +90,7 @@ fn synced(folder: &Path) -> Result<()> {
 }
 
 /// The error of a file.
-pub(super) fn failed(path: &Path, source: io::Error) -> Error {
+pub(crate) fn failed(path: &Path, source: io::Error) -> Error {
     Error::File {
         path: path.to_owned(),
         source,

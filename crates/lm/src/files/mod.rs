@@ -11,6 +11,7 @@ mod safetensors;
 mod write;
 
 pub use adapter::{Adapter, LowRank};
+pub(crate) use atomic::{failed, file as write_file};
 pub use safetensors::{SafeTensor, parse as safetensors_header};
 
 use crate::gguf::Source;

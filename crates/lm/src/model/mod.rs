@@ -14,7 +14,9 @@ pub(crate) use config::{MOST_CONTEXT, MOST_HEADS, MOST_LAYERS, MOST_VOCABULARY, 
 pub use forward::{Output, Step, Want};
 pub(crate) use load::pool;
 pub(crate) use memory::{available as available_memory, check as check_memory};
-pub(crate) use shapes::{Misfit, check as check_shapes, expected_shape, expected_shapes};
+pub(crate) use shapes::{
+    Misfit, check as check_shapes, expected_shape, expected_shapes, parameters,
+};
 
 use crate::ops::{Level, Linear, Rope};
 use crate::sample::Scored;

@@ -127,7 +127,10 @@ pub fn pack(lengths: &[usize], rows: usize) -> Result<Vec<Vec<usize>>> {
     order.sort_by_key(|&i| (std::cmp::Reverse(lengths[i]), i));
     let mut batches: Vec<(usize, Vec<usize>)> = Vec::new();
     for i in order {
-        match batches.iter_mut().find(|(used, _)| used + lengths[i] <= rows) {
+        match batches
+            .iter_mut()
+            .find(|(used, _)| used + lengths[i] <= rows)
+        {
             Some((used, batch)) => {
                 *used += lengths[i];
                 batch.push(i);
@@ -148,7 +151,10 @@ mod tests {
 
     #[test]
     fn rows_are_those_before_what_is_learnt() {
-        let batch = Batch::new(&[Document::text(&[5, 6, 7]), Document::answer(&[1, 2, 3, 4], 2)]);
+        let batch = Batch::new(&[
+            Document::text(&[5, 6, 7]),
+            Document::answer(&[1, 2, 3, 4], 2),
+        ]);
         let batch = batch.unwrap();
         assert_eq!(batch.tokens, [5, 6, 7, 1, 2, 3, 4]);
         assert_eq!(batch.rows, [0, 1, 4, 5]);

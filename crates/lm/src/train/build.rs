@@ -7,7 +7,7 @@ use super::parameter::{Parameter, Part};
 use super::settings::{Settings, Target, Tuning};
 use crate::device::Device;
 use crate::sample::random::uniform;
-use crate::{Config, Error, Family, Result, Weights};
+use crate::{Config, Family, Result};
 
 /// All parameters of a network.
 pub(super) struct Parameters<B> {
@@ -75,7 +75,9 @@ pub(super) fn parameters<D: Device>(
     Ok(Parameters {
         embedding: one("token_embd.weight", &table)?,
         norm: one("output_norm.weight", &[config.width])?,
-        head: (!config.tied).then(|| one("output.weight", &table)).transpose()?,
+        head: (!config.tied)
+            .then(|| one("output.weight", &table))
+            .transpose()?,
         layers: layers.collect::<Result<_>>()?,
     })
 }
@@ -122,11 +124,14 @@ fn block<D: Device>(
     })
 }
 
-/// Writes the weights, taking each out of memory as it goes, and the start of the adapters.
+/// Gives a tensor's values by its name.
+pub(super) type Source<'a> = &'a mut dyn FnMut(&str) -> Result<Vec<f32>>;
+
+/// Writes the weights that `source` gives by name, one after the other, and the start of the adapters.
 pub(super) fn fill<D: Device>(
     device: &D,
     parameters: &mut Parameters<D::Buffer>,
-    weights: &mut Weights,
+    source: Source<'_>,
     seed: u64,
 ) -> Result<()> {
     let outer = [
@@ -137,11 +142,10 @@ pub(super) fn fill<D: Device>(
     let layers = parameters.layers.iter_mut().flat_map(Layer::parameters);
     for (number, parameter) in outer.into_iter().flatten().chain(layers).enumerate() {
         for part in parameter.parts.clone() {
-            let values = match weights.take(&part.name) {
-                Some(tensor) => tensor.into_data(),
-                None if part.name.ends_with(".lora_a") => start(&part, super::mix(seed, number as u64)),
-                None if part.name.ends_with(".lora_b") => continue,
-                None => return Err(Error::Invalid(format!("tensor {:?} is missing", part.name))),
+            let values = match part.name.rsplit_once('.') {
+                Some((_, "lora_a")) => start(&part, super::mix(seed, number as u64)),
+                Some((_, "lora_b")) => continue,
+                _ => source(&part.name)?,
             };
             parameter.write(device, &part.name, &values)?;
         }
@@ -152,6 +156,11 @@ pub(super) fn fill<D: Device>(
 /// The start of an adapter's `A`: uniform within `1 / sqrt(inputs)`, as PEFT's.
 fn start(part: &Part, seed: u64) -> Vec<f32> {
     let bound = 1.0 / (part.shape[1] as f64).sqrt();
-    let salt = part.name.bytes().fold(seed, |s, b| super::mix(s, u64::from(b)));
-    (0..part.length() as u64).map(|i| ((uniform(salt, i) * 2.0 - 1.0) * bound) as f32).collect()
+    let salt = part
+        .name
+        .bytes()
+        .fold(seed, |s, b| super::mix(s, u64::from(b)));
+    (0..part.length() as u64)
+        .map(|i| ((uniform(salt, i) * 2.0 - 1.0) * bound) as f32)
+        .collect()
 }

@@ -30,7 +30,9 @@ pub(super) struct Room<B> {
 
 /// Most rows of a chunk for a vocabulary.
 pub(super) fn chunk(vocabulary: usize, rows: usize) -> usize {
-    (MOST / vocabulary.max(1)).clamp(*ROWS.start(), *ROWS.end()).min(rows)
+    (MOST / vocabulary.max(1))
+        .clamp(*ROWS.start(), *ROWS.end())
+        .min(rows)
 }
 
 /// Values that the network's end takes.
@@ -62,7 +64,9 @@ impl<B> Room<B> {
 /// Chunks of nearly equal size: start and end of each.
 fn chunks(rows: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
     let count = rows.div_ceil(most.max(1)).max(1);
-    (0..count).map(move |i| (rows * i / count, rows * (i + 1) / count)).filter(|(a, b)| a < b)
+    (0..count)
+        .map(move |i| (rows * i / count, rows * (i + 1) / count))
+        .filter(|(a, b)| a < b)
 }
 
 /// Log-probabilities of the learnt tokens; the stream is ready.
@@ -73,7 +77,8 @@ pub(super) fn score<D: Device>(network: &mut Network<D>, batch: &Batch) -> Resul
         end.logits(&batch.rows[start..stop])?;
         let values = &mut out[start..stop];
         let logits = &end.room.logits;
-        end.device.score(logits, end.vocabulary, &batch.next[start..stop], values)?;
+        end.device
+            .score(logits, end.vocabulary, &batch.next[start..stop], values)?;
     }
     Ok(out)
 }
@@ -83,7 +88,8 @@ pub(super) fn hidden<D: Device>(network: &mut Network<D>, batch: &Batch) -> Resu
     let end = End::of(network, batch)?;
     let rows = batch.rows.len();
     let mut values = end.device.zeros(Store::Activation, rows * end.width)?;
-    end.device.embed(&end.room.normed, end.width, &batch.rows, &mut values)?;
+    end.device
+        .embed(&end.room.normed, end.width, &batch.rows, &mut values)?;
     Ok(Hidden { rows, values })
 }
 
@@ -147,7 +153,8 @@ impl<'a, D: Device> End<'a, D> {
             room: &mut work.head,
         };
         let (norm, normed) = (&end.norm.value, &mut end.room.normed);
-        end.device.rms_norm(end.stream, norm, end.epsilon, normed, batch.len())?;
+        end.device
+            .rms_norm(end.stream, norm, end.epsilon, normed, batch.len())?;
         Ok(end)
     }
 
@@ -158,7 +165,9 @@ impl<'a, D: Device> End<'a, D> {
             Goal::Teacher(hidden, teacher) => (hidden.rows, teacher.config().vocabulary),
         };
         if targets != rows {
-            return Err(Error::Invalid(format!("{targets} targets for {rows} learnt tokens")));
+            return Err(Error::Invalid(format!(
+                "{targets} targets for {rows} learnt tokens"
+            )));
         }
         if vocabulary != self.vocabulary {
             let own = self.vocabulary;
@@ -171,11 +180,13 @@ impl<'a, D: Device> End<'a, D> {
     /// Logits of some rows of the batch.
     fn logits(&mut self, ids: &[u32]) -> Result<()> {
         let room = &mut *self.room;
-        self.device.embed(&room.normed, self.width, ids, &mut room.rows)?;
+        self.device
+            .embed(&room.normed, self.width, ids, &mut room.rows)?;
         let x = Mat::new(&room.rows, ids.len(), self.width);
         let table = Mat::new(&self.table.value, self.vocabulary, self.width);
         let out = MatMut::new(&mut room.logits, ids.len(), self.vocabulary);
-        self.device.multiply(Product::Nt, x, table, out, Put::Set(1.0))
+        self.device
+            .multiply(Product::Nt, x, table, out, Put::Set(1.0))
     }
 
     /// Values of a chunk's losses; its logits become their gradients.
@@ -198,7 +209,9 @@ impl<'a, D: Device> End<'a, D> {
                     room.teacher = Some(device.zeros(Store::Activation, length)?);
                 }
                 let Some(logits) = &mut room.teacher else {
-                    return Err(Error::Device("a buffer that was just made is not there".into()));
+                    return Err(Error::Device(
+                        "a buffer that was just made is not there".into(),
+                    ));
                 };
                 let width = teacher.config().width;
                 let x = Mat::new(&hidden.values, hidden.rows, width).rows(start, rows);

@@ -23,8 +23,15 @@ impl<B> Layer<B> {
     /// All parameters, in a fixed order.
     pub(super) fn parameters(&mut self) -> impl Iterator<Item = &mut Parameter<B>> {
         let norms = [&mut self.attention_norm, &mut self.feed_norm];
-        let linears = [&mut self.qkv, &mut self.output, &mut self.gate_up, &mut self.down];
-        norms.into_iter().chain(linears.into_iter().flat_map(Linear::parameters))
+        let linears = [
+            &mut self.qkv,
+            &mut self.output,
+            &mut self.gate_up,
+            &mut self.down,
+        ];
+        norms
+            .into_iter()
+            .chain(linears.into_iter().flat_map(Linear::parameters))
     }
 
     pub(super) fn linears(&self) -> [&Linear<B>; 4] {
@@ -60,7 +67,11 @@ pub(super) fn kept_columns(sizes: &Sizes) -> [(Store, usize); 8] {
 }
 
 impl<B> Kept<B> {
-    pub(super) fn new<D: Device<Buffer = B>>(device: &D, sizes: &Sizes, rows: usize) -> Result<Self> {
+    pub(super) fn new<D: Device<Buffer = B>>(
+        device: &D,
+        sizes: &Sizes,
+        rows: usize,
+    ) -> Result<Self> {
         let columns = kept_columns(sizes);
         let zeros = |i: usize| device.zeros(columns[i].0, rows * columns[i].1);
         Ok(Self {
@@ -100,7 +111,11 @@ pub(super) struct Room<B> {
 /// Values in a row of the shared room.
 pub(super) fn room_columns(sizes: &Sizes) -> [usize; 5] {
     let queries = sizes.attention.query_columns();
-    let dropped = if sizes.drops { sizes.width.max(sizes.feed).max(queries) } else { 0 };
+    let dropped = if sizes.drops {
+        sizes.width.max(sizes.feed).max(queries)
+    } else {
+        0
+    };
     [
         sizes.width.max(queries),
         queries.max(sizes.width),
@@ -111,7 +126,11 @@ pub(super) fn room_columns(sizes: &Sizes) -> [usize; 5] {
 }
 
 impl<B> Room<B> {
-    pub(super) fn new<D: Device<Buffer = B>>(device: &D, sizes: &Sizes, rows: usize) -> Result<Self> {
+    pub(super) fn new<D: Device<Buffer = B>>(
+        device: &D,
+        sizes: &Sizes,
+        rows: usize,
+    ) -> Result<Self> {
         let columns = room_columns(sizes);
         let zeros = |i: usize| device.zeros(Store::Activation, rows * columns[i]);
         Ok(Self {
@@ -160,23 +179,31 @@ impl<D: Device> Pass<'_, D> {
         device.rms_norm(x, norm, epsilon, &mut room.normed, rows)?;
         let mut inner = self.inner(one, &mut room.inner, &mut room.dropped, 0);
         let from = (&room.normed, rows);
-        layer.qkv.forward(device, from, (qkv, Put::Set(1.0)), &mut inner)?;
+        layer
+            .qkv
+            .forward(device, from, (qkv, Put::Set(1.0)), &mut inner)?;
         device.rope(shape, self.packing, Direction::Forward, qkv)?;
         device.attention(shape, self.packing, qkv, &mut room.attended, norms)?;
         device.copy(x, middle, rows * sizes.width)?;
         let mut inner = self.inner(two, &mut room.inner, &mut room.dropped, 1);
         let from = (&room.attended, rows);
-        layer.output.forward(device, from, (middle, Put::Add(1.0)), &mut inner)?;
+        layer
+            .output
+            .forward(device, from, (middle, Put::Add(1.0)), &mut inner)?;
         let norm = &layer.feed_norm.value;
         device.rms_norm(middle, norm, epsilon, &mut room.normed, rows)?;
         let mut inner = self.inner(three, &mut room.inner, &mut room.dropped, 2);
         let from = (&room.normed, rows);
-        layer.gate_up.forward(device, from, (gate_up, Put::Set(1.0)), &mut inner)?;
+        layer
+            .gate_up
+            .forward(device, from, (gate_up, Put::Set(1.0)), &mut inner)?;
         device.silu_mul(gate_up, sizes.feed, &mut room.wide, rows)?;
         device.copy(middle, y, rows * sizes.width)?;
         let mut inner = self.inner(four, &mut room.inner, &mut room.dropped, 3);
         let from = (&room.wide, rows);
-        layer.down.forward(device, from, (y, Put::Add(1.0)), &mut inner)
+        layer
+            .down
+            .forward(device, from, (y, Put::Add(1.0)), &mut inner)
     }
 
     /// Turns `slopes`, the gradient for the block's result, into that for its input (`x`), and adds to
@@ -201,7 +228,9 @@ impl<D: Device> Pass<'_, D> {
         let dy = (&*slopes, rows);
         let dx = Some(&mut room.normed);
         layer.output.input_backward(device, dy, dx, &mut inner)?;
-        layer.output.weights_backward(device, &room.attended, dy, &mut inner)?;
+        layer
+            .output
+            .weights_backward(device, &room.attended, dy, &mut inner)?;
         let forward = (qkv, &room.attended, &*norms);
         let dqkv = &mut room.wide;
         device.attention_backward(shape, self.packing, forward, &room.normed, dqkv)?;
@@ -213,7 +242,9 @@ impl<D: Device> Pass<'_, D> {
         let deeper = deeper || layer.attention_norm.trained.is_some();
         let dx = deeper.then_some(&mut room.normed);
         layer.qkv.input_backward(device, dy, dx, &mut inner)?;
-        layer.qkv.weights_backward(device, &room.attended, dy, &mut inner)?;
+        layer
+            .qkv
+            .weights_backward(device, &room.attended, dy, &mut inner)?;
         if deeper {
             self.norm_backward(&mut layer.attention_norm, x, &room.normed, slopes)?;
         }
@@ -240,14 +271,18 @@ impl<D: Device> Pass<'_, D> {
         let dx = Some(&mut room.wide);
         layer.down.input_backward(device, dy, dx, &mut inner)?;
         device.silu_mul_backward(gate_up, sizes.feed, &mut room.wide, rows)?;
-        layer.down.weights_backward(device, &room.wide, dy, &mut inner)?;
+        layer
+            .down
+            .weights_backward(device, &room.wide, dy, &mut inner)?;
         let norm = &layer.feed_norm.value;
         device.rms_norm(middle, norm, sizes.epsilon, &mut room.attended, rows)?;
         let mut inner = self.inner(three, &mut room.inner, &mut room.dropped, 2);
         let dy = (&*gate_up, rows);
         let dx = Some(&mut room.normed);
         layer.gate_up.input_backward(device, dy, dx, &mut inner)?;
-        layer.gate_up.weights_backward(device, &room.attended, dy, &mut inner)?;
+        layer
+            .gate_up
+            .weights_backward(device, &room.attended, dy, &mut inner)?;
         self.norm_backward(&mut layer.feed_norm, middle, &room.normed, slopes)
     }
 
@@ -258,7 +293,13 @@ impl<D: Device> Pass<'_, D> {
         dy: &D::Buffer,
         dx: &mut D::Buffer,
     ) -> Result<()> {
-        norm_backward(self.device, norm, (x, self.sizes.epsilon, self.rows()), dy, dx)
+        norm_backward(
+            self.device,
+            norm,
+            (x, self.sizes.epsilon, self.rows()),
+            dy,
+            dx,
+        )
     }
 
     fn inner<'b>(

@@ -4,7 +4,7 @@
 use super::parameter::{Parameter, Part};
 use super::settings::Lora;
 use crate::Result;
-use crate::device::{Device, Mat, MatMut, Product, Put, Store};
+use crate::device::{Device, Mat, MatMut, Product, Put};
 
 /// `y = x W^T + b + scale dropout(x) A^T B^T`.
 pub(super) struct Linear<B> {
@@ -43,8 +43,14 @@ impl<B> Adapter<B> {
             let outputs = part.shape[0];
             if chosen.contains(&part.name) {
                 parts.push((first, outputs));
-                a.push(Part::new(format!("{}.lora_a", part.name), &[lora.rank, inputs]));
-                b.push(Part::new(format!("{}.lora_b", part.name), &[outputs, lora.rank]));
+                a.push(Part::new(
+                    format!("{}.lora_a", part.name),
+                    &[lora.rank, inputs],
+                ));
+                b.push(Part::new(
+                    format!("{}.lora_b", part.name),
+                    &[outputs, lora.rank],
+                ));
             }
             first += outputs;
         }
@@ -104,7 +110,13 @@ impl<B> Linear<B> {
     ) -> Result<()> {
         let weight = Mat::new(&self.weight.value, self.outputs, self.inputs);
         let out = MatMut::new(y, rows, self.outputs);
-        device.multiply(Product::Nt, Mat::new(x, rows, self.inputs), weight, out, put)?;
+        device.multiply(
+            Product::Nt,
+            Mat::new(x, rows, self.inputs),
+            weight,
+            out,
+            put,
+        )?;
         if let Some(bias) = &self.bias {
             device.add_bias(&bias.value, y, rows)?;
         }
@@ -115,7 +127,13 @@ impl<B> Linear<B> {
         let width = adapter.inner();
         let a = Mat::new(&adapter.a.value, width, self.inputs);
         let kept = MatMut::new(inner.kept, rows, width);
-        device.multiply(Product::Nt, Mat::new(x, rows, self.inputs), a, kept, Put::Set(1.0))?;
+        device.multiply(
+            Product::Nt,
+            Mat::new(x, rows, self.inputs),
+            a,
+            kept,
+            Put::Set(1.0),
+        )?;
         let kept = Mat::new(&*inner.kept, rows, width);
         for (first, outputs, row, column) in adapter.each() {
             let b = Mat::new(&adapter.b.value, row + outputs, adapter.rank).rows(row, outputs);
@@ -257,9 +275,4 @@ pub(super) fn zeros<D: Device>(
         bias: bias.transpose()?,
         adapter,
     })
-}
-
-/// Room that nobody needs.
-pub(super) fn nothing<D: Device>(device: &D) -> Result<D::Buffer> {
-    device.zeros(Store::Activation, 0)
 }

@@ -22,7 +22,8 @@ impl Memory {
     /// pieces of matrices.
     #[must_use]
     pub fn foresee<D: Device>(device: &D, config: &Config, settings: &Settings) -> Self {
-        let bytes = |store, values: usize| (values as u64).saturating_mul(device.value_bytes(store) as u64);
+        let bytes =
+            |store, values: usize| (values as u64).saturating_mul(device.value_bytes(store) as u64);
         let (frozen, trained) = build::counts(config, settings);
         let inner = inner_columns(settings);
         let sizes = sizes(config, settings, inner);
@@ -32,7 +33,8 @@ impl Memory {
         let trains = settings.tuning != Tuning::Frozen;
         let room: usize = layer::room_columns(&sizes).iter().sum();
         let row = (streams + usize::from(trains)) * config.width + room;
-        let row = bytes(Store::Activation, row).saturating_add(kept_row.saturating_mul(kept as u64));
+        let row =
+            bytes(Store::Activation, row).saturating_add(kept_row.saturating_mul(kept as u64));
         let end = bytes(Store::Activation, head::values(config, settings.rows));
         Self {
             weights: bytes(Store::Parameter, frozen + trained),
@@ -44,7 +46,9 @@ impl Memory {
     /// All of it.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.weights.saturating_add(self.training).saturating_add(self.passes)
+        self.weights
+            .saturating_add(self.training)
+            .saturating_add(self.passes)
     }
 }
 

@@ -9,7 +9,8 @@ use super::settings::{Settings, Tuning};
 use super::{build, head};
 use crate::device::{Device, Store};
 use crate::loss::{Loss, Outcome};
-use crate::{Config, Error, Result, Weights};
+use crate::weights::Tensor;
+use crate::{Config, Error, ModelFiles, Result, Weights};
 use std::sync::Arc;
 
 /// A model's weights on a device, with room for passes of a bounded number of rows.
@@ -61,13 +62,17 @@ pub struct Hidden<D: Device> {
 
 impl<D: Device> std::fmt::Debug for Hidden<D> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Hidden").field("rows", &self.rows).finish_non_exhaustive()
+        f.debug_struct("Hidden")
+            .field("rows", &self.rows)
+            .finish_non_exhaustive()
     }
 }
 
 impl<D: Device> std::fmt::Debug for Network<D> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Network").field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("Network")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
     }
 }
 
@@ -79,14 +84,42 @@ impl<D: Device> Network<D> {
     /// [`Error::Memory`] before anything large is taken; [`Error::Invalid`] where a weight is missing or
     /// a setting out of its range.
     pub fn new(device: Arc<D>, mut weights: Weights, settings: &Settings) -> Result<Self> {
-        settings.check()?;
         weights.check()?;
         let config = weights.config().clone();
+        // Each tensor is let go as it is copied.
+        Self::build(device, config, settings, &mut |name| {
+            let tensor = weights.take(name).map(Tensor::into_data);
+            tensor.ok_or_else(|| Error::Invalid(format!("tensor {name:?} is missing")))
+        })
+    }
+
+    /// The same from a model's files, one tensor after the other: no second copy is ever in memory.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), and those of the files.
+    pub fn open(device: Arc<D>, files: &ModelFiles<'_>, settings: &Settings) -> Result<Self> {
+        let config = files.config().clone();
+        Self::build(device, config, settings, &mut |name| {
+            files.tensors().read(name).map(std::borrow::Cow::into_owned)
+        })
+    }
+
+    fn build(
+        device: Arc<D>,
+        config: Config,
+        settings: &Settings,
+        source: build::Source<'_>,
+    ) -> Result<Self> {
+        settings.check()?;
         memory::check(&*device, &config, settings)?;
         let mut parts = build::parameters(&*device, &config, settings)?;
-        build::fill(&*device, &mut parts, &mut weights, settings.seed)?;
+        build::fill(&*device, &mut parts, source, settings.seed)?;
         let inner = |i: usize| parts.layers.iter().map(|l| l.linears()[i].inner()).max();
-        let sizes = memory::sizes(&config, settings, [0, 1, 2, 3].map(|i| inner(i).unwrap_or(0)));
+        let sizes = memory::sizes(
+            &config,
+            settings,
+            [0, 1, 2, 3].map(|i| inner(i).unwrap_or(0)),
+        );
         let work = Work::new(&*device, &config, &sizes, settings)?;
         Ok(Self {
             device,
@@ -216,12 +249,18 @@ impl<D: Device> Network<D> {
 
     /// The head's table.
     pub(super) fn table(&self) -> &D::Buffer {
-        self.head.as_ref().map_or(&self.embedding.value, |head| &head.value)
+        self.head
+            .as_ref()
+            .map_or(&self.embedding.value, |head| &head.value)
     }
 
     /// All parameters, in a fixed order.
     pub(super) fn parameters(&mut self) -> impl Iterator<Item = &mut Parameter<D::Buffer>> {
-        let outer = [Some(&mut self.embedding), Some(&mut self.norm), self.head.as_mut()];
+        let outer = [
+            Some(&mut self.embedding),
+            Some(&mut self.norm),
+            self.head.as_mut(),
+        ];
         let layers = self.layers.iter_mut().flat_map(Layer::parameters);
         outer.into_iter().flatten().chain(layers)
     }
@@ -266,7 +305,9 @@ impl<B> Work<B> {
         Ok(Self {
             rows,
             stream: (0..streams).map(|_| row()).collect::<Result<_>>()?,
-            kept: (0..kept).map(|_| Kept::new(device, sizes, rows)).collect::<Result<_>>()?,
+            kept: (0..kept)
+                .map(|_| Kept::new(device, sizes, rows))
+                .collect::<Result<_>>()?,
             room: Room::new(device, sizes, rows)?,
             head: head::Room::new(device, config, rows, trains)?,
             slopes: trains.then(row).transpose()?,

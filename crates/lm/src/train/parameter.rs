@@ -137,7 +137,10 @@ impl<B> Parameter<B> {
             Some((length, offset)) if length == values.len() => {
                 device.write(&mut self.value, offset, values)
             }
-            _ => Err(Error::Invalid(format!("{} values for {name:?}", values.len()))),
+            _ => Err(Error::Invalid(format!(
+                "{} values for {name:?}",
+                values.len()
+            ))),
         }
     }
 }

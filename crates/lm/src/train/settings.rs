@@ -111,7 +111,8 @@ impl Schedule {
         }
         let length = self.steps.saturating_sub(self.warm_up).max(1) as f64;
         let done = ((step - self.warm_up) as f64 / length).min(1.0);
-        let share = |floor: f32, falling: f64| f64::from(floor) + (1.0 - f64::from(floor)) * falling;
+        let share =
+            |floor: f32, falling: f64| f64::from(floor) + (1.0 - f64::from(floor)) * falling;
         let share = match self.decay {
             Decay::Constant => 1.0,
             Decay::Linear { floor } => share(floor, 1.0 - done),
@@ -195,21 +196,45 @@ impl Settings {
         let o = &self.optimiser;
         let betas = [o.beta1, o.beta2];
         wrong(self.rows > 0, "a batch of no rows")?;
-        wrong(betas.iter().all(|b| (0.0..1.0).contains(b)), "a beta is not in 0 to 1")?;
-        wrong(o.epsilon > 0.0 && o.epsilon.is_finite(), "epsilon is not above 0")?;
-        wrong(o.decay >= 0.0 && o.decay.is_finite(), "weight decay is below 0")?;
+        wrong(
+            betas.iter().all(|b| (0.0..1.0).contains(b)),
+            "a beta is not in 0 to 1",
+        )?;
+        wrong(
+            o.epsilon > 0.0 && o.epsilon.is_finite(),
+            "epsilon is not above 0",
+        )?;
+        wrong(
+            o.decay >= 0.0 && o.decay.is_finite(),
+            "weight decay is below 0",
+        )?;
         let rate = o.schedule.rate;
-        wrong(rate >= 0.0 && rate.is_finite(), "the learning rate is below 0 or not finite")?;
-        wrong(o.clip.is_none_or(|c| c > 0.0), "the norm to cut to is not above 0")?;
+        wrong(
+            rate >= 0.0 && rate.is_finite(),
+            "the learning rate is below 0 or not finite",
+        )?;
+        wrong(
+            o.clip.is_none_or(|c| c > 0.0),
+            "the norm to cut to is not above 0",
+        )?;
         if let Tuning::Lora(lora) = &self.tuning {
             let mut targets = lora.targets.clone();
             targets.sort_unstable();
             targets.dedup();
             wrong(!targets.is_empty(), "an adapter without targets")?;
-            wrong(targets.len() == lora.targets.len(), "an adapter names a target twice")?;
-            wrong((1..=1 << 16).contains(&lora.rank), "an adapter's rank is not in 1 to 65536")?;
+            wrong(
+                targets.len() == lora.targets.len(),
+                "an adapter names a target twice",
+            )?;
+            wrong(
+                (1..=1 << 16).contains(&lora.rank),
+                "an adapter's rank is not in 1 to 65536",
+            )?;
             wrong(lora.alpha.is_finite(), "an adapter's alpha is not finite")?;
-            wrong((0.0..1.0).contains(&lora.dropout), "dropout is not in 0 to 1")?;
+            wrong(
+                (0.0..1.0).contains(&lora.dropout),
+                "dropout is not in 0 to 1",
+            )?;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use super::settings::{Settings, Tuning};
 use crate::device::{Adam, Device};
 use crate::loss::Loss;
 use crate::weights::Tensor;
-use crate::{Adapter, Error, LowRank, Result, Weights};
+use crate::{Adapter, Error, LowRank, ModelFiles, Result, Weights};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -44,10 +44,23 @@ impl<D: Device> Trainer<D> {
     /// # Errors
     /// As [`Network::new`]; [`Error::Invalid`] for [`Tuning::Frozen`].
     pub fn new(device: Arc<D>, weights: Weights, settings: Settings) -> Result<Self> {
+        let network = Network::new(device, weights, &settings)?;
+        Self::of(network, settings)
+    }
+
+    /// The same from a model's files: no second copy of the weights is ever in memory.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), and those of the files.
+    pub fn open(device: Arc<D>, files: &ModelFiles<'_>, settings: Settings) -> Result<Self> {
+        let network = Network::open(device, files, &settings)?;
+        Self::of(network, settings)
+    }
+
+    fn of(network: Network<D>, settings: Settings) -> Result<Self> {
         if settings.tuning == Tuning::Frozen {
             return Err(Error::Invalid("training: nothing is to be trained".into()));
         }
-        let network = Network::new(device, weights, &settings)?;
         Ok(Self {
             network,
             settings,
@@ -234,8 +247,11 @@ impl<D: Device> Trainer<D> {
                 Ok(())
             })?;
         }
-        let names: Vec<String> =
-            tensors.keys().filter_map(|n| n.strip_suffix(".lora_a")).map(str::to_owned).collect();
+        let names: Vec<String> = tensors
+            .keys()
+            .filter_map(|n| n.strip_suffix(".lora_a"))
+            .map(str::to_owned)
+            .collect();
         for name in names {
             let a = tensors.remove(&format!("{name}.lora_a"));
             let b = tensors.remove(&format!("{name}.lora_b"));
@@ -252,12 +268,16 @@ impl<D: Device> Trainer<D> {
     /// [`Error::Invalid`] where they are of another rank, scale or set of layers.
     pub fn load_adapter(&mut self, adapter: &Adapter) -> Result<()> {
         let Tuning::Lora(lora) = &self.settings.tuning else {
-            return Err(Error::Invalid("an adapter for a training without one".into()));
+            return Err(Error::Invalid(
+                "an adapter for a training without one".into(),
+            ));
         };
         let expected = lora.targets.len() * self.network.config.layers;
         let same = (adapter.rank(), adapter.alpha()) == (lora.rank, lora.alpha);
         if !same || adapter.iter().count() != expected {
-            return Err(Error::Invalid("the adapter is of another rank, alpha or set of layers".into()));
+            return Err(Error::Invalid(
+                "the adapter is of another rank, alpha or set of layers".into(),
+            ));
         }
         let device = Arc::clone(&self.network.device);
         for parameter in self.network.parameters() {
@@ -267,7 +287,8 @@ impl<D: Device> Trainer<D> {
                     None => continue,
                 };
                 let change = adapter.get(base);
-                let change = change.ok_or_else(|| Error::Invalid(format!("the adapter lacks {base}")))?;
+                let change =
+                    change.ok_or_else(|| Error::Invalid(format!("the adapter lacks {base}")))?;
                 let tensor = if is_a { &change.a } else { &change.b };
                 parameter.write(&*device, &part.name, tensor.data())?;
             }

@@ -46,49 +46,56 @@ pub(super) fn multiply(
     let out = Shared::new(c.0, c.1);
     let mut panels = scratch.take(width * depth);
     let packs_left = product == Product::Tn;
-    let mut left = scratch.take(if packs_left {
-        m.next_multiple_of(ROWS) * depth
-    } else {
-        0
-    });
+    // A transposed left matrix is packed as well, so many rows at once.
+    let height = match packs_left {
+        true => (PACKED / depth / TASK_ROWS * TASK_ROWS).min(m.next_multiple_of(ROWS)),
+        false => m,
+    };
+    let mut left = scratch.take(if packs_left { height * depth } else { 0 });
     for first in (0..n).step_by(width) {
         let columns = (n - first).min(width);
         for start in (0..k.max(1)).step_by(depth) {
             let depth = depth.min(k - start);
-            let block = Block {
-                level,
-                sizes: (m, columns, depth),
-                at: (start, first),
-            };
-            block.pack_right(product, b, &mut panels);
-            if packs_left {
-                block.pack_left(a, &mut left);
-            }
-            let later = Store {
+            let store = Store {
                 scale: store.scale,
                 add: store.add || start > 0,
             };
-            let packed = packs_left.then_some(&left[..]);
-            block.tiles((a, packed), &panels, out, later);
+            let block = Block {
+                level,
+                sizes: (columns, depth),
+                at: (start, first),
+                small: m * columns * depth < SMALL,
+            };
+            block.pack_right(product, b, &mut panels);
+            for row in (0..m).step_by(height) {
+                let rows = (row, (m - row).min(height));
+                if packs_left {
+                    block.pack_left(a, rows, &mut left);
+                }
+                let packed = packs_left.then_some(&left[..]);
+                block.tiles((a, packed), rows, &panels, out, store);
+            }
         }
     }
     scratch.give(panels);
     scratch.give(left);
 }
 
-/// A part of a product: all rows, some columns, some of `k`.
+/// A part of a product: some columns, some of `k`.
 struct Block {
     level: Level,
-    /// Rows, columns, depth.
-    sizes: (usize, usize, usize),
+    /// Columns, depth.
+    sizes: (usize, usize),
     /// First of `k`, first column.
     at: (usize, usize),
+    /// One thread does it all.
+    small: bool,
 }
 
 impl Block {
     /// Packs `[depth][columns]` of the right matrix to `[panel][depth][PANEL]`, padded with zeros.
     fn pack_right(&self, product: Product, b: View<'_>, panels: &mut [f32]) {
-        let ((_, columns, depth), (start, first)) = (self.sizes, self.at);
+        let ((columns, depth), (start, first)) = (self.sizes, self.at);
         let one = |(panel, out): (usize, &mut [f32])| {
             let column = panel * PANEL;
             let columns = (columns - column).min(PANEL);
@@ -105,7 +112,7 @@ impl Block {
         };
         let used = columns.div_ceil(PANEL) * PANEL * depth;
         let parts = panels[..used].par_chunks_exact_mut(PANEL * depth);
-        if self.is_small() {
+        if self.small {
             panels[..used]
                 .chunks_exact_mut(PANEL * depth)
                 .enumerate()
@@ -116,8 +123,8 @@ impl Block {
     }
 
     /// Packs `[depth][rows]` of the transposed left matrix to `[tile][depth][ROWS]`.
-    fn pack_left(&self, a: View<'_>, left: &mut [f32]) {
-        let ((rows, _, depth), (start, _)) = (self.sizes, self.at);
+    fn pack_left(&self, a: View<'_>, (top, rows): (usize, usize), left: &mut [f32]) {
+        let ((_, depth), (start, _)) = (self.sizes, self.at);
         let used = rows.div_ceil(ROWS) * ROWS * depth;
         left[..used]
             .par_chunks_exact_mut(ROWS * depth)
@@ -125,7 +132,7 @@ impl Block {
             .for_each(|(tile, out)| {
                 let row = tile * ROWS;
                 let rows = (rows - row).min(ROWS);
-                let from = &a.values[start * a.stride + row..];
+                let from = &a.values[start * a.stride + top + row..];
                 for (out, from) in out.chunks_exact_mut(ROWS).zip(from.chunks(a.stride)) {
                     out[..rows].copy_from_slice(&from[..rows]);
                     out[rows..].fill(0.0);
@@ -133,20 +140,16 @@ impl Block {
             });
     }
 
-    fn is_small(&self) -> bool {
-        let (m, n, k) = self.sizes;
-        m * n * k < SMALL
-    }
-
     /// All tiles of the block.
     fn tiles(
         &self,
         (a, packed): (View<'_>, Option<&[f32]>),
+        (top, rows): (usize, usize),
         panels: &[f32],
         out: Shared<'_>,
         store: Store,
     ) {
-        let ((rows, columns, depth), (start, first)) = (self.sizes, self.at);
+        let ((columns, depth), (start, first)) = (self.sizes, self.at);
         let tasks = (
             rows.div_ceil(TASK_ROWS),
             columns.div_ceil(TASK_PANELS * PANEL),
@@ -157,7 +160,7 @@ impl Block {
             for row in (row..rows.min(row + TASK_ROWS)).step_by(ROWS) {
                 let left = match packed {
                     Some(packed) => Left::Columns(&packed[row * depth..], ROWS),
-                    None => Left::Rows(&a.values[row * a.stride + start..], a.stride),
+                    None => Left::Rows(&a.values[(top + row) * a.stride + start..], a.stride),
                 };
                 for column in (column..columns.min(column + TASK_PANELS * PANEL)).step_by(PANEL) {
                     let sizes = (rows - row, columns - column);
@@ -170,7 +173,7 @@ impl Block {
                             self.level,
                             operands,
                             out,
-                            (row, first + column),
+                            (top + row, first + column),
                             sizes,
                             store,
                         );
@@ -178,7 +181,7 @@ impl Block {
                 }
             }
         };
-        if self.is_small() {
+        if self.small {
             (0..tasks.0 * tasks.1).for_each(task);
         } else {
             (0..tasks.0 * tasks.1).into_par_iter().for_each(task);
