@@ -38,7 +38,8 @@ pub(super) fn chunk(vocabulary: usize, rows: usize) -> usize {
 /// Values that the network's end takes.
 pub(super) fn values(config: &Config, rows: usize) -> usize {
     let chunk = chunk(config.vocabulary, rows);
-    rows * config.width + chunk * (2 * config.width + config.vocabulary)
+    let chunk = chunk.saturating_mul(2 * config.width + config.vocabulary);
+    rows.saturating_mul(config.width).saturating_add(chunk)
 }
 
 impl<B> Room<B> {

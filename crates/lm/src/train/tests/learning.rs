@@ -1,0 +1,251 @@
+//! What must not matter does not: threads, check-pointing, packing, accumulation, a break; and what
+//! must be reached is.
+
+use super::*;
+
+const FAMILIES: [Family; 2] = [Family::Llama, Family::Qwen2];
+
+fn tunings() -> [Tuning; 3] {
+    let dropped = Lora {
+        dropout: 0.3,
+        targets: vec![Target::Query, Target::Value, Target::Down],
+        ..lora()
+    };
+    [Tuning::Full, Tuning::Lora(lora()), Tuning::Lora(dropped)]
+}
+
+#[test]
+fn every_trained_tensor_gets_a_gradient_and_no_other() {
+    for family in FAMILIES {
+        for tuning in tunings() {
+            let mut trainer = trainer(family, settings(tuning.clone()), 2);
+            let batch = batch(&documents());
+            // An adapter's B starts at zero, and with it A's gradient.
+            let step = trainer
+                .step(&[(&batch, Goal::Next)], &cross_entropy())
+                .unwrap();
+            assert!(step.gradient_norm > 0.0);
+            let norms = trainer
+                .gradient_norms(&[(&batch, Goal::Next)], &cross_entropy())
+                .unwrap();
+            for (name, norm) in &norms {
+                assert!(
+                    *norm > 1e-7,
+                    "{family:?} {tuning:?}: {name} has gradient {norm}"
+                );
+            }
+            let want = match &tuning {
+                Tuning::Lora(lora) => 2 * 2 * lora.targets.len(),
+                _ => Weights::expected_shapes(&config(family)).len(),
+            };
+            assert_eq!(norms.len(), want);
+        }
+    }
+}
+
+#[test]
+fn frozen_weights_stay_as_they_were() {
+    let tuning = Tuning::Lora(Lora {
+        targets: vec![Target::Key, Target::Up],
+        ..lora()
+    });
+    let mut trainer = trainer(Family::Qwen2, settings(tuning), 1);
+    let batch = batch(&documents());
+    for _ in 0..2 {
+        trainer
+            .step(&[(&batch, Goal::Next)], &cross_entropy())
+            .unwrap();
+    }
+    let (before, after) = (weights(Family::Qwen2), trainer.weights().unwrap());
+    for (name, tensor) in after.iter() {
+        let trained = name.contains("attn_k.weight") || name.contains("ffn_up");
+        let same = before.get(name).unwrap() == tensor;
+        assert_eq!(same, !trained, "{name}");
+    }
+}
+
+#[test]
+fn the_same_bytes_with_any_number_of_threads_and_with_check_points() {
+    for tuning in tunings() {
+        let one = after(trainer(Family::Llama, settings(tuning.clone()), 1), 3);
+        for threads in [2, 3] {
+            let other = after(trainer(Family::Llama, settings(tuning.clone()), threads), 3);
+            assert!(
+                one == other,
+                "{tuning:?}: {threads} threads give other bytes"
+            );
+        }
+        let mut check_points = settings(tuning.clone());
+        check_points.checkpointing = true;
+        let other = after(trainer(Family::Llama, check_points, 2), 3);
+        assert!(one == other, "{tuning:?}: check-pointing gives other bytes");
+    }
+    let seed = |seed| {
+        let mut settings = settings(Tuning::Lora(lora()));
+        settings.seed = seed;
+        after(trainer(Family::Llama, settings, 1), 2)
+    };
+    assert!(seed(1) != seed(2));
+}
+
+#[test]
+fn packed_documents_are_separate_documents() {
+    let mut trainer = trainer(Family::Llama, settings(Tuning::Full), 2);
+    let all = documents();
+    let together = trainer.network().score(&batch(&all)).unwrap();
+    let mut apart = Vec::new();
+    for document in &all {
+        apart.extend(
+            trainer
+                .network()
+                .score(&batch(std::slice::from_ref(document)))
+                .unwrap(),
+        );
+    }
+    assert_eq!(together, apart);
+}
+
+#[test]
+fn accumulated_gradients_are_those_of_the_large_batch() {
+    for tuning in tunings().into_iter().take(2) {
+        let all = documents();
+        let parts: Vec<Batch> = all.iter().map(|d| batch(std::slice::from_ref(d))).collect();
+        let large = batch(&all);
+        let run = |batches: &[&Batch]| {
+            let mut trainer = trainer(Family::Qwen2, settings(tuning.clone()), 2);
+            let mut last = None;
+            for _ in 0..3 {
+                let goals: Vec<_> = batches.iter().map(|b| (*b, Goal::Next)).collect();
+                last = Some(trainer.step(&goals, &cross_entropy()).unwrap());
+            }
+            last.unwrap()
+        };
+        let (one, two) = (run(&[&large]), run(&[&parts[0], &parts[1]]));
+        assert!((one.loss - two.loss).abs() < 1e-5, "{one:?} {two:?}");
+        assert!(
+            (one.gradient_norm / two.gradient_norm - 1.0).abs() < 1e-4,
+            "{one:?} {two:?}"
+        );
+        assert_eq!(one.tokens, two.tokens);
+    }
+}
+
+#[test]
+fn a_training_that_was_broken_off_goes_on_to_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    for (number, tuning) in tunings().into_iter().enumerate() {
+        let path = folder.path().join(number.to_string());
+        let unbroken = after(trainer(Family::Llama, settings(tuning.clone()), 2), 5);
+        let mut first = trainer(Family::Llama, settings(tuning.clone()), 2);
+        let batch = batch(&documents());
+        for _ in 0..2 {
+            first
+                .step(&[(&batch, Goal::Next)], &cross_entropy())
+                .unwrap();
+        }
+        first.save(&path).unwrap();
+        let mut second = trainer(Family::Llama, settings(tuning), 3);
+        second.restore(&path).unwrap();
+        assert_eq!(second.steps(), 2);
+        let (losses, bytes) = after(second, 3);
+        assert_eq!((&losses[..], &bytes), (&unbroken.0[2..], &unbroken.1));
+        first.save(&path).unwrap();
+        let again = std::fs::read(&path).unwrap();
+        first.save(&path).unwrap();
+        assert_eq!(again, std::fs::read(&path).unwrap());
+    }
+}
+
+#[test]
+fn a_student_learns_its_teacher() {
+    let device = Arc::new(Cpu::new(2).unwrap());
+    let frozen = settings(Tuning::Frozen);
+    let mut teacher = Network::new(Arc::clone(&device), weights(Family::Qwen2), &frozen).unwrap();
+    // The student has one layer of the teacher's two.
+    let small = drop_layers(&weights(Family::Qwen2), &[1]).unwrap();
+    let mut student = Trainer::new(device, small, settings(Tuning::Full)).unwrap();
+    let batch = batch(&documents());
+    let hidden = teacher.hidden(&batch).unwrap();
+    let loss = Loss::new(Kind::ReverseKl);
+    let mut step = || {
+        student
+            .step(&[(&batch, Goal::Teacher(&hidden, &teacher))], &loss)
+            .unwrap()
+            .loss
+    };
+    let first = step();
+    let last = (0..30).map(|_| step()).last().unwrap();
+    assert!(first > 0.05 && last < first / 4.0, "from {first} to {last}");
+}
+
+#[test]
+fn the_engine_that_serves_scores_what_was_trained() {
+    let family = Family::Qwen2;
+    let start = crate::testing::tiny_weights(family, 3);
+    let device = Arc::new(Cpu::new(2).unwrap());
+    let mut trainer = Trainer::new(device, start, settings(Tuning::Lora(lora()))).unwrap();
+    let tokens: Vec<u32> = (0..40).map(|i| (i * 37 + 11) % 250).collect();
+    let batch = Batch::new(&[Document::text(&tokens)]).unwrap();
+    for _ in 0..3 {
+        trainer
+            .step(&[(&batch, Goal::Next)], &cross_entropy())
+            .unwrap();
+    }
+    let tokenizer = crate::testing::tiny_tokenizer(family);
+    let merged = trainer.weights().unwrap();
+    let options = crate::Options::default();
+    let model = crate::Model::from_weights(&merged, tokenizer, None, &options).unwrap();
+    let want = model.score(&tokens, 0).unwrap();
+    let got = trainer.network().score(&batch).unwrap();
+    for (got, want) in got.iter().zip(&want) {
+        assert!(
+            (got - want.logprob).abs() < 1e-4,
+            "{got} is not {}",
+            want.logprob
+        );
+    }
+}
+
+#[test]
+fn pruned_heads_are_those_of_a_model_without_them() {
+    let whole = weights(Family::Llama);
+    // With the values of what goes at zero, nothing is lost by leaving it out.
+    let mut silent = whole.clone();
+    for layer in 0..2 {
+        let output = silent
+            .get_mut(&format!("blk.{layer}.attn_output.weight"))
+            .unwrap();
+        for row in output.data_mut().chunks_exact_mut(48) {
+            row[..24].fill(0.0);
+        }
+    }
+    let pruned = prune_heads(&silent, &[vec![3, 4, 5], vec![3, 4, 5]]).unwrap();
+    assert_eq!(pruned.config().heads.query, 3);
+    assert_eq!(pruned.config().heads.key_value, 1);
+    let batch = batch(&documents());
+    let score = |weights: Weights| {
+        let device = Arc::new(Cpu::new(2).unwrap());
+        let mut network = Network::new(device, weights, &settings(Tuning::Frozen)).unwrap();
+        network.score(&batch).unwrap()
+    };
+    let (with, without) = (score(silent), score(pruned));
+    for (a, b) in with.iter().zip(&without) {
+        assert!((a - b).abs() < 1e-5, "{a} is not {b}");
+    }
+    let one_each = prune_heads(&whole, &[vec![0, 5], vec![2, 3]]).unwrap();
+    assert_eq!(
+        (
+            one_each.config().heads.query,
+            one_each.config().heads.key_value
+        ),
+        (2, 2)
+    );
+    for bad in [vec![], vec![5, 0], vec![0, 0], vec![0, 6], vec![0, 1, 3]] {
+        assert!(
+            prune_heads(&whole, &[bad.clone(), bad.clone()]).is_err(),
+            "{bad:?}"
+        );
+    }
+    assert!(prune_heads(&whole, &[vec![0], vec![0, 1]]).is_err());
+    assert!(drop_layers(&whole, &[2]).is_err() && drop_layers(&whole, &[]).is_err());
+}
