@@ -91,6 +91,10 @@ pub enum Error {
     /// The device that computes failed, not the caller.
     #[error("device: {0}")]
     Device(String),
+    /// The form that an answer must have ran into its limits (or a fault of the library behind it):
+    /// the answer can not go on.
+    #[error("the answer's grammar failed: {0}")]
+    Grammar(String),
     /// The thread pool could not be made.
     #[error("cannot start the model's threads: {0}")]
     Threads(String),

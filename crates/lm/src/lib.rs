@@ -61,6 +61,7 @@ pub mod device;
 mod error;
 pub mod files;
 pub mod gguf;
+mod grammar;
 mod json;
 pub mod loss;
 mod model;
@@ -75,6 +76,7 @@ mod weights;
 
 pub use error::{Error, Result};
 pub use files::{Adapter, LowRank, ModelFiles};
+pub use grammar::{Grammar, Grammars};
 pub use model::{Cache, Config, Family, HeadCounts, Model, Options, Output, Step, Want};
 pub use sample::{
     Finish, Generated, Limits, Piece, Sampler, Sampling, Scored, StopStrings, TokenLogprob, Writer,

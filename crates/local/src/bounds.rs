@@ -4,7 +4,7 @@
 use lm::Model;
 use record::Reason;
 use wire::ApiError;
-use wire::openai::{ChatRequest, CompletionRequest, ResponseFormat, Sampling};
+use wire::openai::{ChatRequest, CompletionRequest, Sampling};
 
 use crate::options::Options;
 
@@ -102,10 +102,6 @@ pub(crate) fn check_chat(request: &ChatRequest) -> Read<()> {
         let message = "This model does not use tools.";
         return Err(ApiError::unsupported("tools", message));
     }
-    if request.response_format != ResponseFormat::Text {
-        let message = "This model answers with plain text only.";
-        return Err(ApiError::unsupported("response_format", message));
-    }
     at_most("n", request.n, MOST_PER_PROMPT)?;
     at_most(
         "top_logprobs",
@@ -144,13 +140,6 @@ pub(crate) fn check_completion(request: &CompletionRequest) -> Read<()> {
 
 /// Each answer has a copy of its stop strings and biases, so both are bounded.
 fn check_sampling(sampling: &Sampling) -> Read<()> {
-    let by_top_p = "This model samples by 'top_p' only.";
-    if sampling.top_k.is_some() {
-        return Err(ApiError::unsupported("top_k", by_top_p));
-    }
-    if sampling.min_p.is_some_and(|min_p| min_p > 0.0) {
-        return Err(ApiError::unsupported("min_p", by_top_p));
-    }
     let too_long = |stop: &String| stop.len() > LONGEST_STOP;
     if sampling.stop.len() > MOST_STOPS || sampling.stop.iter().any(too_long) {
         let message = format!(

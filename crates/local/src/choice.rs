@@ -94,7 +94,8 @@ impl Choice {
         };
         let finish = finish.map(|finish| match finish {
             lm::Finish::End | lm::Finish::Stop(_) => Finish::Stop,
-            lm::Finish::Length => Finish::Length,
+            // A broken one is given up before it comes here.
+            lm::Finish::Length | lm::Finish::Broken => Finish::Length,
         });
         Part {
             text,

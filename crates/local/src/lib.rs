@@ -14,6 +14,7 @@ mod choice;
 mod completion;
 mod desk;
 mod error;
+mod forms;
 mod job;
 mod local_upstream;
 mod options;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use lm::{Chat, Date, Limits, Model, Specials, Writer};
+use lm::{Chat, Date, Grammar, Limits, Model, Specials, Writer};
 use record::{Endpoint, Reason, Time};
 use upstream::Ask;
 use wire::ApiError;
@@ -15,6 +15,7 @@ use wire::openai::{ChatMessage, ChatRequest, CompletionRequest, Sampling};
 use crate::bounds::{self, Bounds, empty, unknown_token};
 use crate::chat::{self, ChatTeller};
 use crate::completion::{self, CompletionTeller};
+use crate::forms::Forms;
 use crate::job;
 use crate::options::Options;
 use crate::teller::{About, Teller};
@@ -24,6 +25,7 @@ pub(crate) struct Reader {
     model: Arc<Model>,
     fingerprint: Arc<str>,
     bounds: Bounds,
+    forms: Forms,
 }
 
 /// A request that can be answered.
@@ -45,6 +47,7 @@ impl Reader {
         let hex = hasher.finalize().to_hex();
         Self {
             bounds: Bounds::new(&model, options),
+            forms: Forms::new(Arc::clone(model.tokenizer())),
             model,
             fingerprint: format!("fp_{}", &hex[..10]).into(),
         }
@@ -80,6 +83,8 @@ impl Reader {
             sampling: &request.sampling,
             max_tokens: self.bounds.fit("messages", tokens.len(), limit)?,
             alternatives: request.logprobs,
+            tokens: &tokens,
+            form: self.forms.read(&request.response_format)?,
         };
         let answers = self.writers(&writing, random, 0..n)?;
         let score = request.prompt_logprobs.map(|top| top as usize);
@@ -118,6 +123,7 @@ impl Reader {
         let only_scores = request.max_tokens == 0;
         let score = request.prompt_logprobs.max(echoed);
         let score = score.or(only_scores.then_some(0)).map(|top| top as usize);
+        let form = self.forms.read(&request.response_format)?;
         let mut prompts = Vec::with_capacity(request.prompts.len());
         for (index, prompt) in request.prompts.iter().enumerate() {
             let tokens = self.prompt_tokens(prompt)?;
@@ -126,6 +132,8 @@ impl Reader {
                 sampling: &request.sampling,
                 max_tokens: self.bounds.fit("prompt", tokens.len(), limit)?,
                 alternatives: request.logprobs,
+                tokens: &tokens,
+                form: form.clone(),
             };
             let first = index * each;
             let last = if only_scores { first } else { first + each };
@@ -241,6 +249,10 @@ impl Reader {
             temperature: asked.temperature.unwrap_or(1.0) as f32,
             // What is above 0 stays so.
             top_p: (asked.top_p.unwrap_or(1.0) as f32).max(f32::MIN_POSITIVE),
+            top_k: asked.top_k.unwrap_or(0) as usize,
+            min_p: asked.min_p.unwrap_or(0.0) as f32,
+            repetition_penalty: (asked.repetition_penalty.unwrap_or(1.0) as f32)
+                .max(f32::MIN_POSITIVE),
             seed,
             logit_bias: asked
                 .logit_bias
@@ -250,6 +262,7 @@ impl Reader {
             presence_penalty: asked.presence_penalty as f32,
             frequency_penalty: asked.frequency_penalty as f32,
             top_logprobs: writing.alternatives.unwrap_or(0) as usize,
+            watermark: None,
         };
         let limits = Limits {
             max_tokens: writing.max_tokens,
@@ -257,10 +270,15 @@ impl Reader {
             ignore_end: false,
         };
         let writer = Writer::new(Arc::clone(self.model.tokenizer()), sampling, limits);
-        writer.map_err(|error| match &error {
+        let mut writer = writer.map_err(|error| match &error {
             lm::Error::UnknownToken { .. } => unknown_token("logit_bias", &error),
             _ => ApiError::of(Reason::InvalidRequest).with_message(error.to_string()),
-        })
+        })?;
+        writer.prompt(writing.tokens);
+        if let Some(form) = &writing.form {
+            writer.constrain(form.clone());
+        }
+        Ok(writer)
     }
 }
 
@@ -269,6 +287,9 @@ struct Writing<'a> {
     sampling: &'a Sampling,
     max_tokens: usize,
     alternatives: Option<u32>,
+    /// The prompt.
+    tokens: &'a [u32],
+    form: Option<Grammar>,
 }
 
 /// The day of a time, for templates that tell the model the date.

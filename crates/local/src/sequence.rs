@@ -239,6 +239,11 @@ impl Fork {
 /// Writes one token and sends it; returns it unless it was the last.
 fn write(line: &Line, answer: usize, writer: &mut Writer, logits: &[f32]) -> Option<u32> {
     let piece = writer.push(logits);
+    if piece.finish == Some(lm::Finish::Broken) {
+        tracing::warn!("an answer's grammar came to its limits; its request is given up");
+        line.tear();
+        return None;
+    }
     let next = piece.finish.is_none().then_some(piece.choice.token);
     line.send(Event::Piece { answer, piece });
     next

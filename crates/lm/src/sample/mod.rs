@@ -1,6 +1,7 @@
-//! Choosing the next token from logits: bias, penalties, temperature, nucleus, a seeded draw; and
-//! the writer of one answer (text, stop strings, length). No randomness but the caller's seed.
+//! Choosing the next token from logits: bias, penalties, a grammar, temperature, truncation, a mark, a
+//! seeded draw; and the writer of one answer (text, stop strings, length). No randomness but the caller's seed.
 
+mod draw;
 pub(crate) mod random;
 mod sampler;
 mod stop;

@@ -2,27 +2,41 @@
 //! Reported log-probabilities are those of the unmodified distribution.
 
 use super::Scored;
+use super::draw::Candidates;
 use super::random::uniform;
+use crate::grammar::Grammar;
+use crate::watermark::{Marker, Watermark};
 use crate::{Error, Result, ops};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
-/// How tokens are chosen.
+/// How tokens are chosen. In this order: bias, penalties, a green list's mark, the answer's grammar,
+/// temperature, min-p, top-k, nucleus, a tournament's mark, the draw.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sampling {
     /// 0 takes the most likely token; 1 the model's own distribution.
     pub temperature: f32,
     /// Only the fewest tokens that reach this probability together, in `(0, 1]`.
     pub top_p: f32,
+    /// Only so many of the most likely tokens; 0 for all.
+    pub top_k: usize,
+    /// Only tokens of at least this part of the most likely one's probability, in `[0, 1]`.
+    pub min_p: f32,
     /// What the draws depend on.
     pub seed: u64,
     /// Added to the logits of these tokens.
     pub logit_bias: Vec<(u32, f32)>,
+    /// Divides positive logits of tokens that the prompt (see [`Sampler::prompt`]) or the answer
+    /// holds, and multiplies negative ones; above 0, 1 for none (Keskar et al. 2019).
+    pub repetition_penalty: f32,
     /// Subtracted once from the logits of tokens that the answer already holds.
     pub presence_penalty: f32,
     /// Subtracted for each time that the answer holds the token.
     pub frequency_penalty: f32,
     /// Alternatives to report with each chosen token.
     pub top_logprobs: usize,
+    /// A mark to put into the answer.
+    pub watermark: Option<Arc<Watermark>>,
 }
 
 impl Default for Sampling {
@@ -31,11 +45,15 @@ impl Default for Sampling {
         Self {
             temperature: 1.0,
             top_p: 1.0,
+            top_k: 0,
+            min_p: 0.0,
             seed: 0,
             logit_bias: Vec::new(),
+            repetition_penalty: 1.0,
             presence_penalty: 0.0,
             frequency_penalty: 0.0,
             top_logprobs: 0,
+            watermark: None,
         }
     }
 }
@@ -49,15 +67,51 @@ impl Sampling {
             ..Self::default()
         }
     }
+
+    fn check(&self, vocabulary: usize) -> Result<()> {
+        let range = |name: &str, ok: bool| {
+            if ok {
+                Ok(())
+            } else {
+                Err(Error::Invalid(format!("{name} is out of range")))
+            }
+        };
+        let repetition = self.repetition_penalty;
+        range(
+            "temperature",
+            self.temperature.is_finite() && self.temperature >= 0.0,
+        )?;
+        range("top_p", self.top_p > 0.0 && self.top_p <= 1.0)?;
+        range("min_p", (0.0..=1.0).contains(&self.min_p))?;
+        range(
+            "repetition_penalty",
+            repetition > 0.0 && repetition.is_finite(),
+        )?;
+        range("presence_penalty", self.presence_penalty.is_finite())?;
+        range("frequency_penalty", self.frequency_penalty.is_finite())?;
+        for &(token, bias) in &self.logit_bias {
+            range("logit_bias", bias.is_finite())?;
+            if token as usize >= vocabulary {
+                return Err(Error::UnknownToken { token, vocabulary });
+            }
+        }
+        Ok(())
+    }
 }
 
-/// A request's sampling state: how often each token was chosen, and how many draws were made.
+/// A request's sampling state: which tokens there were, how many draws were made, the mark's and
+/// the grammar's place.
 #[derive(Debug, Clone)]
 pub struct Sampler {
     sampling: Sampling,
     counts: HashMap<u32, u32>,
+    prompt: HashSet<u32>,
+    marker: Option<Marker>,
+    grammar: Option<Grammar>,
+    failure: Option<String>,
     draws: u64,
     adjusted: Vec<f32>,
+    candidates: Candidates,
 }
 
 impl Sampler {
@@ -67,36 +121,36 @@ impl Sampler {
     /// [`Error::Invalid`] names the option that is out of range, [`Error::UnknownToken`] a biased
     /// token that is not in the vocabulary.
     pub fn new(sampling: Sampling, vocabulary: usize) -> Result<Self> {
-        let range = |name: &str, ok: bool| {
-            if ok {
-                Ok(())
-            } else {
-                Err(Error::Invalid(format!("{name} is out of range")))
-            }
-        };
-        let Sampling {
-            temperature,
-            top_p,
-            presence_penalty,
-            frequency_penalty,
-            ..
-        } = sampling;
-        range("temperature", temperature.is_finite() && temperature >= 0.0)?;
-        range("top_p", top_p > 0.0 && top_p <= 1.0)?;
-        range("presence_penalty", presence_penalty.is_finite())?;
-        range("frequency_penalty", frequency_penalty.is_finite())?;
-        for &(token, bias) in &sampling.logit_bias {
-            range("logit_bias", bias.is_finite())?;
-            if token as usize >= vocabulary {
-                return Err(Error::UnknownToken { token, vocabulary });
-            }
-        }
+        sampling.check(vocabulary)?;
         Ok(Self {
+            marker: sampling.watermark.clone().map(Marker::new),
             sampling,
             counts: HashMap::new(),
+            prompt: HashSet::new(),
+            grammar: None,
+            failure: None,
             draws: 0,
             adjusted: Vec::new(),
+            candidates: Candidates::default(),
         })
+    }
+
+    /// The prompt's tokens, which only the repetition penalty looks at.
+    pub fn prompt(&mut self, tokens: &[u32]) {
+        if self.sampling.repetition_penalty != 1.0 {
+            self.prompt.extend(tokens);
+        }
+    }
+
+    /// Only tokens that this grammar allows from now on.
+    pub fn constrain(&mut self, grammar: Grammar) {
+        self.grammar = Some(grammar);
+    }
+
+    /// Why the grammar could not go on, if so. The answer is then not of its form: end it.
+    #[must_use]
+    pub fn failure(&self) -> Option<&str> {
+        self.failure.as_deref()
     }
 
     /// Chooses a token from the logits of the whole vocabulary and remembers it for the penalties.
@@ -107,81 +161,70 @@ impl Sampler {
         } else {
             let u = uniform(self.sampling.seed, self.draws);
             self.draws += 1;
-            draw(
-                &mut self.adjusted,
-                self.sampling.temperature,
-                self.sampling.top_p,
-                u,
-            )
+            let marker = self.marker.as_mut();
+            self.candidates
+                .draw(&mut self.adjusted, &self.sampling, marker, u)
         };
         *self.counts.entry(token).or_default() += 1;
+        if let Some(marker) = &mut self.marker {
+            marker.push(token);
+        }
+        self.keep_to_grammar(|grammar, _| grammar.push(token));
         ops::score(logits, token, self.sampling.top_logprobs)
     }
 
-    /// The logits with bias and penalties.
+    /// Does something with the grammar, where there is one and it has not failed.
+    fn keep_to_grammar(&mut self, mut go: impl FnMut(&mut Grammar, &mut [f32]) -> Result<()>) {
+        let done = match &mut self.grammar {
+            Some(grammar) => go(grammar, &mut self.adjusted),
+            None => Ok(()),
+        };
+        if let Err(error) = done {
+            self.grammar = None;
+            self.failure = Some(error.to_string());
+        }
+    }
+
+    /// The logits with everything that comes before the temperature.
     fn adjust(&mut self, logits: &[f32]) {
         self.adjusted.clear();
         self.adjusted.extend_from_slice(logits);
-        let mut add = |token: u32, change: f32| {
-            if let Some(logit) = self.adjusted.get_mut(token as usize) {
-                *logit += change;
-            }
-        };
-        self.sampling
-            .logit_bias
-            .iter()
-            .for_each(|&(token, bias)| add(token, bias));
         let Sampling {
+            repetition_penalty,
             presence_penalty,
             frequency_penalty,
             ..
         } = self.sampling;
-        if presence_penalty != 0.0 || frequency_penalty != 0.0 {
-            for (&token, &count) in &self.counts {
-                add(token, -presence_penalty - frequency_penalty * count as f32);
+        for &(token, bias) in &self.sampling.logit_bias {
+            change(&mut self.adjusted, token, |logit| logit + bias);
+        }
+        if repetition_penalty != 1.0 {
+            let answer = self.counts.keys().filter(|t| !self.prompt.contains(*t));
+            for &token in self.prompt.iter().chain(answer) {
+                change(&mut self.adjusted, token, |logit| {
+                    if logit > 0.0 {
+                        logit / repetition_penalty
+                    } else {
+                        logit * repetition_penalty
+                    }
+                });
             }
         }
-    }
-}
-
-/// Draws a token by `u` in `[0, 1)`; leaves unnormalised probabilities in `logits`.
-fn draw(logits: &mut [f32], temperature: f32, top_p: f32, u: f64) -> u32 {
-    let likeliest = ops::arg_max(logits);
-    let most = logits.get(likeliest as usize).copied().unwrap_or(0.0);
-    // The difference is at most 0, so the exponential is at most 1 at any temperature.
-    logits
-        .iter_mut()
-        .for_each(|l| *l = ((*l - most) / temperature).exp());
-    let total: f64 = logits.iter().map(|&w| f64::from(w)).sum();
-    let all = (0u32..).zip(logits.iter().map(|&w| f64::from(w)));
-    if top_p >= 1.0 {
-        return pick(all, u * total).unwrap_or(likeliest);
-    }
-    // Tokens below this hold less than 1 - top_p together: none can be in the nucleus.
-    let least = total * f64::from(1.0 - top_p) / logits.len() as f64;
-    let mut nucleus: Vec<(u32, f64)> = all.filter(|&(_, w)| w >= least).collect();
-    nucleus.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    let mut mass = 0.0;
-    let enough = total * f64::from(top_p);
-    let last = nucleus.iter().position(|&(_, w)| {
-        mass += w;
-        mass >= enough
-    });
-    nucleus.truncate(last.map_or(nucleus.len(), |i| i + 1));
-    let mass: f64 = nucleus.iter().map(|&(_, w)| w).sum();
-    pick(nucleus.into_iter(), u * mass).unwrap_or(likeliest)
-}
-
-/// The first token where the running sum exceeds `target`.
-fn pick(weights: impl Iterator<Item = (u32, f64)>, target: f64) -> Option<u32> {
-    let mut sum = 0.0;
-    let mut last = None;
-    for (token, weight) in weights.filter(|&(_, w)| w > 0.0) {
-        sum += weight;
-        last = Some(token);
-        if sum > target {
-            break;
+        if presence_penalty != 0.0 || frequency_penalty != 0.0 {
+            for (&token, &count) in &self.counts {
+                let by = presence_penalty + frequency_penalty * count as f32;
+                change(&mut self.adjusted, token, |logit| logit - by);
+            }
         }
+        if let Some(marker) = &mut self.marker {
+            marker.logits(&mut self.adjusted);
+        }
+        self.keep_to_grammar(Grammar::mask);
     }
-    last
+}
+
+fn change(logits: &mut [f32], token: u32, to: impl Fn(f32) -> f32) {
+    if let Some(logit) = logits.get_mut(token as usize) {
+        *logit = to(*logit);
+    }
 }

@@ -2,7 +2,9 @@
 
 use super::random::uniform;
 use super::*;
+use crate::watermark::Watermark;
 use proptest::prelude::*;
+use std::sync::Arc;
 
 const LOGITS: [f32; 5] = [1.0, 0.0, 2.0, -1.0, 0.5];
 
@@ -67,6 +69,139 @@ fn a_nucleus_keeps_the_fewest_tokens_that_reach_it() {
         let got = shares(&sampling, 20_000);
         near(&got, &want);
         assert!(want.iter().zip(&got).all(|(w, g)| *w > 0.0 || *g == 0.0));
+    }
+}
+
+/// What remains, renormalised, is drawn as often as it should be, and nothing else ever.
+fn kept(sampling: &Sampling, kept: &[usize]) {
+    let all = softmax(1.0);
+    let mass: f64 = kept.iter().map(|&t| all[t]).sum();
+    let share = |t: usize| {
+        if kept.contains(&t) {
+            all[t] / mass
+        } else {
+            0.0
+        }
+    };
+    let want: Vec<f64> = (0..5).map(share).collect();
+    let got = shares(sampling, 20_000);
+    near(&got, &want);
+    assert!(want.iter().zip(&got).all(|(w, g)| *w > 0.0 || *g == 0.0));
+}
+
+#[test]
+fn truncations_keep_what_they_say() {
+    // Relative to the likeliest: 1 (2), 0.37 (0), 0.22 (4), 0.14 (1), 0.05 (3).
+    let base = || Sampling {
+        seed: 6,
+        ..Sampling::default()
+    };
+    let top_k = |top_k| Sampling { top_k, ..base() };
+    kept(&top_k(1), &[2]);
+    kept(&top_k(3), &[2, 0, 4]);
+    kept(&top_k(99), &[0, 1, 2, 3, 4]);
+    let min_p = |min_p| Sampling { min_p, ..base() };
+    kept(&min_p(1.0), &[2]);
+    kept(&min_p(0.2), &[2, 0, 4]);
+    kept(&min_p(1e-6), &[0, 1, 2, 3, 4]);
+    // Together: min-p leaves three, top-k two of them, the nucleus is of those two.
+    let both = Sampling {
+        min_p: 0.2,
+        top_k: 2,
+        ..base()
+    };
+    kept(&both, &[2, 0]);
+    kept(&Sampling { top_p: 0.7, ..both }, &[2]);
+}
+
+#[test]
+fn of_equal_tokens_the_first_are_kept() {
+    let mut sampler = Sampler::new(
+        Sampling {
+            top_k: 2,
+            ..Sampling::default()
+        },
+        4,
+    )
+    .unwrap();
+    assert!((0..200).all(|_| sampler.sample(&[1.0; 4]).token < 2));
+}
+
+#[test]
+fn a_repetition_penalty_looks_at_prompt_and_answer() {
+    let sampling = Sampling {
+        repetition_penalty: 2.0,
+        ..Sampling::greedy()
+    };
+    let mut sampler = Sampler::new(sampling.clone(), 4).unwrap();
+    let logits = [3.0, 2.0, 1.6, -1.0];
+    // 3 becomes 1.5, then 2 becomes 1, then 1.6 becomes 0.8: the first is the best again.
+    let tokens: Vec<u32> = (0..4).map(|_| sampler.sample(&logits).token).collect();
+    assert_eq!(tokens, [0, 1, 2, 0]);
+    let mut sampler = Sampler::new(sampling, 4).unwrap();
+    sampler.prompt(&[0, 0, 7]);
+    assert_eq!(sampler.sample(&logits).token, 1);
+    // Negative logits move away from 0, and the scores told are the model's own.
+    let chosen = sampler.sample(&[-1.0, -1.0, -1.5, -9.0]);
+    assert_eq!((chosen.token, chosen.rank), (2, 3));
+}
+
+#[test]
+fn options_out_of_range_are_refused() {
+    let base = Sampling::default;
+    for (name, refused) in [
+        (
+            "min_p",
+            Sampling {
+                min_p: 1.1,
+                ..base()
+            },
+        ),
+        (
+            "min_p",
+            Sampling {
+                min_p: f32::NAN,
+                ..base()
+            },
+        ),
+        (
+            "repetition_penalty",
+            Sampling {
+                repetition_penalty: 0.0,
+                ..base()
+            },
+        ),
+        (
+            "repetition_penalty",
+            Sampling {
+                repetition_penalty: f32::INFINITY,
+                ..base()
+            },
+        ),
+    ] {
+        let error = Sampler::new(refused, 4).unwrap_err().to_string();
+        assert!(error.contains(name), "{error}");
+    }
+}
+
+#[test]
+fn a_marked_answer_is_found_and_greedy_green_lists_work_too() {
+    let key = || crate::watermark::Key::new([5; 32]);
+    let green = Watermark::green_list(key(), 1, 0.5, 3.0).unwrap();
+    let tournament = Watermark::tournament(key(), 2, 30).unwrap();
+    let logits: Vec<f32> = (0..200).map(|i| -0.02 * i as f32).collect();
+    for (mark, temperature) in [(&green, 0.0), (&green, 1.0), (&tournament, 1.0)] {
+        let sampling = Sampling {
+            temperature,
+            top_k: 150,
+            frequency_penalty: 0.3,
+            watermark: Some(Arc::new(mark.clone())),
+            ..Sampling::default()
+        };
+        let mut sampler = Sampler::new(sampling, 200).unwrap();
+        let tokens: Vec<u32> = (0..150).map(|_| sampler.sample(&logits).token).collect();
+        let found = mark.detect(&tokens);
+        assert!(found.p_value < 1e-6, "{mark:?} {temperature} {found:?}");
     }
 }
 

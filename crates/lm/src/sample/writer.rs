@@ -2,6 +2,7 @@
 //! is sure, and says when the answer ends. Also the simple loop for callers with one sequence.
 
 use super::{Sampler, Sampling, Scored, StopStrings};
+use crate::grammar::Grammar;
 use crate::model::{CHUNK, Model, Step, Want};
 use crate::tokenizer::{Detokenizer, Tokenizer};
 use crate::{Error, Result};
@@ -28,6 +29,8 @@ pub enum Finish {
     Stop(usize),
     /// [`Limits::max_tokens`] were written.
     Length,
+    /// The answer's grammar came to its limits: what was written is not of the form asked for.
+    Broken,
 }
 
 /// What one token adds to an answer.
@@ -78,11 +81,24 @@ impl Writer {
         })
     }
 
+    /// The prompt's tokens, which only the repetition penalty looks at.
+    pub fn prompt(&mut self, tokens: &[u32]) {
+        self.sampler.prompt(tokens);
+    }
+
+    /// The answer is to have this form.
+    pub fn constrain(&mut self, grammar: Grammar) {
+        self.sampler.constrain(grammar);
+    }
+
     /// Chooses the next token from the logits of the whole vocabulary. After the piece that has
     /// `finish` set, push no more.
     pub fn push(&mut self, logits: &[f32]) -> Piece {
         let choice = self.sampler.sample(logits);
         self.left = self.left.saturating_sub(1);
+        if self.sampler.failure().is_some() {
+            return self.end(choice, String::new(), Finish::Broken);
+        }
         if !self.ignore_end && self.tokenizer.is_end(choice.token) {
             return self.end(choice, String::new(), Finish::End);
         }
@@ -148,11 +164,27 @@ impl Model {
         limits: Limits,
         each: &mut dyn FnMut(&Piece) -> ControlFlow<()>,
     ) -> Result<Generated> {
+        let room = prompt.len().saturating_add(limits.max_tokens);
+        let mut writer = Writer::new(Arc::clone(self.tokenizer()), sampling, limits)?;
+        writer.prompt(prompt);
+        self.check_length(room)?;
+        self.write(prompt, writer, each)
+    }
+
+    /// The same with a writer that the caller made, for one with a grammar. What it writes beyond
+    /// the context is an error.
+    ///
+    /// # Errors
+    /// [`Error::EmptyPrompt`], and those of [`Model::forward`].
+    pub fn write(
+        &self,
+        prompt: &[u32],
+        mut writer: Writer,
+        each: &mut dyn FnMut(&Piece) -> ControlFlow<()>,
+    ) -> Result<Generated> {
         let Some((&last, _)) = prompt.split_last() else {
             return Err(Error::EmptyPrompt);
         };
-        self.check_length(prompt.len().saturating_add(limits.max_tokens))?;
-        let mut writer = Writer::new(Arc::clone(self.tokenizer()), sampling, limits)?;
         let mut cache = self.cache();
         for tokens in prompt[..prompt.len() - 1].chunks(CHUNK) {
             self.forward(&mut [Step {

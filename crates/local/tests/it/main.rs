@@ -10,6 +10,9 @@ mod answers;
 mod chats;
 mod completions;
 mod crowd;
+mod forms;
 mod house;
 mod mistakes;
 mod real_model;
+#[path = "../../../lm/tests/it/schema.rs"]
+mod schema;

@@ -21,7 +21,6 @@ async fn chats_are_refused_by_field() {
     let local = start();
     let biases = |n: usize| Value::from_iter((0..n).map(|i| (i.to_string(), json!(1))));
     let (value, kind, cannot) = ("invalid_value", "invalid_type", "unsupported_parameter");
-    let schema = json!({"type": "json_schema", "json_schema": {}});
     for (field, sent, code) in [
         ("temperature", json!(2.1), value),
         ("temperature", json!(-0.1), value),
@@ -42,10 +41,16 @@ async fn chats_are_refused_by_field() {
         ("top_logprobs", json!(3), value),
         ("prompt_logprobs", json!(21), value),
         ("tools", json!([{"type": "function"}]), cannot),
-        ("response_format", schema, cannot),
+        ("guided_json", json!({"type": "wizard"}), value),
+        ("guided_json", json!({"not": {}}), value),
+        ("guided_json", json!("{"), value),
+        ("guided_json", json!([]), value),
+        ("guided_regex", json!("a+"), cannot),
         ("audio", json!({"voice": "x"}), cannot),
-        ("top_k", json!(5), cannot),
-        ("min_p", json!(0.1), cannot),
+        ("top_k", json!(-5), value),
+        ("min_p", json!(1.1), value),
+        ("repetition_penalty", json!(0), value),
+        ("repetition_penalty", json!(11), value),
         ("messages", json!([]), value),
     ] {
         let mut body = message("hello");
@@ -54,6 +59,10 @@ async fn chats_are_refused_by_field() {
         assert_eq!(error["param"], field, "{error}");
         assert_eq!(error["code"], code, "{error}");
     }
+    let mut body = message("hello");
+    body["response_format"] = json!({"type": "json_schema", "json_schema": {"name": "n"}});
+    let error = refused(&local, request(Endpoint::Chat, body.to_string())).await;
+    assert_eq!(error["param"], "response_format.json_schema", "{error}");
     let images = json!([{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}]);
     let mut body = message("hello");
     body["messages"] = images;

@@ -8,6 +8,7 @@ use record::Endpoint;
 use serde_json::json;
 
 use crate::house::{chat, complete, gathered, options, stream, tiny};
+use crate::schema::valid;
 
 fn path() -> PathBuf {
     let default = || {
@@ -30,6 +31,34 @@ fn real() -> Arc<LocalUpstream> {
     settings.threads = 2;
     settings.name = "smollm2".to_owned();
     LocalUpstream::start(settings).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_are_bound_to_schemas() {
+    let local = real();
+    let schemas: Vec<(String, serde_json::Value)> =
+        serde_json::from_str(include_str!("../../../lm/tests/it/schemas.json")).unwrap();
+    assert_eq!(schemas.len(), 20);
+    let asked = schemas.into_iter().map(|(ask, schema)| {
+        let local = Arc::clone(&local);
+        async move {
+            let format =
+                json!({"type": "json_schema", "json_schema": {"name": "x", "schema": schema}});
+            let body = json!({
+                "model": "smollm2", "temperature": 0.7, "seed": 1, "max_tokens": 160,
+                "messages": [{"role": "user", "content": format!("{ask} Answer as JSON.")}],
+                "response_format": format,
+            });
+            (chat(&local, body).await, schema)
+        }
+    });
+    for (answer, schema) in futures_util::future::join_all(asked).await {
+        let choice = &answer["choices"][0];
+        assert_eq!(choice["finish_reason"], "stop", "{schema}: {choice}");
+        let text = choice["message"]["content"].as_str().unwrap();
+        let value = serde_json::from_str(text).unwrap();
+        assert!(valid(&schema, &schema, &value), "{schema}: {text}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,7 @@
 
 use serde_json::value::RawValue;
 
+use super::form::ResponseFormat;
 use super::sampling::{Sampling, include_usage};
 use crate::error::ApiError;
 use crate::fields::{Fields, wrong_value};
@@ -86,18 +87,6 @@ fn parts(fields: &Fields<'_>) -> Result<String, ApiError> {
     Ok(text)
 }
 
-/// The form that the answer is to have.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum ResponseFormat {
-    /// Any text.
-    #[default]
-    Text,
-    /// Any JSON object.
-    JsonObject,
-    /// JSON of a given schema.
-    JsonSchema,
-}
-
 /// A request to `/v1/chat/completions`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChatRequest {
@@ -170,7 +159,7 @@ impl ChatRequest {
             stream: fields.flag("stream")?,
             include_usage: include_usage(&fields)?,
             tools: tools(&fields)?,
-            response_format: response_format(&fields)?,
+            response_format: ResponseFormat::read(&fields)?,
         })
     }
 }
@@ -181,19 +170,4 @@ fn tools(fields: &Fields<'_>) -> Result<bool, ApiError> {
         .raw("tool_choice")
         .is_some_and(|choice| choice.get() == "\"none\"");
     Ok(offered && !unused)
-}
-
-fn response_format(fields: &Fields<'_>) -> Result<ResponseFormat, ApiError> {
-    let Some(format) = fields.object("response_format")? else {
-        return Ok(ResponseFormat::Text);
-    };
-    match format.need::<String>("type", "a string")?.as_str() {
-        "text" => Ok(ResponseFormat::Text),
-        "json_object" => Ok(ResponseFormat::JsonObject),
-        "json_schema" => Ok(ResponseFormat::JsonSchema),
-        _ => Err(wrong_value(
-            format.name("type"),
-            "one of text, json_object, json_schema",
-        )),
-    }
 }

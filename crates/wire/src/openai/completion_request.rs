@@ -1,6 +1,7 @@
 //! A completion request as a value: prompts are texts or token ids and never run through a chat
 //! template.
 
+use super::form::ResponseFormat;
 use super::sampling::{Sampling, include_usage};
 use crate::error::ApiError;
 use crate::fields::{Fields, wrong_type, wrong_value};
@@ -39,6 +40,8 @@ pub struct CompletionRequest {
     pub stream: bool,
     /// Whether a stream ends with a usage chunk.
     pub include_usage: bool,
+    /// The form of the answer.
+    pub response_format: ResponseFormat,
 }
 
 impl CompletionRequest {
@@ -76,6 +79,7 @@ impl CompletionRequest {
             echo,
             stream,
             include_usage: include_usage(&fields)?,
+            response_format: ResponseFormat::read(&fields)?,
         })
     }
 }

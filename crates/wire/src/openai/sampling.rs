@@ -14,6 +14,8 @@ pub struct Sampling {
     pub top_k: Option<u32>,
     /// The least probability that is kept, as a part of the highest; likewise.
     pub min_p: Option<f64>,
+    /// Above 0, 1 for none; likewise.
+    pub repetition_penalty: Option<f64>,
     /// The seed.
     pub seed: Option<i64>,
     /// Texts that end the answer, without being part of it; none is empty.
@@ -32,6 +34,11 @@ impl Sampling {
         if top_p == Some(0.0) {
             return Err(wrong_value("top_p".into(), "a number above 0 and up to 1"));
         }
+        let repetition_penalty = fields.number("repetition_penalty", 0.0, 10.0)?;
+        if repetition_penalty == Some(0.0) {
+            let expected = "a number above 0 and up to 10";
+            return Err(wrong_value("repetition_penalty".into(), expected));
+        }
         // Some clients send -1 for no bound at all.
         let top_k = match fields.get::<i64>("top_k", "an integer")? {
             None | Some(-1 | 0) => None,
@@ -45,6 +52,7 @@ impl Sampling {
             top_p,
             top_k,
             min_p: fields.number("min_p", 0.0, 1.0)?,
+            repetition_penalty,
             seed: fields.get("seed", "an integer")?,
             stop: stop(fields)?,
             presence_penalty: fields.number("presence_penalty", -2.0, 2.0)?.unwrap_or(0.0),

@@ -73,6 +73,37 @@ fn a_chat_request_is_read() {
 }
 
 #[test]
+fn a_schema_is_kept_as_it_was_written() {
+    let format = |fields: &str| {
+        let body = format!(r#"{{"model":"m","prompt":"p",{fields}}}"#);
+        CompletionRequest::read(body.as_bytes())
+            .unwrap()
+            .response_format
+    };
+    let schema = |field: &str| ResponseFormat::JsonSchema {
+        field: field.to_owned(),
+        schema: r#"{"b": 1, "a":2}"#.to_owned(),
+    };
+    for (sent, field) in [
+        (
+            r#""response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{"b": 1, "a":2}}}"#,
+            "response_format.json_schema.schema",
+        ),
+        (r#""guided_json":{"b": 1, "a":2}"#, "guided_json"),
+        (r#""guided_json":"{\"b\": 1, \"a\":2}""#, "guided_json"),
+        (
+            r#""structured_outputs":{"json":{"b": 1, "a":2}}"#,
+            "structured_outputs.json",
+        ),
+    ] {
+        assert_eq!(format(sent), schema(field), "{sent}");
+    }
+    assert_eq!(format(r#""guided_json":null"#), ResponseFormat::Text);
+    let object = r#""structured_outputs":{"json_object":true}"#;
+    assert_eq!(format(object), ResponseFormat::JsonObject);
+}
+
+#[test]
 fn mistakes_in_chat_requests_name_their_field() {
     for (fields, param) in [
         (r#""messages":[]"#, "messages"),
@@ -120,6 +151,26 @@ fn mistakes_in_chat_requests_name_their_field() {
         (
             r#""messages":[{"role":"user","content":"x"}],"response_format":{"type":"xml"}"#,
             "response_format.type",
+        ),
+        (
+            r#""messages":[{"role":"user","content":"x"}],"response_format":{"type":"json_schema"}"#,
+            "response_format.json_schema",
+        ),
+        (
+            r#""messages":[{"role":"user","content":"x"}],"response_format":{"type":"json_schema","json_schema":{}}"#,
+            "response_format.json_schema",
+        ),
+        (
+            r#""messages":[{"role":"user","content":"x"}],"guided_regex":"a""#,
+            "guided_regex",
+        ),
+        (
+            r#""messages":[{"role":"user","content":"x"}],"structured_outputs":{"choice":["a"]}"#,
+            "structured_outputs.choice",
+        ),
+        (
+            r#""messages":[{"role":"user","content":"x"}],"repetition_penalty":0"#,
+            "repetition_penalty",
         ),
     ] {
         let body = format!(r#"{{"model":"m",{fields}}}"#);
