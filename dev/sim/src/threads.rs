@@ -83,7 +83,8 @@ pub(crate) fn make_call(set: usize, about: &str, hand: &mut Hand<'_>) -> Call {
         .copied()
         .unwrap_or("run");
     let value = hand.stock.scribe.prose(about, 20, hand.draw);
-    let arguments = serde_json::json!({ "query": value, "n": hand.draw.below(50) }).to_string();
+    // In the order of the alphabet: the text is then the same with maps of either kind.
+    let arguments = serde_json::json!({ "n": hand.draw.below(50), "query": value }).to_string();
     Call::new(
         format!("call_{:012x}", hand.draw.bits() >> 16).into(),
         name,

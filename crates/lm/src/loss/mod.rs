@@ -70,7 +70,7 @@ pub enum Kind {
     K3,
     /// The policy gradient with importance weights, on [`Target::Sampled`]:
     /// `-min(rho A, clip(rho, 1 - low, 1 + high) A)`, `rho = q / q_old` of the sampled token. For an
-    /// unclipped one let `low` and `high` be infinite.
+    /// unclipped one let `low` and `high` be infinite. A batch's loss is the mean over its tokens.
     Policy {
         /// How far the ratio may fall below 1.
         low: f64,

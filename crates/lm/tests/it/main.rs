@@ -14,3 +14,4 @@ mod real_model;
 mod reference;
 mod schema;
 mod tokenizer;
+mod watermark;

@@ -67,7 +67,6 @@ impl ResponseFormat {
             return Ok(None);
         };
         let schema = match raw.get() {
-            "null" => return Ok(None),
             text if text.starts_with('"') => fields.text(field)?.unwrap_or_default(),
             text => text.to_owned(),
         };

@@ -61,7 +61,7 @@ fn within(schema: &Value, order: &[&str], above: &str) -> Vec<Field> {
             .unwrap_or(order.len())
     };
     let mut names: Vec<&String> = properties.keys().collect();
-    names.sort_by_key(|name| place(name));
+    names.sort_by(|a, b| place(a).cmp(&place(b)).then(a.cmp(b)));
     let one = |name: &String| {
         let schema = &properties[name];
         let whole = if above.is_empty() {

@@ -36,8 +36,10 @@ const INFO: [&str; 8] = [
 /// # Errors
 /// It is no YAML, or `model_list` is no list.
 pub fn read_config(text: &str) -> Result<Config, Error> {
-    let read: Value =
+    let mut read: Value =
         serde_saphyr::from_str(text).map_err(|error| Error::Config(error.to_string()))?;
+    // What was not understood is told in the order of the alphabet.
+    read.sort_all_objects();
     let Value::Object(file) = read else {
         return Err(Error::Config("it is no mapping with `model_list`".into()));
     };

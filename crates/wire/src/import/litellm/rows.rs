@@ -16,7 +16,8 @@ pub(super) fn read(what: &'static str, text: &str) -> Result<Vec<Row>, Error> {
     if !text.starts_with(['[', '{']) {
         return from_csv(text).map_err(wrong);
     }
-    let read: Value = serde_json::from_str(text).map_err(|error| wrong(error.to_string()))?;
+    let mut read: Value = serde_json::from_str(text).map_err(|error| wrong(error.to_string()))?;
+    read.sort_all_objects();
     let list = match read {
         Value::Array(list) => list,
         Value::Object(mut object) => match object.remove(what) {

@@ -55,7 +55,7 @@ impl Digests {
 
     fn mark(&mut self, text: &str) -> Result<(Mark, [i8; DIMENSIONS]), SimError> {
         let body = serde_json::json!({
-            "model": "m1", "messages": [{"role": "user", "content": text}],
+            "messages": [{"content": text, "role": "user"}], "model": "m1",
         });
         let body =
             serde_json::to_vec(&body).map_err(|err| SimError::io("writing a body")(err.into()))?;
