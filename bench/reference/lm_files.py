@@ -8,7 +8,7 @@ FILES is the program `cargo build --release -p lm --example files` makes. Checke
                 we load a folder that transformers saved, to the bit
   peft          loads our adapter: logits are those of our merged weights; we load the one it saves
   gguf          reads our F32, F16 and Q8_0 files; tensors are, to the bit, what its own quantize makes
-  llama.cpp     loads the Q8_0 file and answers, where its programs are given
+  llama.cpp     loads the same files, answers, and gets our token ids, where its programs are given
 Each line printed is a check that held; the first that does not ends the run.
 """
 
@@ -136,11 +136,22 @@ def chats(program, source, folder):
     held("SmolLM2: the chat template is that of the file", tokenizer.chat_template == field, repr(text[-30:]))
 
 
-def llama_cpp(binaries, folder):
-    command = [Path(binaries) / "llama-completion", "-m", folder / "Q8_0.gguf", "-p", "The capital of France is"]
-    command += ["-n", "8", "--temp", "0", "-no-cnv", "-t", "2"]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
-    held("llama.cpp loads our Q8_0 and answers", run.returncode == 0 and "Paris" in run.stdout, repr(run.stdout[-80:]))
+def llama_cpp(program, binaries, folder):
+    for kind in ("f32", "F16", "Q8_0"):
+        command = [Path(binaries) / "llama-completion", "-m", folder / f"{kind}.gguf", "-p", "The capital of France is"]
+        command += ["-n", "8", "--temp", "0", "-no-cnv", "-t", "2"]
+        run = subprocess.run(command, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
+        held(f"llama.cpp loads our {kind} and answers", run.returncode == 0 and "Paris" in run.stdout, repr(run.stdout[-60:]))
+    text = "\n".join(line for line, _ in json.loads((HERE / "smollm.json").read_text()) if "\0" not in line)
+    (folder / "text").write_bytes(text.encode())
+    (folder / "lines.json").write_text(json.dumps([text]))
+    command = [Path(binaries) / "llama-tokenize", "-m", folder / "Q8_0.gguf", "-f", folder / "text"]
+    command += ["--ids", "--no-bos", "--no-parse-special", "--log-disable"]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    [want] = files(program, "tokens", folder / "Q8_0.gguf", folder / "lines.json")
+    got = json.loads(run.stdout)
+    first = next((i for i, (a, b) in enumerate(zip(got, want)) if a != b), None)
+    held("llama.cpp's token ids by our file are ours", got == want, f"{len(got)} and {len(want)} ids, first difference {first}")
 
 
 def main():
@@ -153,7 +164,7 @@ def main():
             if name == "SmolLM2":
                 chats(program, source, folder)
                 if len(sys.argv) > 3:
-                    llama_cpp(sys.argv[3], folder)
+                    llama_cpp(program, sys.argv[3], folder)
 
 
 if __name__ == "__main__":

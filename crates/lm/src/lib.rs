@@ -1,4 +1,4 @@
-//! `lm`: language models in process. Load a GGUF file, turn text into tokens, run many sequences
+//! `lm`: language models in process. Load a GGUF file or a folder of transformers, turn text into tokens, run many sequences
 //! at once, sample, score. It never knows accounts, grants or HTTP, starts no async runtime,
 //! prints nothing, and reads neither clock nor environment: seeds and the date are handed in.
 //!
@@ -15,6 +15,10 @@
 //! Model::refresh(&mut self, &Weights) -> Result<()>            same shape, in place
 //! Weights::{load(&Path, memory: Option<u64>), new(Config), config(), get(name) -> Option<&Tensor>,
 //!           get_mut(name), names(), iter(), insert(name, Tensor), check(), expected_shapes(&Config)}
+//! Weights::{write_safetensors(folder, &Tokenizer, Option<&ChatTemplate>),
+//!           write_gguf(path, TensorType::{F32, F16, Q8_0}, &Tokenizer, Option<&ChatTemplate>)}
+//! Adapter::{new(rank, alpha, dropout), insert(&Config, name, LowRank { a, b }), get(name), iter(),
+//!           merge(&mut Weights), unmerge(&mut Weights), write(folder, &Config, base), load(folder, &Config)}
 //! Tensor::{new(shape, data), shape(), data(), data_mut(), into_data()}    row-major, outermost first
 //! ModelFiles::{open(&Path), config(), tokenizer(), template()}  Model::from_files, Weights::from_files
 //! Model::{config() -> &Config, context() -> usize, tokenizer() -> &Arc<Tokenizer>,

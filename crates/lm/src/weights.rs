@@ -79,7 +79,7 @@ impl Weights {
         }
     }
 
-    /// Reads a GGUF file. `memory` is the most bytes that the weights may take; without it, what
+    /// Reads a GGUF file, or a folder of transformers. `memory` is the most bytes that the weights may take; without it, what
     /// the system says is available.
     ///
     /// # Errors

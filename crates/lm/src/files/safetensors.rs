@@ -57,9 +57,11 @@ impl<'de> Deserialize<'de> for Entries {
                 mut map: A,
             ) -> std::result::Result<Entries, A::Error> {
                 let mut out = Unique::default();
+                let mut about = Unique::default();
                 while let Some(key) = map.next_key::<String>()? {
                     if key == "__metadata__" {
-                        map.next_value::<Option<Unique<String>>>()?;
+                        let text = map.next_value::<Option<Unique<String>>>()?;
+                        about.insert(key, text)?;
                     } else {
                         out.insert(key, map.next_value()?)?;
                     }
@@ -216,4 +218,109 @@ where
         }
         Ok(())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Header and data of tensors of these names and sizes, written and read again.
+    fn round(parts: &BTreeMap<String, Vec<usize>>) -> (Vec<u8>, BTreeMap<String, SafeTensor>) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.safetensors");
+        let values = |shape: &[usize]| {
+            let count = shape.iter().product::<usize>();
+            (0..count).map(|i| i as f32 - 3.5).collect::<Vec<f32>>()
+        };
+        let parts = parts.iter().map(|(name, shape)| {
+            let values = move || Cow::Owned(values(shape));
+            (name.clone(), values, shape.as_slice())
+        });
+        write(&path, &parts.collect::<Vec<_>>()).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        let header = parse(&bytes, bytes.len() as u64).unwrap();
+        (bytes, header)
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_by_us_and_by_the_formats_own_library(
+            parts in prop::collection::btree_map("[a-z.0-9\"é ]{1,12}", prop::collection::vec(1usize..5, 0..4), 0..6)
+        ) {
+            let (bytes, header) = round(&parts);
+            let theirs = ::safetensors::SafeTensors::deserialize(&bytes).unwrap();
+            prop_assert_eq!(header.len(), parts.len());
+            prop_assert_eq!(theirs.len(), parts.len());
+            for (name, shape) in &parts {
+                let (ours, theirs) = (&header[name], theirs.tensor(name).unwrap());
+                prop_assert_eq!(&ours.shape, shape);
+                prop_assert_eq!(theirs.shape(), shape.as_slice());
+                prop_assert_eq!(theirs.data(), &bytes[ours.offset as usize..][..ours.length as usize]);
+                prop_assert_eq!(ours.offset % 4, 0);
+            }
+        }
+
+        #[test]
+        fn every_cut_is_refused(cut in 0usize..400) {
+            let parts = BTreeMap::from([("a".to_owned(), vec![3, 2]), ("b".to_owned(), vec![7])]);
+            let (bytes, _) = round(&parts);
+            let cut = cut.min(bytes.len() - 1);
+            prop_assert!(parse(&bytes[..cut], cut as u64).is_err());
+        }
+    }
+
+    #[test]
+    fn a_header_that_contradicts_itself_is_refused() {
+        let file = |header: &str, data: usize| {
+            let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+            bytes.extend(header.as_bytes());
+            bytes.resize(bytes.len() + data, 0);
+            let length = bytes.len() as u64;
+            parse(&bytes, length).map(drop).map_err(|e| e.to_string())
+        };
+        let entry = |name: &str, shape: &str, from: u64, to: u64| {
+            format!(r#""{name}":{{"dtype":"F32","shape":{shape},"data_offsets":[{from},{to}]}}"#)
+        };
+        let one = entry("a", "[2]", 0, 8);
+        file(&format!("{{{one}}}"), 8).unwrap();
+        for (header, data, word) in [
+            (format!("{{{one}}}"), 7, "cut off"),
+            (format!("{{{one}}}"), 9, "after the last"),
+            (format!("{{{one},{one}}}"), 8, "twice"),
+            (
+                format!("{{{one},{}}}", entry("b", "[1]", 4, 8)),
+                8,
+                "overlap",
+            ),
+            (
+                format!("{{{one},{}}}", entry("b", "[1]", 12, 16)),
+                16,
+                "gap",
+            ),
+            (format!("{{{}}}", entry("a", "[2]", 8, 0)), 8, "lies at"),
+            (
+                format!("{{{}}}", entry("a", "[4294967296,4294967296]", 0, 8)),
+                8,
+                "sizes",
+            ),
+            (format!("{{{}}}", entry("a", "[3]", 0, 8)), 8, "lies at"),
+            (
+                r#"{"__metadata__":{"a":"b"},"__metadata__":{}}"#.into(),
+                0,
+                "twice",
+            ),
+            (
+                r#"{"a":{"dtype":"F32","shape":[],"data_offsets":[0,4],"x":1}}"#.into(),
+                4,
+                "`x`",
+            ),
+            ("[".repeat(10_000), 0, "safetensors"),
+        ] {
+            let error = file(&header, data).unwrap_err();
+            assert!(error.contains(word), "{header:.80}: {error}");
+        }
+        let huge = u64::MAX.to_le_bytes();
+        assert!(parse(&huge, u64::MAX).is_err());
+    }
 }

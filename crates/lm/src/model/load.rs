@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 impl Model {
-    /// Loads a GGUF file.
+    /// Loads a GGUF file, or a folder of transformers (config.json, tokenizer.json, safetensors).
     ///
     /// # Errors
     /// [`Error::File`], [`Error::Truncated`], [`Error::Malformed`], [`Error::Unsupported`] (by
