@@ -81,7 +81,10 @@ mod weights;
 pub use error::{Error, Result};
 pub use files::{Adapter, LowRank, ModelFiles};
 pub use grammar::{Grammar, Grammars};
-pub use model::{Cache, Config, Family, HeadCounts, Model, Options, Output, Step, Want};
+pub use model::{
+    Batch, Cache, Config, Family, HeadCounts, HeldWeights, Model, Options, Output, Path, Question,
+    Scoring, Step, Want,
+};
 pub use sample::{
     Finish, Generated, Limits, Piece, Sampler, Sampling, Scored, StopStrings, TokenLogprob, Writer,
 };

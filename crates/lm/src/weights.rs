@@ -3,6 +3,7 @@
 //! interleaved rotary pairs). What training reads and writes; never packed, never quantised.
 
 use crate::files::ModelFiles;
+use crate::gguf::TensorType;
 use crate::model::{Misfit, check_shapes, expected_shape, expected_shapes};
 use crate::{Config, Error, Result};
 use std::borrow::Cow;
@@ -14,6 +15,16 @@ pub(crate) trait Tensors {
     /// The values of a tensor that the model's shape asks for, all finite. Names and sizes were
     /// checked when the source was opened.
     fn read(&self, name: &str) -> Result<Cow<'_, [f32]>>;
+
+    /// The type that a tensor has there.
+    fn kind(&self, _name: &str) -> TensorType {
+        TensorType::F32
+    }
+
+    /// A quantised tensor's own blocks; none where its values are floating-point numbers.
+    fn blocks(&self, _name: &str) -> Result<Option<(TensorType, Vec<u8>)>> {
+        Ok(None)
+    }
 }
 
 /// One tensor, row-major.

@@ -154,6 +154,8 @@ mod tests {
                 logprob: -1.0,
                 rank: 1,
                 top: Vec::new(),
+                at: Vec::new(),
+                tail: 0.0,
             };
             let part = choice.push(Piece {
                 choice: scored,

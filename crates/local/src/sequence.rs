@@ -114,14 +114,14 @@ impl Sequence {
                         None => &[],
                     },
                     top: prompt.score.unwrap_or(0),
+                    at: &[],
                 };
                 (&all[start..end], want)
             }
             Work::Writing { tokens, .. } => {
                 let want = Want {
                     logits: end == tokens.len(),
-                    score: &[],
-                    top: 0,
+                    ..Want::default()
                 };
                 (&tokens[start..end], want)
             }

@@ -2,7 +2,7 @@
 //! would change the mathematics.
 
 use super::ModelFiles;
-use crate::gguf::{Header, Source, TensorInfo, dequantize};
+use crate::gguf::{Header, Source, TensorInfo, TensorType, dequantize};
 use crate::model::{Misfit, check_shapes};
 use crate::template::ChatTemplate;
 use crate::tokenizer::Tokenizer;
@@ -53,10 +53,29 @@ fn template(header: &Header, tokenizer: &Tokenizer) -> Result<Option<ChatTemplat
     text.map(|text| tokenizer.template(text)).transpose()
 }
 
-impl Tensors for GgufTensors<'_> {
-    fn read(&self, name: &str) -> Result<Cow<'_, [f32]>> {
+impl GgufTensors<'_> {
+    fn find(&self, name: &str) -> Result<&TensorInfo> {
         let missing = || Error::Malformed(format!("tensor {name:?} is missing"));
-        let tensor = self.tensors.get(name).ok_or_else(missing)?;
+        self.tensors.get(name).ok_or_else(missing)
+    }
+}
+
+impl Tensors for GgufTensors<'_> {
+    fn kind(&self, name: &str) -> TensorType {
+        self.tensors.get(name).map_or(TensorType::F32, |t| t.kind)
+    }
+
+    fn blocks(&self, name: &str) -> Result<Option<(TensorType, Vec<u8>)>> {
+        let tensor = self.find(name)?;
+        if tensor.kind.block_elements() == 1 {
+            return Ok(None);
+        }
+        let bytes = self.source.read(tensor.offset, tensor.length)?;
+        Ok(Some((tensor.kind, bytes.to_vec())))
+    }
+
+    fn read(&self, name: &str) -> Result<Cow<'_, [f32]>> {
+        let tensor = self.find(name)?;
         let bytes = self.source.read(tensor.offset, tensor.length)?;
         // As many as the shape asks for: memory for them was foreseen.
         let mut out = vec![0.0; tensor.elements() as usize];

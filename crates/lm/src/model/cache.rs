@@ -1,16 +1,20 @@
-//! The keys and values of one sequence, in blocks of 64 positions that are allocated as it grows
-//! and freed when it is dropped. Plain data: nothing is computed here.
+//! The keys and values of one sequence, in blocks of 64 positions that are allocated as it grows.
+//! Copies share blocks until one of them writes: a prompt is held once for all that begin with it.
+//! Plain data: nothing is computed here.
 
-use crate::ops::{Heads, Kept};
+use super::Path;
+use crate::ops::{BLOCK, Heads, Kept};
+use std::collections::HashSet;
+use std::sync::Arc;
 
-/// Positions in a block.
-const BLOCK: usize = 64;
-
-/// One sequence's state. Made by [`crate::Model::cache`], used with that model alone.
+/// One sequence's state on one path. Made by [`crate::Model::cache`] or
+/// [`crate::Model::cache_on`], used with that model alone. A clone is cheap: it shares what is
+/// written, and each writes on in blocks of its own.
 #[derive(Clone)]
 pub struct Cache {
-    /// Each `[layer][key, value][head][BLOCK][width]`.
-    blocks: Vec<Box<[f32]>>,
+    /// Each `[layer][keys, values][head]`, of keys `[width][BLOCK]` or values `[BLOCK][width]`.
+    blocks: Vec<Arc<Box<[f32]>>>,
+    path: Path,
     length: usize,
     layers: usize,
     heads: Heads,
@@ -20,20 +24,28 @@ pub struct Cache {
 impl std::fmt::Debug for Cache {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Cache")
+            .field("path", &self.path)
             .field("length", &self.length)
             .finish_non_exhaustive()
     }
 }
 
 impl Cache {
-    pub(super) fn new(layers: usize, heads: Heads, context: usize) -> Self {
+    pub(super) fn new(path: Path, layers: usize, heads: Heads, context: usize) -> Self {
         Self {
             blocks: Vec::new(),
+            path,
             length: 0,
             layers,
             heads,
             context,
         }
+    }
+
+    /// The path that writes and reads it.
+    #[must_use]
+    pub fn path(&self) -> Path {
+        self.path
     }
 
     /// Tokens in the sequence so far.
@@ -54,10 +66,20 @@ impl Cache {
         self.context - self.length
     }
 
-    /// Bytes held now.
+    /// Bytes held now, shared blocks among them.
     #[must_use]
     pub fn memory(&self) -> usize {
         self.memory_of(self.blocks.len() * BLOCK)
+    }
+
+    /// Bytes that caches hold together: blocks that several share count once.
+    #[must_use]
+    pub fn memory_together<'a>(caches: impl IntoIterator<Item = &'a Self>) -> usize {
+        let mut seen = HashSet::new();
+        let caches = caches.into_iter();
+        let sizes = caches.flat_map(|cache| cache.blocks.iter());
+        let new = sizes.filter(|block| seen.insert(Arc::as_ptr(block)));
+        new.map(|block| size_of_val::<[f32]>(block)).sum()
     }
 
     /// Bytes that so many tokens take.
@@ -80,11 +102,13 @@ impl Cache {
         (self.layers, self.heads, self.context) == (layers, heads, context)
     }
 
-    /// Makes room for `count` more tokens; the caller has checked the context.
+    /// Makes room for `count` more tokens; the caller has checked the context. What is not written
+    /// is 0, or what a copy of this cache wrote there.
     pub(super) fn reserve(&mut self, count: usize) {
         let size = self.block_size();
         let blocks = (self.length + count).div_ceil(BLOCK);
-        self.blocks.resize_with(blocks, || vec![0.0; size].into());
+        self.blocks
+            .resize_with(blocks, || Arc::new(vec![0.0; size].into()));
     }
 
     /// Counts the tokens whose keys and values were written.
@@ -96,14 +120,21 @@ impl Cache {
         ((layer * 2 + usize::from(value)) * self.heads.kept + head) * BLOCK * self.heads.width
     }
 
-    /// Writes a position's keys and values, `[head][width]` each; room was made for it.
+    /// Writes a position's keys and values, `[head][width]` each; room was made for it. A block
+    /// that is shared is copied first.
     pub(super) fn write(&mut self, layer: usize, position: usize, keys: &[f32], values: &[f32]) {
-        let width = self.heads.width;
-        for (value, row) in [(false, keys), (true, values)] {
-            for (head, row) in row.chunks_exact(width).enumerate() {
-                let at = self.offset(layer, value, head) + position % BLOCK * width;
-                self.blocks[position / BLOCK][at..at + width].copy_from_slice(row);
+        let (width, place) = (self.heads.width, position % BLOCK);
+        let (first_key, first_value) = (self.offset(layer, false, 0), self.offset(layer, true, 0));
+        let block = Arc::make_mut(&mut self.blocks[position / BLOCK]);
+        for (head, row) in keys.chunks_exact(width).enumerate() {
+            let keys = &mut block[first_key + head * BLOCK * width..][..BLOCK * width];
+            for (keys, &k) in keys.chunks_exact_mut(BLOCK).zip(row) {
+                keys[place] = k;
             }
+        }
+        for (head, row) in values.chunks_exact(width).enumerate() {
+            let at = first_value + (head * BLOCK + place) * width;
+            block[at..at + width].copy_from_slice(row);
         }
     }
 
@@ -128,8 +159,6 @@ impl LayerCache<'_> {
 }
 
 impl Kept for LayerCache<'_> {
-    const BLOCK: usize = BLOCK;
-
     #[inline(always)]
     fn keys(&self, block: usize, head: usize) -> &[f32] {
         self.part(block, false, head)

@@ -2,8 +2,9 @@
 //! row a token. Checks everything first, so that an error leaves every cache as it was. The head is
 //! computed in chunks of rows: tokens times vocabulary is never in memory.
 
-use super::{Cache, Layer, Model};
-use crate::ops::{self, Heads};
+use super::net::{Layer, Net, Product};
+use super::{Cache, Model, Path};
+use crate::ops::{self, Activations, Heads};
 use crate::sample::Scored;
 use crate::{Error, Result};
 use rayon::prelude::*;
@@ -23,6 +24,9 @@ pub struct Want<'a> {
     pub score: &'a [u32],
     /// Alternatives with each score.
     pub top: usize,
+    /// Further tokens whose log-probabilities are told with each score: the `i`-th list with the
+    /// `i`-th. Empty, or as many as there are scores.
+    pub at: &'a [Vec<u32>],
 }
 
 impl<'a> Want<'a> {
@@ -47,7 +51,7 @@ impl<'a> Want<'a> {
         Self {
             score: targets,
             top,
-            logits: false,
+            ..Self::default()
         }
     }
 }
@@ -55,7 +59,7 @@ impl<'a> Want<'a> {
 /// One sequence's share of a forward pass.
 #[derive(Debug)]
 pub struct Step<'a> {
-    /// The sequence; the tokens are appended to it.
+    /// The sequence; the tokens are appended to it, on the path that the cache was made for.
     pub cache: &'a mut Cache,
     /// At least one token. Memory grows with the sum over all steps, about 80 bytes times the
     /// model's width a token: feed long prompts in chunks.
@@ -89,19 +93,37 @@ struct Buffers {
     wide: Vec<f32>,
     narrow: Vec<f32>,
     branch: Vec<f32>,
+    quantised: Activations,
 }
 
 impl Model {
     /// Runs all steps' tokens through the model; one output a step, in their order. Results are
     /// equal to the bit whatever else is in the batch, however a prompt is cut into chunks, and
-    /// with any number of threads, on one type of processor.
+    /// with any number of threads, on one type of processor; on either path.
     ///
     /// # Errors
     /// [`Error::EmptyPrompt`], [`Error::UnknownToken`], [`Error::ContextOverflow`] or
     /// [`Error::Invalid`], for any step; then no cache has changed.
     pub fn forward(&self, steps: &mut [Step<'_>]) -> Result<Vec<Output>> {
         steps.iter().try_for_each(|step| self.check(step))?;
-        Ok(self.pool.install(|| self.run(steps)))
+        let mut out: Vec<Output> = steps.iter().map(|_| Output::default()).collect();
+        for path in [Path::Exact, Path::Fast] {
+            let own = steps.iter_mut().zip(&mut out);
+            let own = own.filter(|(step, _)| step.cache.path() == path);
+            let (mut steps, places): (Vec<_>, Vec<_>) = own.unzip();
+            if steps.is_empty() {
+                continue;
+            }
+            // Of a path whose weights are not held there is no step: that was checked.
+            let outputs = match path {
+                Path::Exact => self.exact.as_ref().map(|net| self.run_on(net, &mut steps)),
+                Path::Fast => self.fast.as_ref().map(|net| self.run_on(net, &mut steps)),
+            };
+            for (place, output) in places.into_iter().zip(outputs.into_iter().flatten()) {
+                *place = output;
+            }
+        }
+        Ok(out)
     }
 
     fn check(&self, step: &Step<'_>) -> Result<()> {
@@ -114,15 +136,36 @@ impl Model {
         {
             return Err(Error::Invalid("the cache belongs to another model".into()));
         }
-        if step.want.score.len() > step.tokens.len() {
+        if !self.has(step.cache.path()) {
+            let path = step.cache.path();
+            let text = format!("the model was loaded without the weights of the {path:?} path");
+            return Err(Error::Invalid(text));
+        }
+        let want = step.want;
+        if want.score.len() > step.tokens.len() {
             return Err(Error::Invalid("more targets than tokens".into()));
         }
+        if !want.at.is_empty() && want.at.len() != want.score.len() {
+            return Err(Error::Invalid(
+                "ids are asked for at some scores only".into(),
+            ));
+        }
         self.tokenizer.check(step.tokens)?;
-        self.tokenizer.check(step.want.score)?;
+        self.tokenizer.check(want.score)?;
+        want.at
+            .iter()
+            .try_for_each(|ids| self.tokenizer.check(ids))?;
         self.check_length(step.cache.len() + step.tokens.len())
     }
 
-    fn run(&self, steps: &mut [Step<'_>]) -> Vec<Output> {
+    fn run_on<P: Product>(&self, net: &Net<P>, steps: &mut [&mut Step<'_>]) -> Vec<Output>
+    where
+        Net<P>: Sync,
+    {
+        self.pool.install(|| self.run(net, steps))
+    }
+
+    fn run<P: Product>(&self, net: &Net<P>, steps: &mut [&mut Step<'_>]) -> Vec<Output> {
         let mut rows = Vec::new();
         let width = self.config.width;
         let total: usize = steps.iter().map(|s| s.tokens.len()).sum();
@@ -130,7 +173,7 @@ impl Model {
         let mut angles = Vec::with_capacity(total * self.rope.pairs());
         for (index, step) in steps.iter_mut().enumerate() {
             for (position, &token) in (step.cache.len()..).zip(step.tokens) {
-                self.embedding
+                net.embedding
                     .row(token as usize, &mut x[rows.len() * width..][..width]);
                 self.rope.angles(position, &mut angles);
                 rows.push(Row {
@@ -141,7 +184,7 @@ impl Model {
             step.cache.reserve(step.tokens.len());
         }
         let mut buffers = Buffers::default();
-        for (index, layer) in self.layers.iter().enumerate() {
+        for (index, layer) in net.layers.iter().enumerate() {
             self.keep(index, layer, (&x, &rows, &angles), steps, &mut buffers);
             self.attention(index, &rows, steps, &mut buffers);
             self.rest_of_layer(layer, &mut x, &mut buffers);
@@ -149,22 +192,24 @@ impl Model {
         for step in steps.iter_mut() {
             step.cache.advance(step.tokens.len());
         }
-        self.outputs(steps, &x)
+        self.outputs(net, steps, &x)
     }
 
     /// Queries, keys and values of all rows; keys and values go into the caches.
-    fn keep(
+    fn keep<P: Product>(
         &self,
         index: usize,
-        layer: &Layer,
+        layer: &Layer<P>,
         (x, rows, angles): (&[f32], &[Row], &[(f32, f32)]),
-        steps: &mut [Step<'_>],
+        steps: &mut [&mut Step<'_>],
         b: &mut Buffers,
     ) {
         let (query, qkv) = self.config.attention_widths();
         let kept = (qkv - query) / 2;
-        ops::rms_norm_rows(x, &layer.attention_norm, self.config.epsilon, &mut b.normed);
-        layer.qkv.apply(self.level, &b.normed, &mut b.qkv);
+        self.norm(x, &layer.attention_norm, &mut b.normed);
+        layer
+            .qkv
+            .apply(self.machine, &b.normed, &mut b.quantised, &mut b.qkv);
         let angles = angles.chunks_exact(self.rope.pairs());
         for ((all, row), angles) in b.qkv.chunks_exact_mut(qkv).zip(rows).zip(angles) {
             self.rope.rotate(angles, &mut all[..query + kept]);
@@ -175,7 +220,11 @@ impl Model {
         }
     }
 
-    fn attention(&self, index: usize, rows: &[Row], steps: &[Step<'_>], b: &mut Buffers) {
+    fn norm(&self, x: &[f32], weight: &[f32], out: &mut Vec<f32>) {
+        ops::rms_norm_rows(self.machine.level, x, weight, self.config.epsilon, out);
+    }
+
+    fn attention(&self, index: usize, rows: &[Row], steps: &[&mut Step<'_>], b: &mut Buffers) {
         let heads = Heads::from(self.config.heads);
         let (query, qkv) = self.config.attention_widths();
         b.attended.resize(rows.len() * query, 0.0);
@@ -185,7 +234,7 @@ impl Model {
             let q = &b.qkv[row * qkv + head * heads.width..][..heads.width];
             let kept = steps[step].cache.layer(index);
             ops::attend(
-                self.level,
+                self.machine.level,
                 heads,
                 (head, q),
                 (&kept, position + 1),
@@ -205,52 +254,49 @@ impl Model {
     }
 
     /// Output projection, residual, feed-forward, residual.
-    fn rest_of_layer(&self, layer: &Layer, x: &mut [f32], b: &mut Buffers) {
-        layer.output.apply(self.level, &b.attended, &mut b.branch);
+    fn rest_of_layer<P: Product>(&self, layer: &Layer<P>, x: &mut [f32], b: &mut Buffers) {
+        let (machine, quantised) = (self.machine, &mut b.quantised);
+        layer
+            .output
+            .apply(machine, &b.attended, quantised, &mut b.branch);
         ops::add_rows(x, &b.branch);
-        ops::rms_norm_rows(x, &layer.feed_norm, self.config.epsilon, &mut b.normed);
-        layer.gate_up.apply(self.level, &b.normed, &mut b.wide);
-        ops::silu_mul_rows(&b.wide, self.config.feed_width, &mut b.narrow);
-        layer.down.apply(self.level, &b.narrow, &mut b.branch);
+        self.norm(x, &layer.feed_norm, &mut b.normed);
+        layer
+            .gate_up
+            .apply(machine, &b.normed, quantised, &mut b.wide);
+        ops::silu_mul_rows(
+            machine.level,
+            &b.wide,
+            self.config.feed_width,
+            &mut b.narrow,
+        );
+        layer
+            .down
+            .apply(machine, &b.narrow, quantised, &mut b.branch);
         ops::add_rows(x, &b.branch);
     }
 
     /// The head, for the rows that something is wanted of.
-    fn outputs(&self, steps: &[Step<'_>], x: &[f32]) -> Vec<Output> {
+    fn outputs<P: Product>(&self, net: &Net<P>, steps: &[&mut Step<'_>], x: &[f32]) -> Vec<Output> {
         let width = self.config.width;
-        let mut wanted = Vec::new();
-        let mut first = 0;
-        for (index, step) in steps.iter().enumerate() {
-            let last = step.tokens.len() - 1;
-            for i in 0..step.tokens.len() {
-                let target = step.want.score.get(i).copied();
-                let logits = i == last && step.want.logits;
-                if target.is_some() || logits {
-                    wanted.push(Wanted {
-                        step: index,
-                        row: first + i,
-                        target,
-                        logits,
-                    });
-                }
-            }
-            first += step.tokens.len();
-        }
+        let wanted = wanted(steps);
         let mut out: Vec<Output> = steps.iter().map(|_| Output::default()).collect();
-        let head = self.head.as_ref().unwrap_or(&self.embedding);
+        let head = net.head.as_ref().unwrap_or(&net.embedding);
         let (mut hidden, mut normed, mut logits) = (Vec::new(), Vec::new(), Vec::new());
+        let mut quantised = Activations::default();
         for wanted in wanted.chunks(HEAD_ROWS) {
             hidden.clear();
             wanted
                 .iter()
                 .for_each(|w| hidden.extend_from_slice(&x[w.row * width..][..width]));
-            ops::rms_norm_rows(&hidden, &self.norm, self.config.epsilon, &mut normed);
-            head.apply(self.level, &normed, &mut logits);
+            self.norm(&hidden, &net.norm, &mut normed);
+            head.apply(self.machine, &normed, &mut quantised, &mut logits);
             let rows = logits.par_chunks_exact(head.outputs());
-            let scores: Vec<Option<Scored>> = rows
-                .zip(wanted)
-                .map(|(row, w)| w.target.map(|t| ops::score(row, t, steps[w.step].want.top)))
-                .collect();
+            let scored = |(row, w): (&[f32], &Wanted<'_>)| {
+                let question = w.question?;
+                Some(ops::score_at(self.machine.level, row, question))
+            };
+            let scores: Vec<Option<Scored>> = rows.zip(wanted).map(scored).collect();
             for ((row, w), score) in logits.chunks_exact(head.outputs()).zip(wanted).zip(scores) {
                 let out = &mut out[w.step];
                 out.scores.extend(score);
@@ -264,9 +310,36 @@ impl Model {
 }
 
 /// A row that goes through the head.
-struct Wanted {
+struct Wanted<'a> {
     step: usize,
     row: usize,
-    target: Option<u32>,
+    question: Option<ops::Question<'a>>,
     logits: bool,
+}
+
+fn wanted<'a>(steps: &[&mut Step<'a>]) -> Vec<Wanted<'a>> {
+    let mut out = Vec::new();
+    let mut first = 0;
+    for (index, step) in steps.iter().enumerate() {
+        let want = step.want;
+        let last = step.tokens.len() - 1;
+        for i in 0..step.tokens.len() {
+            let question = want.score.get(i).map(|&token| ops::Question {
+                token,
+                top: want.top,
+                at: want.at.get(i).map_or(&[], Vec::as_slice),
+            });
+            let logits = i == last && want.logits;
+            if question.is_some() || logits {
+                out.push(Wanted {
+                    step: index,
+                    row: first + i,
+                    question,
+                    logits,
+                });
+            }
+        }
+        first += step.tokens.len();
+    }
+    out
 }

@@ -2,14 +2,15 @@
 //! against the shape that the configuration asks for, and packed. A file's tensors are read one
 //! after the other: never two f32 copies of a model.
 
-use super::{Config, Family, Layer, Model, Options, memory};
+use super::net::{Machine, Net};
+use super::{Config, Model, Options, Path, memory};
 use crate::files::ModelFiles;
-use crate::ops::{Level, Linear, Rope};
+use crate::gguf::TensorType;
+use crate::ops::{Kernel, Level, Rope};
 use crate::template::ChatTemplate;
 use crate::tokenizer::Tokenizer;
 use crate::weights::{Tensors, Weights};
 use crate::{Error, Result};
-use std::path::Path;
 use std::sync::Arc;
 
 impl Model {
@@ -18,7 +19,7 @@ impl Model {
     /// # Errors
     /// [`Error::File`], [`Error::Truncated`], [`Error::Malformed`], [`Error::Unsupported`] (by
     /// name), [`Error::Memory`] before anything large is allocated, [`Error::Threads`].
-    pub fn load(path: &Path, options: &Options) -> Result<Self> {
+    pub fn load(path: &std::path::Path, options: &Options) -> Result<Self> {
         Self::from_files(&ModelFiles::open(path)?, options)
     }
 
@@ -37,13 +38,14 @@ impl Model {
     pub fn from_files(files: &ModelFiles<'_>, options: &Options) -> Result<Self> {
         let tokenizer = Arc::clone(files.tokenizer());
         let template = files.template().cloned();
-        let mut model = Self::empty(files.config(), tokenizer, template, options)?;
+        let kind = |name: &str| files.tensors().kind(name);
+        let mut model = Self::empty(files.config(), tokenizer, template, options, &kind)?;
         model.fill(files.tensors())?;
         Ok(model)
     }
 
-    /// A model of weights in memory, on the exact path: a student in training. The weights are
-    /// copied (packed); [`refresh`](Self::refresh) takes them over again after a step.
+    /// A model of weights in memory: a student in training. The weights are copied (packed, and
+    /// quantised where the fast path is asked for); [`refresh`](Self::refresh) takes them over again after a step.
     ///
     /// # Errors
     /// [`Error::Invalid`] where tensors are missing or not finite, or the tokenizer is of another
@@ -61,7 +63,8 @@ impl Model {
                 "a tokenizer of {got} tokens for weights of {want}"
             )));
         }
-        let mut model = Self::empty(weights.config(), tokenizer, template, options)?;
+        let kind = |_: &str| TensorType::F32;
+        let mut model = Self::empty(weights.config(), tokenizer, template, options, &kind)?;
         model.fill(weights)?;
         Ok(model)
     }
@@ -85,78 +88,37 @@ impl Model {
         tokenizer: Arc<Tokenizer>,
         template: Option<ChatTemplate>,
         options: &Options,
+        kind: &dyn Fn(&str) -> TensorType,
     ) -> Result<Self> {
-        memory::check(config, options.memory)?;
-        let (width, vocabulary) = (config.width, config.vocabulary);
-        let head = (!config.tied).then(|| Linear::zeros(width, vocabulary));
+        memory::check(config, kind, options)?;
+        let exact = options.weights.holds(Path::Exact);
         let context = options.context.unwrap_or(config.context);
         Ok(Self {
             rope: Rope::new(config.rope_layout(), config.rope_base, config.heads.width),
             context: context.min(config.context).max(1),
             tokenizer,
             template,
-            embedding: Linear::zeros(width, vocabulary),
-            head,
-            layers: (0..config.layers).map(|_| Layer::zeros(config)).collect(),
-            norm: vec![0.0; width],
-            level: Level::best(),
+            held: options.weights,
+            exact: exact.then(|| Net::zeros(config)),
+            fast: None,
+            machine: Machine {
+                level: Level::best(),
+                kernel: Kernel::best(),
+            },
             pool: pool(options.threads)?,
             config: config.clone(),
         })
     }
 
-    /// Sets every weight.
+    /// Sets every weight. The fast path's come first: they alone can fail where values are finite.
     fn fill(&mut self, tensors: &dyn Tensors) -> Result<()> {
-        self.embedding
-            .set_rows(0, &tensors.read("token_embd.weight")?);
-        if let Some(head) = &mut self.head {
-            head.set_rows(0, &tensors.read("output.weight")?);
+        if self.held.holds(Path::Fast) {
+            self.fast = Some(Net::quantised(&self.config, tensors)?);
         }
-        self.norm
-            .copy_from_slice(&tensors.read("output_norm.weight")?);
-        for (i, layer) in self.layers.iter_mut().enumerate() {
-            layer.fill(&self.config, i, tensors)?;
+        match &mut self.exact {
+            Some(exact) => exact.fill(&self.config, tensors),
+            None => Ok(()),
         }
-        Ok(())
-    }
-}
-
-impl Layer {
-    fn zeros(config: &Config) -> Self {
-        let (query, qkv) = config.attention_widths();
-        let (width, feed) = (config.width, config.feed_width);
-        Self {
-            attention_norm: vec![0.0; width],
-            qkv: Linear::zeros(width, qkv),
-            output: Linear::zeros(query, width),
-            feed_norm: vec![0.0; width],
-            gate_up: Linear::zeros(width, 2 * feed),
-            down: Linear::zeros(feed, width),
-        }
-    }
-
-    fn fill(&mut self, config: &Config, layer: usize, tensors: &dyn Tensors) -> Result<()> {
-        let read = |part: &str| tensors.read(&format!("blk.{layer}.{part}"));
-        let (query, qkv) = config.attention_widths();
-        let kept = (qkv - query) / 2;
-        self.attention_norm
-            .copy_from_slice(&read("attn_norm.weight")?);
-        self.feed_norm.copy_from_slice(&read("ffn_norm.weight")?);
-        self.qkv.set_rows(0, &read("attn_q.weight")?);
-        self.qkv.set_rows(query, &read("attn_k.weight")?);
-        self.qkv.set_rows(query + kept, &read("attn_v.weight")?);
-        if config.family == Family::Qwen2 {
-            let mut bias = read("attn_q.bias")?.into_owned();
-            bias.extend_from_slice(&read("attn_k.bias")?);
-            bias.extend_from_slice(&read("attn_v.bias")?);
-            self.qkv.set_bias(bias);
-        }
-        self.output.set_rows(0, &read("attn_output.weight")?);
-        self.gate_up.set_rows(0, &read("ffn_gate.weight")?);
-        let feed = config.feed_width;
-        self.gate_up.set_rows(feed, &read("ffn_up.weight")?);
-        self.down.set_rows(0, &read("ffn_down.weight")?);
-        Ok(())
     }
 }
 

@@ -5,27 +5,34 @@ mod cache;
 mod config;
 mod forward;
 mod load;
+mod many;
 mod memory;
+mod net;
+mod path;
+mod score;
 mod shapes;
 
 pub use cache::Cache;
 pub use config::{Config, Family, HeadCounts};
 pub(crate) use config::{MOST_CONTEXT, MOST_HEADS, MOST_LAYERS, MOST_VOCABULARY, MOST_WIDTH};
 pub use forward::{Output, Step, Want};
+pub use many::{Batch, Question};
 pub(crate) use load::pool;
-pub(crate) use memory::{available as available_memory, check as check_memory};
+pub(crate) use memory::{available as available_memory, check_f32 as check_memory};
+pub use path::{Path, Weights as HeldWeights};
+pub use score::Scoring;
 pub(crate) use shapes::{
     Misfit, check as check_shapes, expected_shape, expected_shapes, parameters,
 };
 
-use crate::ops::{Level, Linear, Rope};
-use crate::sample::Scored;
+use crate::ops::{Linear, Quantised, Rope};
 use crate::template::{Chat, ChatTemplate};
 use crate::tokenizer::Tokenizer;
 use crate::{Error, Result};
+use net::{Machine, Net};
 use std::sync::Arc;
 
-/// Tokens that [`Model::score`] and [`Model::generate`] feed in one call.
+/// Tokens that [`Model::generate`] feeds in one call.
 pub(crate) const CHUNK: usize = 256;
 
 /// How a model is loaded.
@@ -37,18 +44,8 @@ pub struct Options {
     pub context: Option<usize>,
     /// Most bytes that the weights may take; without it, what the system says is available.
     pub memory: Option<u64>,
-}
-
-/// One layer's weights.
-pub(crate) struct Layer {
-    attention_norm: Vec<f32>,
-    /// Query, key and value heads, in this order.
-    qkv: Linear,
-    output: Linear,
-    feed_norm: Vec<f32>,
-    /// Gate, then up.
-    gate_up: Linear,
-    down: Linear,
+    /// Which copies of the weights are held: those of the exact path by default.
+    pub weights: HeldWeights,
 }
 
 /// A loaded model. `Send + Sync`; share it by `Arc`.
@@ -57,13 +54,11 @@ pub struct Model {
     context: usize,
     tokenizer: Arc<Tokenizer>,
     template: Option<ChatTemplate>,
-    /// Token embeddings, and the head where the file has none of its own.
-    embedding: Linear,
-    head: Option<Linear>,
-    layers: Vec<Layer>,
-    norm: Vec<f32>,
+    held: HeldWeights,
+    exact: Option<Net<Linear>>,
+    fast: Option<Net<Quantised>>,
     rope: Rope,
-    level: Level,
+    machine: Machine,
     pool: rayon::ThreadPool,
 }
 
@@ -100,10 +95,23 @@ impl Model {
         self.template.as_ref()
     }
 
-    /// An empty cache for one sequence.
+    /// An empty cache for one sequence on the exact path.
     #[must_use]
     pub fn cache(&self) -> Cache {
-        Cache::new(self.config.layers, self.config.heads.into(), self.context)
+        self.cache_on(Path::Exact)
+    }
+
+    /// An empty cache for one sequence on a path: whatever is fed to it runs there.
+    #[must_use]
+    pub fn cache_on(&self, path: Path) -> Cache {
+        let heads = self.config.heads.into();
+        Cache::new(path, self.config.layers, heads, self.context)
+    }
+
+    /// Whether the weights of a path are held.
+    #[must_use]
+    pub fn has(&self, path: Path) -> bool {
+        self.held.holds(path)
     }
 
     /// Bytes that a [`Cache`] of so many tokens holds, for a scheduler that bounds them.
@@ -121,31 +129,6 @@ impl Model {
         let template = self.template.as_ref();
         let template = template.ok_or_else(|| Error::Template("the model has none".into()))?;
         template.encode(&self.tokenizer, chat)
-    }
-
-    /// Log-probabilities of tokens `1..` of a text, each given those before it; `top` alternatives
-    /// each. The result is one shorter than `tokens`.
-    ///
-    /// # Errors
-    /// [`Error::EmptyPrompt`], [`Error::ContextOverflow`], [`Error::UnknownToken`].
-    pub fn score(&self, tokens: &[u32], top: usize) -> Result<Vec<Scored>> {
-        self.check_length(tokens.len())?;
-        let Some((_, targets)) = tokens.split_first() else {
-            return Err(Error::EmptyPrompt);
-        };
-        let mut cache = self.cache();
-        let mut out = Vec::with_capacity(targets.len());
-        for (tokens, targets) in tokens.chunks(CHUNK).zip(targets.chunks(CHUNK)) {
-            let want = Want::score(targets, top);
-            let tokens = &tokens[..targets.len()];
-            let outputs = self.forward(&mut [Step {
-                cache: &mut cache,
-                tokens,
-                want,
-            }])?;
-            out.extend(outputs.into_iter().flat_map(|o| o.scores));
-        }
-        Ok(out)
     }
 
     /// An error where a sequence of `tokens` does not fit the context.

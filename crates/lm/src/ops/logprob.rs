@@ -1,13 +1,73 @@
-//! From a row of logits to log-probabilities (natural logarithm) and ranks. Sums are in f64; ties go
-//! to the lower id; NaN is never among the best.
+//! From a row of logits to log-probabilities (natural logarithm) and ranks. Terms are in f32, their
+//! sums in f64; ties go to the lower id; NaN is never among the best.
 
+use super::exp::exp;
+use super::level::{Level, LevelFn};
 use crate::sample::{Scored, TokenLogprob};
 
-/// `ln(sum(exp(logits)))`.
-fn log_sum_exp(logits: &[f32]) -> f64 {
-    let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f64 = logits.iter().map(|&l| f64::from((l - most).exp())).sum();
-    f64::from(most) + sum.ln()
+/// Terms that are summed in f32 before the sum goes on in f64, in each of [`LANES`].
+const RUN: usize = 512;
+/// Partial sums: one AVX-512 register.
+const LANES: usize = 16;
+/// Below this share of the whole, the tail is summed by itself and not as what is left.
+const SMALL_TAIL: f64 = 1e-3;
+
+/// What is asked of a row of logits.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Question<'a> {
+    /// The token that is scored.
+    pub(crate) token: u32,
+    /// How many of the most likely tokens are told.
+    pub(crate) top: usize,
+    /// Further tokens whose log-probabilities are told.
+    pub(crate) at: &'a [u32],
+}
+
+/// The greatest value (NaN aside), `sum(e^(x - greatest))`, and how many are above `own`.
+struct Sums<'a> {
+    logits: &'a [f32],
+    own: f32,
+}
+
+impl LevelFn<(f32, f64, u32)> for Sums<'_> {
+    #[inline(always)]
+    fn call<const FUSED: bool>(self) -> (f32, f64, u32) {
+        let (lanes, rest) = self.logits.as_chunks::<LANES>();
+        let mut most = [f32::NEG_INFINITY; LANES];
+        let mut above = [0u32; LANES];
+        for x in lanes {
+            for i in 0..LANES {
+                most[i] = most[i].max(x[i]);
+                above[i] += u32::from(x[i] > self.own);
+            }
+        }
+        for i in 0..rest.len() {
+            most[i] = most[i].max(rest[i]);
+            above[i] += u32::from(rest[i] > self.own);
+        }
+        let mut greatest = f32::NEG_INFINITY;
+        let mut count = 0;
+        for i in 0..LANES {
+            greatest = greatest.max(most[i]);
+            count += above[i];
+        }
+        let mut total = 0.0f64;
+        for run in lanes.chunks(RUN) {
+            let mut sums = [0.0f32; LANES];
+            for x in run {
+                for i in 0..LANES {
+                    sums[i] += exp::<FUSED>(x[i] - greatest);
+                }
+            }
+            for s in sums {
+                total += f64::from(s);
+            }
+        }
+        for &x in rest {
+            total += f64::from(exp::<FUSED>(x - greatest));
+        }
+        (greatest, total, count)
+    }
 }
 
 /// Id of the greatest logit.
@@ -23,27 +83,64 @@ pub(crate) fn arg_max(logits: &[f32]) -> u32 {
 
 /// The log-probability and rank of `token`, and the `top` most likely tokens.
 pub(crate) fn score(logits: &[f32], token: u32, top: usize) -> Scored {
-    let norm = log_sum_exp(logits);
+    let at = &[];
+    score_at(Level::best(), logits, Question { token, top, at })
+}
+
+/// The log-probability and rank of a token, the most likely tokens, the log-probabilities at ids,
+/// and the mass of all tokens that were not named.
+pub(crate) fn score_at(level: Level, logits: &[f32], question: Question<'_>) -> Scored {
+    let Question { token, top, at } = question;
+    let of = |token: u32| {
+        let logit = logits.get(token as usize);
+        logit.copied().unwrap_or(f32::NEG_INFINITY)
+    };
+    let own = of(token);
+    let (most, sum, above) = level.run(Sums { logits, own });
+    let norm = f64::from(most) + sum.ln();
     let logprob = |logit: f32| (f64::from(logit) - norm) as f32;
-    let own = logits
-        .get(token as usize)
-        .copied()
-        .unwrap_or(f32::NEG_INFINITY);
-    let above = logits.iter().filter(|&&l| l > own).count();
     let top = best(logits, top);
+    let tail = tail(logits, (most, sum), &top, at);
+    let told = |(token, logit): (u32, f32)| TokenLogprob {
+        token,
+        logprob: logprob(logit),
+    };
     Scored {
         token,
         logprob: logprob(own),
-        // A vocabulary has fewer than 2^32 tokens.
-        rank: above as u32 + 1,
-        top: top
-            .into_iter()
-            .map(|(t, l)| TokenLogprob {
-                token: t,
-                logprob: logprob(l),
-            })
-            .collect(),
+        rank: above + 1,
+        top: top.into_iter().map(told).collect(),
+        at: at.iter().map(|&token| logprob(of(token))).collect(),
+        tail,
     }
+}
+
+/// The logarithm of the mass of all tokens but those in `top` and `at`.
+fn tail(logits: &[f32], (most, sum): (f32, f64), top: &[(u32, f32)], at: &[u32]) -> f32 {
+    let mut named: Vec<u32> = top.iter().map(|t| t.0).chain(at.iter().copied()).collect();
+    if named.is_empty() {
+        return 0.0;
+    }
+    named.sort_unstable();
+    named.dedup();
+    let term = |logit: f32| f64::from(logit - most).exp();
+    let known = named.iter().filter_map(|&t| logits.get(t as usize));
+    let left = sum - known.map(|&l| term(l)).sum::<f64>();
+    let mass = if left > SMALL_TAIL * sum {
+        left
+    } else {
+        // What is left is too near to the rounding of the sums.
+        let mut named = named.iter().peekable();
+        let others = (0u32..).zip(logits).filter(|(id, _)| {
+            let own = named.peek() == Some(&id);
+            if own {
+                named.next();
+            }
+            !own
+        });
+        others.map(|(_, &l)| term(l)).sum()
+    };
+    (mass.ln() - sum.ln()) as f32
 }
 
 /// The `count` greatest logits with their ids, greatest first.

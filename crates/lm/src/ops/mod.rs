@@ -5,16 +5,19 @@
 
 mod attention;
 mod elementwise;
+mod exp;
 mod level;
 mod linear;
 mod logprob;
+mod quantised;
 mod rope;
 
-pub(crate) use attention::{Heads, Kept, attend};
+pub(crate) use attention::{BLOCK, Heads, Kept, attend};
 pub(crate) use elementwise::{add_rows, rms_norm_rows, silu_mul_rows};
 pub(crate) use level::{Kind, Level, LevelFn, multiply_add};
 pub(crate) use linear::Linear;
-pub(crate) use logprob::{arg_max, score};
+pub(crate) use logprob::{Question, arg_max, score, score_at};
+pub(crate) use quantised::{Activations, Fineness, Kernel, Quantised};
 pub(crate) use rope::{Rope, RopeLayout};
 
 #[cfg(test)]

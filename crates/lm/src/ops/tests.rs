@@ -102,7 +102,7 @@ fn products_of_real_layers_equal_f64() {
     check_linear(1536, 576, 3, true);
 }
 
-/// Blocks of 64 positions, `[block][key, value][head][64][width]`.
+/// Blocks of positions, `[block][key, value][head]` of keys `[width][64]` or values `[64][width]`.
 struct Blocks {
     heads: Heads,
     data: Vec<f32>,
@@ -116,7 +116,6 @@ impl Blocks {
 }
 
 impl Kept for Blocks {
-    const BLOCK: usize = 64;
     fn keys(&self, block: usize, head: usize) -> &[f32] {
         self.part(block, 0, head)
     }
@@ -133,12 +132,18 @@ fn check_attention(heads: Heads, positions: usize) {
     for head in 0..heads.query {
         let q = numbers(5 + head as u64, width);
         let own = head / (heads.query / heads.kept);
-        let at = |p: usize, value: usize| &kept.part(p / 64, value, own)[p % 64 * width..][..width];
+        let at = |p: usize, value: usize| -> Vec<f32> {
+            let part = kept.part(p / 64, value, own);
+            match value {
+                0 => part[p % 64..].iter().step_by(64).copied().collect(),
+                _ => part[p % 64 * width..][..width].to_vec(),
+            }
+        };
         let score = |p: usize| -> f64 {
             let dot: f64 = q
                 .iter()
                 .zip(at(p, 0))
-                .map(|(&a, &b)| f64::from(a) * f64::from(b))
+                .map(|(&a, b)| f64::from(a) * f64::from(b))
                 .sum();
             (dot / (width as f64).sqrt()).exp()
         };
@@ -148,7 +153,7 @@ fn check_attention(heads: Heads, positions: usize) {
             let weight = score(p) / sum;
             want.iter_mut()
                 .zip(at(p, 1))
-                .for_each(|(w, &v)| *w += weight * f64::from(v));
+                .for_each(|(w, v)| *w += weight * f64::from(v));
         }
         for level in Level::available() {
             let mut got = vec![f32::NAN; width];
@@ -173,7 +178,7 @@ fn attention_survives_large_scores() {
         width: 2,
     };
     let mut data = vec![0.0; 2 * 64 * 2];
-    data[..4].copy_from_slice(&[1e4, 0.0, -1e4, 0.0]);
+    data[..2].copy_from_slice(&[1e4, -1e4]);
     data[128..132].copy_from_slice(&[1.0, 2.0, 3.0, 4.0]);
     let mut out = [0.0; 2];
     let query = (0, &[1e4, 0.0][..]);
@@ -202,9 +207,11 @@ fn norms_equal_f64_for_few_and_many_rows() {
                     .map(|(&v, &w)| f64::from(v) * scale * f64::from(w)),
             );
         }
-        let mut got = Vec::new();
-        rms_norm_rows(&x, &weight, 1e-5, &mut got);
-        close(&got, &want, 1e-6);
+        for level in Level::available() {
+            let mut got = Vec::new();
+            rms_norm_rows(level, &x, &weight, 1e-5, &mut got);
+            close(&got, &want, 1e-6);
+        }
     }
 }
 
@@ -219,9 +226,11 @@ fn gates_equal_f64_for_few_and_many_rows() {
             let silu = |v: f32| f64::from(v) / (1.0 + (-f64::from(v)).exp());
             want.extend((0..12).map(|i| silu(x[i]) * f64::from(x[12 + i])));
         }
-        let mut got = Vec::new();
-        silu_mul_rows(&x, 12, &mut got);
-        close(&got, &want, 1e-6);
+        for level in Level::available() {
+            let mut got = Vec::new();
+            silu_mul_rows(level, &x, 12, &mut got);
+            close(&got, &want, 1e-6);
+        }
     }
 }
 
@@ -269,4 +278,68 @@ fn scores_are_finite_for_extreme_logits_and_ties_share_a_rank() {
     assert_eq!((equal.rank, equal.top.len(), equal.top[0].token), (1, 4, 0));
     assert_eq!(arg_max(&[f32::NAN, 1.0, 2.0, 2.0]), 2);
     assert_eq!(arg_max(&[]), 0);
+}
+
+struct Exps<'a>(&'a mut [f32]);
+
+impl level::LevelFn<()> for Exps<'_> {
+    #[inline(always)]
+    fn call<const FUSED: bool>(self) {
+        for x in self.0.iter_mut() {
+            *x = exp::exp::<FUSED>(*x);
+        }
+    }
+}
+
+#[test]
+fn exponentials_equal_f64() {
+    let x: Vec<f32> = (0..20_000).map(|i| i as f32 * 0.00875 - 87.2).collect();
+    for level in Level::available() {
+        let mut got = x.clone();
+        level.run(Exps(&mut got));
+        for (&got, &x) in got.iter().zip(&x) {
+            let want = f64::from(x).exp();
+            assert!((f64::from(got) / want - 1.0).abs() < 2.5e-7, "{x}: {got}");
+        }
+        let mut edge = [0.0, -0.0, -1e4, f32::NEG_INFINITY, f32::NAN, 1e4];
+        level.run(Exps(&mut edge));
+        assert_eq!(edge[..4], [1.0, 1.0, 0.0, 0.0]);
+        assert!(edge[4].is_nan() && edge[5] > 1e38);
+    }
+}
+
+/// Sums in f64, of the logits themselves.
+fn log_mass(logits: &[f32], of: impl Fn(u32) -> bool) -> f64 {
+    let most = f64::from(logits.iter().copied().fold(f32::MIN, f32::max));
+    let sum = |of: &dyn Fn(u32) -> bool| -> f64 {
+        let kept = (0u32..).zip(logits).filter(|(id, _)| of(*id));
+        kept.map(|(_, &l)| (f64::from(l) - most).exp()).sum()
+    };
+    (sum(&of) / sum(&|_| true)).ln()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn scores_at_ids_and_their_tail_equal_f64(count in 1usize..3000, scale in 0.1f32..60.0, top in 0usize..6, at in prop::collection::vec(0usize..3000, 0..6), seed in 0u64..99) {
+        let mut logits = numbers(seed, count);
+        logits.iter_mut().for_each(|l| *l *= scale);
+        let at: Vec<u32> = at.into_iter().map(|i| (i % count) as u32).collect();
+        let mut all = Vec::new();
+        for level in Level::available() {
+            let question = Question { token: 0, top, at: &at };
+            let got = score_at(level, &logits, question);
+            prop_assert_eq!(got.at.len(), at.len());
+            for (&id, &got) in at.iter().zip(&got.at) {
+                prop_assert!((f64::from(got) - log_mass(&logits, |i| i == id)).abs() < 1e-5);
+            }
+            prop_assert!((f64::from(got.logprob) - log_mass(&logits, |i| i == 0)).abs() < 1e-5);
+            let named: Vec<u32> = got.top.iter().map(|t| t.token).chain(at.clone()).collect();
+            let tail = log_mass(&logits, |i| !named.contains(&i));
+            prop_assert!(f64::from(got.tail) == tail || (f64::from(got.tail) - tail).abs() < 1e-4 * tail.abs().max(1.0), "{} {}", got.tail, tail);
+            all.push(got.rank);
+        }
+        prop_assert!(all.windows(2).all(|pair| pair[0] == pair[1]));
+    }
 }

@@ -32,6 +32,11 @@ pub struct Scored {
     pub rank: u32,
     /// The most likely tokens, most likely first; as many as were asked for.
     pub top: Vec<TokenLogprob>,
+    /// Natural logarithms of the probabilities at the ids asked for, in their order.
+    pub at: Vec<f32>,
+    /// Natural logarithm of the mass of all tokens that neither `top` nor `at` tells: 0 where both
+    /// are empty.
+    pub tail: f32,
 }
 
 #[cfg(test)]

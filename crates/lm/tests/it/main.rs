@@ -9,6 +9,7 @@ mod grammar;
 mod hostile;
 mod loss;
 mod mutations;
+mod paths;
 mod quants;
 mod real_model;
 mod reference;

@@ -1,7 +1,7 @@
 //! The real small model against PyTorch in f32: greedy ids equal, log-probabilities within 1e-3.
 
 use crate::reference::read;
-use lm::{Chat, Finish, Limits, Model, Options, Sampling, Specials};
+use lm::{Chat, Finish, HeldWeights, Limits, Model, Options, Sampling, Specials};
 use serde::Deserialize;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -16,7 +16,11 @@ static MODEL: LazyLock<Model> = LazyLock::new(|| {
             let home = std::env::var_os("HOME").expect("HOME is set");
             PathBuf::from(home).join(".cache/stillhouse/models/smollm2-135m-instruct.gguf")
         });
-    match Model::load(&path, &Options::default()) {
+    let options = Options {
+        weights: HeldWeights::Both,
+        ..Options::default()
+    };
+    match Model::load(&path, &options) {
         Ok(model) => model,
         Err(e) => panic!("{e}: run scripts/fetch-model.sh, or set STILLHOUSE_MODEL"),
     }
@@ -25,6 +29,17 @@ static MODEL: LazyLock<Model> = LazyLock::new(|| {
 /// The real model, loaded once.
 pub(crate) fn model() -> &'static Model {
     &MODEL
+}
+
+/// The same, which holds the weights of both paths.
+pub(crate) fn both() -> &'static Model {
+    &MODEL
+}
+
+/// Token ids of real text: the reference's prompts, each with its answer.
+pub(crate) fn read_prompts() -> Vec<Vec<u32>> {
+    let whole = |p: Prompt| [p.ids, p.greedy].concat();
+    prompts().into_iter().map(whole).collect()
 }
 
 #[derive(Deserialize)]
