@@ -136,12 +136,7 @@ impl Model {
     }
 
     /// Begins answers to prompts that are read, while there are slots.
-    fn begin(
-        &self,
-        reading: &mut VecDeque<Reading<'_>>,
-        writing: &mut Vec<Writing>,
-        slots: usize,
-    ) {
+    fn begin(&self, reading: &mut VecDeque<Reading<'_>>, writing: &mut Vec<Writing>, slots: usize) {
         let first_new = writing.len();
         let mut logits = Vec::new();
         for read in reading.iter_mut().filter(|r| !r.logits.is_empty()) {

@@ -133,9 +133,7 @@ impl Model {
                 "ids are asked for at some scores only".into(),
             ));
         }
-        text.at
-            .iter()
-            .try_for_each(|ids| self.tokenizer.check(ids))
+        text.at.iter().try_for_each(|ids| self.tokenizer.check(ids))
     }
 }
 

@@ -59,7 +59,7 @@ fn mutated_files_never_panic() {
         threads: 1,
         memory: Some(16 << 20),
         context: Some(64),
-        ..Options::default()
+        weights: lm::HeldWeights::Both,
     };
     let (mut loaded, mut refused) = (0, 0);
     for case in 0..cases(2_000, 1_000_000) {

@@ -255,6 +255,7 @@ fn mutated_folders_are_loaded_or_refused() {
         threads: 1,
         memory: Some(16 << 20),
         context: Some(64),
+        weights: lm::HeldWeights::Both,
     };
     let config = tiny_weights(Family::Llama, 1).config().clone();
     let files = [
