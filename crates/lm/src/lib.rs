@@ -41,18 +41,25 @@
 //! Chat::new(&impl Serialize) -> Result<Chat>, .tools(&impl Serialize) -> Result<Chat>,
 //!     .generation_prompt(bool), .date(Date { year, month, day })
 //!
-//! Sampling { temperature: f32, top_p: f32, seed: u64, logit_bias: Vec<(u32, f32)>,
-//!            presence_penalty: f32, frequency_penalty: f32, top_logprobs: usize }
+//! Sampling { temperature: f32, top_p: f32, top_k: usize, min_p: f32, seed: u64,
+//!            logit_bias: Vec<(u32, f32)>, repetition_penalty: f32, presence_penalty: f32,
+//!            frequency_penalty: f32, top_logprobs: usize, watermark: Option<Arc<Watermark>> }
 //! Limits   { max_tokens: usize, stop: Vec<String>, ignore_end: bool }
 //! Writer::new(Arc<Tokenizer>, Sampling, Limits) -> Result<Writer>       one answer's state
 //! Writer::push(&mut self, logits: &[f32]) -> Piece       samples one token, returns what is sure
 //!     Piece  { choice: Scored, text: String, finish: Option<Finish> }
-//!     Finish::{End, Stop(index into Limits::stop), Length}
+//!     Finish::{End, Stop(index into Limits::stop), Length, Broken}
+//! Writer::{prompt(&mut self, &[u32]), constrain(&mut self, Grammar)}    before the first push
+//! Grammars::new(&Tokenizer) -> Result<Grammars>                         one a model
+//! Grammars::{json_schema(&str), json_object()} -> Result<Grammar>       one a request; Clone
 //!
 //! Model::score(&[u32], top: usize) -> Result<Vec<Scored>>      tokens 1.. of a whole prompt
 //! Model::generate(&[u32], Sampling, Limits, &mut FnMut(&Piece) -> ControlFlow<()>)
 //!     -> Result<Generated { tokens, text, finish }>             one sequence, for simple callers
+//! Model::write(&[u32], Writer, &mut FnMut(..)) -> Result<Generated>     with a writer of one's own
 //! ```
+//!
+//! Losses are in [`loss`], marks in sampled text and their detectors in [`watermark`].
 //!
 //! How a scheduler serves a request: `encode_chat` (or `encode`), refuse it when prompt and
 //! `max_tokens` exceed [`Model::context`]; take a [`Cache`] and a [`Writer`]; feed the prompt in

@@ -7,8 +7,17 @@ use crate::schema::valid;
 use lm::{
     Cache, Chat, Error, Finish, Grammar, Grammars, Limits, Model, Sampling, Step, Want, Writer,
 };
+use proptest::prelude::*;
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+
+static TINY: LazyLock<Grammars> = LazyLock::new(|| Grammars::new(tiny().tokenizer()).unwrap());
+
+fn tiny() -> &'static Model {
+    static MODEL: LazyLock<Model> =
+        LazyLock::new(|| lm::testing::tiny_model(lm::Family::Llama, 3).unwrap());
+    &MODEL
+}
 
 /// Twenty schemas, each with what to ask for. Texts and lists are bounded: a small model does not
 /// end them by itself.
@@ -98,8 +107,7 @@ fn the_real_model_answers_twenty_schemas() {
 
 #[test]
 fn even_noise_becomes_valid_json() {
-    let tiny = lm::testing::tiny_model(lm::Family::Llama, 3).unwrap();
-    let grammars = Grammars::new(tiny.tokenizer()).unwrap();
+    let (tiny, grammars) = (tiny(), &*TINY);
     for seed in 0..6 {
         let schemas = schemas();
         let sampling = Sampling {
@@ -110,10 +118,10 @@ fn even_noise_becomes_valid_json() {
         let grammar = |schema: &Value| grammars.json_schema(&schema.to_string()).unwrap();
         let writers = schemas
             .iter()
-            .map(|(_, s)| writer(&tiny, sampling.clone(), grammar(s)));
+            .map(|(_, s)| writer(tiny, sampling.clone(), grammar(s)));
         let writers: Vec<Writer> = writers.collect();
         let prompts = vec![vec![5, 6, 7]; schemas.len()];
-        for ((_, schema), answer) in schemas.iter().zip(answers(&tiny, prompts, writers)) {
+        for ((_, schema), answer) in schemas.iter().zip(answers(tiny, prompts, writers)) {
             check(schema, &answer);
         }
     }
@@ -121,13 +129,12 @@ fn even_noise_becomes_valid_json() {
 
 #[test]
 fn properties_come_in_the_order_of_the_schema() {
-    let tiny = lm::testing::tiny_model(lm::Family::Llama, 3).unwrap();
-    let grammars = Grammars::new(tiny.tokenizer()).unwrap();
+    let (tiny, grammars) = (tiny(), &*TINY);
     let schema = r#"{"type":"object","required":["z","a"],"additionalProperties":false,
         "properties":{"z":{"type":"boolean"},"a":{"type":"null"}}}"#;
     let grammar = grammars.json_schema(schema).unwrap();
-    let writer = writer(&tiny, Sampling::greedy(), grammar);
-    let (text, _) = answers(&tiny, vec![vec![5]], vec![writer]).remove(0);
+    let writer = writer(tiny, Sampling::greedy(), grammar);
+    let (text, _) = answers(tiny, vec![vec![5]], vec![writer]).remove(0);
     assert!(
         text.starts_with(r#"{"z": "#) && text.ends_with(r#", "a": null}"#),
         "{text}"
@@ -136,12 +143,7 @@ fn properties_come_in_the_order_of_the_schema() {
 
 #[test]
 fn schemas_that_can_not_be_kept_are_refused_with_a_reason() {
-    let grammars = Grammars::new(
-        lm::testing::tiny_model(lm::Family::Llama, 3)
-            .unwrap()
-            .tokenizer(),
-    )
-    .unwrap();
+    let grammars = &*TINY;
     let nested = format!("{}{{}}{}", r#"{"items":"#.repeat(100), "}".repeat(100));
     assert!(grammars.json_schema(&nested).is_ok());
     let deep = format!(
@@ -182,8 +184,7 @@ fn schemas_that_can_not_be_kept_are_refused_with_a_reason() {
 /// limit, and either soon enough for a test.
 #[test]
 fn hostile_schemas_come_to_limits() {
-    let tiny = lm::testing::tiny_model(lm::Family::Llama, 3).unwrap();
-    let grammars = Grammars::new(tiny.tokenizer()).unwrap();
+    let (tiny, grammars) = (tiny(), &*TINY);
     let pattern = |p: &str| json!({"type": "string", "pattern": p});
     let many: Vec<String> = (0..5000).map(|i| format!("value{i}")).collect();
     for schema in [
@@ -199,11 +200,97 @@ fn hostile_schemas_come_to_limits() {
         let Ok(grammar) = grammars.json_schema(&schema.to_string()) else {
             continue;
         };
-        let writer = writer(&tiny, Sampling::default(), grammar);
-        let (text, finish) = answers(&tiny, vec![vec![5]], vec![writer]).remove(0);
+        let writer = writer(tiny, Sampling::default(), grammar);
+        let (text, finish) = answers(tiny, vec![vec![5]], vec![writer]).remove(0);
         // An answer that ended by itself is whole.
         if finish == Finish::End {
             serde_json::from_str::<Value>(&text).unwrap();
+        }
+    }
+}
+
+/// Any schema, sensible or not, of keywords that are known and one that is not.
+fn any_schema() -> impl Strategy<Value = Value> {
+    let small = || {
+        prop_oneof![
+            (-3i64..9).prop_map(Value::from),
+            (-2.5..7.5f64).prop_map(Value::from)
+        ]
+    };
+    let kinds = [
+        "object", "array", "string", "integer", "number", "boolean", "null", "wizard",
+    ];
+    let leaf = prop_oneof![
+        Just(json!(true)),
+        Just(json!(false)),
+        Just(json!({})),
+        Just(json!({"$ref": "#"})),
+        prop::sample::select(kinds.to_vec()).prop_map(|kind| json!({"type": kind})),
+        (small(), small())
+            .prop_map(|(a, b)| json!({"type": "number", "minimum": a, "exclusiveMaximum": b})),
+        (small(), small())
+            .prop_map(|(a, b)| json!({"type": "integer", "multipleOf": a, "maximum": b})),
+        (small(), small())
+            .prop_map(|(a, b)| json!({"type": "string", "minLength": a, "maxLength": b})),
+        "[a-c.*+?()\\[\\]{}|^$0-9,ä]{0,12}".prop_map(|p| json!({"type": "string", "pattern": p})),
+        "[a-zä]{0,9}".prop_map(|f| json!({"type": "string", "format": f})),
+        prop::collection::vec(small(), 0..3).prop_map(|all| json!({"enum": all})),
+    ];
+    leaf.prop_recursive(4, 24, 4, |inner| {
+        let many = || prop::collection::vec(inner.clone(), 0..4);
+        let bag = prop::collection::btree_map("[a-cä\"]{0,3}", inner.clone(), 0..4);
+        prop_oneof![
+            many().prop_map(|all| json!({"anyOf": all})),
+            many().prop_map(|all| json!({"oneOf": all})),
+            many().prop_map(|all| json!({"allOf": all})),
+            (many(), inner.clone(), small())
+                .prop_map(|(first, rest, n)| json!({"type": "array", "prefixItems": first, "items": rest, "maxItems": n})),
+            (bag, inner.clone(), many()).prop_map(|(bag, rest, needed)| {
+                json!({"type": "object", "properties": bag, "additionalProperties": rest, "required": needed})
+            }),
+            inner.prop_map(|one| json!({"not": one})),
+        ]
+    })
+}
+
+fn cases() -> u32 {
+    if std::env::var_os("STILLHOUSE_SOAK").is_some() {
+        20_000
+    } else {
+        64
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(cases()))]
+
+    /// Whatever a client sends as a schema, there is an answer or a reason, and an answer that
+    /// ended by itself is JSON.
+    #[test]
+    fn any_schema_gives_json_or_a_reason(schema in any_schema(), seed: u64) {
+        let grammars = &*TINY;
+        let Ok(grammar) = grammars.json_schema(&schema.to_string()) else {
+            return Ok(());
+        };
+        let tokenizer = tiny().tokenizer();
+        let sampling = Sampling { seed, ..Sampling::default() };
+        let limits = Limits { max_tokens: 60, ..Limits::default() };
+        let mut writer = Writer::new(Arc::clone(tokenizer), sampling, limits).unwrap();
+        writer.constrain(grammar);
+        let logits = vec![0.0; tokenizer.vocabulary()];
+        let mut text = String::new();
+        loop {
+            let piece = writer.push(&logits);
+            text.push_str(&piece.text);
+            match piece.finish {
+                None => {}
+                Some(Finish::End) => {
+                    let read = serde_json::from_str::<Value>(&text);
+                    prop_assert!(read.is_ok(), "{schema}: {text}");
+                    break;
+                }
+                Some(_) => break,
+            }
         }
     }
 }
