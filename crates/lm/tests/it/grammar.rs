@@ -236,7 +236,7 @@ fn any_schema() -> impl Strategy<Value = Value> {
         "[a-zä]{0,9}".prop_map(|f| json!({"type": "string", "format": f})),
         prop::collection::vec(small(), 0..3).prop_map(|all| json!({"enum": all})),
     ];
-    leaf.prop_recursive(4, 24, 4, |inner| {
+    leaf.prop_recursive(4, 24, 4, move |inner| {
         let many = || prop::collection::vec(inner.clone(), 0..4);
         let bag = prop::collection::btree_map("[a-cä\"]{0,3}", inner.clone(), 0..4);
         prop_oneof![
@@ -285,7 +285,8 @@ proptest! {
             match piece.finish {
                 None => {}
                 Some(Finish::End) => {
-                    let read = serde_json::from_str::<Value>(&text);
+                    // Numbers may be greater than any that we read.
+                    let read = serde_json::from_str::<serde::de::IgnoredAny>(&text);
                     prop_assert!(read.is_ok(), "{schema}: {text}");
                     break;
                 }
