@@ -146,7 +146,7 @@ def llama_cpp(program, binaries, folder):
     (folder / "text").write_bytes(text.encode())
     (folder / "lines.json").write_text(json.dumps([text]))
     command = [Path(binaries) / "llama-tokenize", "-m", folder / "Q8_0.gguf", "-f", folder / "text"]
-    command += ["--ids", "--no-bos", "--no-parse-special", "--log-disable"]
+    command += ["--ids", "--no-bos", "--no-parse-special", "--no-escape", "--log-disable"]
     run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     [want] = files(program, "tokens", folder / "Q8_0.gguf", folder / "lines.json")
     got = json.loads(run.stdout)
