@@ -4,7 +4,7 @@
 use super::config::{self, ConfigFile};
 use super::safetensors::{self, SafeTensor};
 use super::{ModelFiles, names};
-use crate::gguf::{Source, dequantize};
+use crate::gguf::Source;
 use crate::json::{self, Fields, Unique};
 use crate::model::{Misfit, check_shapes};
 use crate::tokenizer::{Definition, Named, Tokenizer};
@@ -168,9 +168,7 @@ impl Tensors for SafeTensors {
 
 /// The values of a tensor, all finite.
 pub(super) fn values(source: &Source<'_>, name: &str, tensor: &SafeTensor) -> Result<Vec<f32>> {
-    let bytes = source.read(tensor.offset, tensor.length)?;
-    let mut out = vec![0.0; bytes.len() / tensor.kind.block_bytes()];
-    dequantize(tensor.kind, &bytes, &mut out)?;
+    let out = source.values(tensor.kind, tensor.offset, tensor.length)?;
     match all_finite(&out) {
         true => Ok(out),
         false => Err(Error::Malformed(not_finite(name))),

@@ -2,7 +2,7 @@
 //! would change the mathematics.
 
 use super::ModelFiles;
-use crate::gguf::{Header, Source, TensorInfo, TensorType, dequantize};
+use crate::gguf::{Header, Source, TensorInfo, TensorType};
 use crate::model::{Misfit, check_shapes};
 use crate::template::ChatTemplate;
 use crate::tokenizer::Tokenizer;
@@ -76,10 +76,9 @@ impl Tensors for GgufTensors<'_> {
 
     fn read(&self, name: &str) -> Result<Cow<'_, [f32]>> {
         let tensor = self.find(name)?;
-        let bytes = self.source.read(tensor.offset, tensor.length)?;
         // As many as the shape asks for: memory for them was foreseen.
-        let mut out = vec![0.0; tensor.elements() as usize];
-        dequantize(tensor.kind, &bytes, &mut out)?;
+        let source = &self.source;
+        let out = source.values(tensor.kind, tensor.offset, tensor.length)?;
         if !all_finite(&out) {
             return Err(Error::Malformed(not_finite(name)));
         }

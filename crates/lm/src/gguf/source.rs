@@ -2,6 +2,7 @@
 //! cut while we read gives an error (a mapped one would end the process). Never holds a whole file.
 
 use super::header::Header;
+use super::quant::{TensorType, dequantize};
 use crate::{Error, Result};
 use std::borrow::Cow;
 use std::fs::File;
@@ -10,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 /// First part of a file that is read for its header; doubled while the header is longer.
 const FIRST_READ: u64 = 4 << 20;
+/// Bytes of a tensor that are read at once.
+const VALUES_READ: u64 = 1 << 20;
 
 /// The bytes of a model file.
 pub(crate) enum Source<'a> {
@@ -50,19 +53,34 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// Offset of the first byte after `length` bytes from `offset` on, where they are there.
+    fn end(&self, offset: u64, length: u64) -> Result<u64> {
+        let end = offset.checked_add(length);
+        end.filter(|&end| end <= self.length())
+            .ok_or_else(|| Error::Truncated {
+                what: "data".into(),
+                need: offset.saturating_add(length),
+                have: self.length(),
+            })
+    }
+
+    /// The values of `length` bytes of blocks from `offset` on. A file is read in parts: beside the
+    /// values, no second copy of them is held.
+    pub(crate) fn values(&self, kind: TensorType, offset: u64, length: u64) -> Result<Vec<f32>> {
+        let end = self.end(offset, length)?;
+        let (elements, size) = (kind.block_elements() as u64, kind.block_bytes() as u64);
+        let mut out = vec![0.0; (length / size * elements) as usize];
+        let part = VALUES_READ / size * size;
+        let parts = out.chunks_mut((part / size * elements) as usize);
+        for (at, out) in (offset..end).step_by(part as usize).zip(parts) {
+            dequantize(kind, &self.read(at, part.min(end - at))?, out)?;
+        }
+        Ok(out)
+    }
+
     /// `length` bytes from `offset` on.
     pub(crate) fn read(&self, offset: u64, length: u64) -> Result<Cow<'a, [u8]>> {
-        let end = offset
-            .checked_add(length)
-            .filter(|&end| end <= self.length());
-        let Some(end) = end else {
-            let need = offset.saturating_add(length);
-            return Err(Error::Truncated {
-                what: "data".into(),
-                need,
-                have: self.length(),
-            });
-        };
+        let end = self.end(offset, length)?;
         match self {
             Self::Bytes(bytes) => Ok(Cow::Borrowed(&bytes[offset as usize..end as usize])),
             Self::File { file, path, .. } => {

@@ -126,3 +126,25 @@ proptest! {
         let _ = parse(&tail);
     }
 }
+
+#[test]
+fn values_read_in_parts_are_those_of_the_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("blocks");
+    // Blocks of 210 bytes, somewhat more than two parts of a mebibyte.
+    let bytes: Vec<u8> = (0..210 * 10_007u32)
+        .map(|i| (i.wrapping_mul(7919) >> 5) as u8 & 0x3f)
+        .collect();
+    std::fs::write(&path, &bytes).unwrap();
+    let mut whole = vec![0.0; 256 * 10_007];
+    dequantize(TensorType::Q6_K, &bytes, &mut whole).unwrap();
+    let length = bytes.len() as u64;
+    for source in [Source::open(&path).unwrap(), Source::Bytes(&bytes)] {
+        let values = source.values(TensorType::Q6_K, 0, length).unwrap();
+        assert!(values == whole);
+        let tail = source.values(TensorType::Q6_K, length - 420, 420).unwrap();
+        assert_eq!(tail, whole[256 * 10_005..]);
+        assert!(source.values(TensorType::Q6_K, 210, length).is_err());
+        assert!(source.values(TensorType::Q6_K, u64::MAX, 210).is_err());
+    }
+}
