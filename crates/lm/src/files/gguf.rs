@@ -71,7 +71,7 @@ impl Tensors for GgufTensors<'_> {
             return Ok(None);
         }
         let bytes = self.source.read(tensor.offset, tensor.length)?;
-        Ok(Some((tensor.kind, bytes.to_vec())))
+        Ok(Some((tensor.kind, bytes.into_owned())))
     }
 
     fn read(&self, name: &str) -> Result<Cow<'_, [f32]>> {
