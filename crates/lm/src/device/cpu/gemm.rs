@@ -6,7 +6,7 @@
     reason = "threads write disjoint tiles of one matrix; each block says why it is sound"
 )]
 
-use super::kernel::{Left, PANEL, ROWS, Shared, Store, tile};
+use super::kernel::{Left, PANEL, ROWS, Shared, Store, tile, transpose_16};
 use super::scratch::Scratch;
 use crate::device::Product;
 use crate::ops::Level;
@@ -197,9 +197,10 @@ pub(super) fn copy_rows((from, stride): (&[f32], usize), columns: usize, out: &m
     }
 }
 
-/// `out[i][c] = from[c][i]` for `columns <= PANEL` rows of `from` and `depth` values of each.
+/// `out[i][c] = from[c][i]` for `columns <= PANEL` rows of `from` and `depth` values of each; other
+/// columns of `out` are 0.
 pub(super) fn transpose(
-    _level: Level,
+    level: Level,
     (from, stride): (&[f32], usize),
     (columns, depth): (usize, usize),
     out: &mut [f32],
@@ -210,10 +211,20 @@ pub(super) fn transpose(
     // Sixteen values of each row at a time: a line of the cache is read once.
     for i in (0..depth).step_by(16) {
         let length = (depth - i).min(16);
-        for c in 0..columns {
-            let from = &from[c * stride + i..][..length];
-            let out = out[i * PANEL + c..].iter_mut().step_by(PANEL);
-            out.zip(from).for_each(|(o, &v)| *o = v);
+        for first in (0..columns).step_by(16) {
+            let from = &from[first * stride + i..];
+            let out = &mut out[i * PANEL + first..];
+            let count = (columns - first).min(16);
+            if (length, count) == (16, 16) {
+                transpose_16(level, from, stride, out);
+                continue;
+            }
+            for c in 0..count {
+                let column = out[c..].iter_mut().step_by(PANEL);
+                column
+                    .zip(&from[c * stride..][..length])
+                    .for_each(|(o, &v)| *o = v);
+            }
         }
     }
 }

@@ -132,6 +132,24 @@ struct A {
     deep: usize,
 }
 
+/// `out[i * PANEL + c] = from[c * stride + i]` for 16 by 16 values.
+pub(super) fn transpose_16(level: Level, from: &[f32], stride: usize, out: &mut [f32]) {
+    assert!(from.len() >= 15 * stride + 16 && out.len() >= 15 * PANEL + 16);
+    match level.kind() {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the level proves the instructions; the lengths were checked above.
+        Kind::Avx512 => unsafe { x86::transpose_16(from.as_ptr(), stride, out.as_mut_ptr()) },
+        _ => {
+            for c in 0..16 {
+                let column = out[c..].iter_mut().step_by(PANEL);
+                column
+                    .zip(&from[c * stride..][..16])
+                    .for_each(|(o, &v)| *o = v);
+            }
+        }
+    }
+}
+
 /// Where a tile's sums go.
 #[derive(Clone, Copy)]
 struct Out {
@@ -301,6 +319,42 @@ mod x86 {
                     };
                 }
             }
+        }
+    }
+
+    /// # Safety
+    /// `from` holds 16 rows of 16 values with this stride, `out` 16 rows of a panel.
+    #[target_feature(enable = "avx512f")]
+    pub(super) unsafe fn transpose_16(from: *const f32, stride: usize, out: *mut f32) {
+        let mut r = [_mm512_setzero_ps(); 16];
+        for (c, r) in r.iter_mut().enumerate() {
+            // SAFETY: `c < 16`.
+            *r = unsafe { _mm512_loadu_ps(from.add(c * stride)) };
+        }
+        let mut t = r;
+        let pair = |a, b| (_mm512_castps_pd(a), _mm512_castps_pd(b));
+        for i in (0..16).step_by(2) {
+            t[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
+            t[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
+        }
+        for i in (0..16).step_by(4) {
+            for j in 0..2 {
+                let (a, b) = pair(t[i + j], t[i + j + 2]);
+                r[i + 2 * j] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, b));
+                r[i + 2 * j + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, b));
+            }
+        }
+        for i in [0, 1, 2, 3, 8, 9, 10, 11] {
+            t[i] = _mm512_shuffle_f32x4::<0x88>(r[i], r[i + 4]);
+            t[i + 4] = _mm512_shuffle_f32x4::<0xdd>(r[i], r[i + 4]);
+        }
+        for i in 0..8 {
+            r[i] = _mm512_shuffle_f32x4::<0x88>(t[i], t[i + 8]);
+            r[i + 8] = _mm512_shuffle_f32x4::<0xdd>(t[i], t[i + 8]);
+        }
+        for (i, r) in r.iter().enumerate() {
+            // SAFETY: `i < 16`.
+            unsafe { _mm512_storeu_ps(out.add(i * PANEL), *r) };
         }
     }
 }
