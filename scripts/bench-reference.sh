@@ -18,7 +18,13 @@ for name in ("torch", "transformers", "tokenizers", "numpy", "gguf"):
 "$venv/bin/pip" install --quiet $versions accelerate
 "$venv/bin/python" bench/reference/lm_reference.py "$STILLHOUSE_MODEL" crates/lm/tests/reference
 "$venv/bin/python" bench/reference/lm_tokenizers.py make crates/lm/tests/reference
+"$venv/bin/pip" install --quiet peft==0.21.2
+"$venv/bin/python" bench/reference/train_reference.py crates/lm/tests/reference/train.json
 git diff --stat -- crates/lm/tests/reference
+
+# The engine beside PyTorch, turn by turn: bench/lm/README.md.
+cargo build --release --locked -p lm --example train_step
+"$venv/bin/python" bench/lm/train.py "$CARGO_TARGET_DIR/release/examples/train_step" "$STILLHOUSE_MODEL"
 
 # Files: what we write, read by transformers, peft, gguf and (where its programs are named) llama.cpp;
 # token ids of 10,000 lines of real text.

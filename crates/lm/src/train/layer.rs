@@ -1,6 +1,7 @@
 //! One block of the network, forward and backward: attention and a gated feed-forward part, each
 //! behind a norm and added to the residual stream. What the forward pass keeps is what would be dear
-//! to make again; norms, gates and attention's result are remade in the backward pass.
+//! to make again; norms, gates, attention's result and the stream behind it are remade in the backward
+//! pass, by the same operations, so with the same bytes.
 
 use super::linear::{Inner, Linear};
 use super::parameter::Parameter;
@@ -44,20 +45,17 @@ pub(super) struct Kept<B> {
     /// Queries, keys and values, turned by their positions.
     qkv: B,
     norms: B,
-    /// The residual stream between the two parts.
-    middle: B,
     gate_up: B,
     /// Inner values of the four linear layers' adapters.
     inner: [B; 4],
 }
 
 /// Values in a row of everything that a block keeps, with the store of each.
-pub(super) fn kept_columns(sizes: &Sizes) -> [(Store, usize); 8] {
+pub(super) fn kept_columns(sizes: &Sizes) -> [(Store, usize); 7] {
     let [qkv, output, gate_up, down] = sizes.inner;
     [
         (Store::Activation, sizes.attention.columns()),
         (Store::Exact, sizes.attention.heads.query),
-        (Store::Activation, sizes.width),
         (Store::Activation, 2 * sizes.feed),
         (Store::Activation, qkv),
         (Store::Activation, output),
@@ -77,9 +75,8 @@ impl<B> Kept<B> {
         Ok(Self {
             qkv: zeros(0)?,
             norms: zeros(1)?,
-            middle: zeros(2)?,
-            gate_up: zeros(3)?,
-            inner: [zeros(4)?, zeros(5)?, zeros(6)?, zeros(7)?],
+            gate_up: zeros(2)?,
+            inner: [zeros(3)?, zeros(4)?, zeros(5)?, zeros(6)?],
         })
     }
 }
@@ -99,9 +96,14 @@ pub(super) struct Sizes {
 
 /// Room that all blocks share.
 pub(super) struct Room<B> {
-    /// `[rows][width]`, or attention's result.
+    /// The stream behind a norm.
     normed: B,
+    /// Gradients of that, or of attention's result.
+    slopes: B,
+    /// Attention's result.
     attended: B,
+    /// The stream between a block's two parts.
+    middle: B,
     /// `[rows][feed]`, or gradients of queries, keys and values.
     wide: B,
     inner: B,
@@ -109,7 +111,7 @@ pub(super) struct Room<B> {
 }
 
 /// Values in a row of the shared room.
-pub(super) fn room_columns(sizes: &Sizes) -> [usize; 5] {
+pub(super) fn room_columns(sizes: &Sizes) -> [usize; 7] {
     let queries = sizes.attention.query_columns();
     let dropped = if sizes.drops {
         sizes.width.max(sizes.feed).max(queries)
@@ -117,8 +119,10 @@ pub(super) fn room_columns(sizes: &Sizes) -> [usize; 5] {
         0
     };
     [
+        sizes.width,
         sizes.width.max(queries),
-        queries.max(sizes.width),
+        queries,
+        sizes.width,
         sizes.feed.max(sizes.attention.columns()),
         sizes.inner.into_iter().max().unwrap_or(0),
         dropped,
@@ -135,10 +139,12 @@ impl<B> Room<B> {
         let zeros = |i: usize| device.zeros(Store::Activation, rows * columns[i]);
         Ok(Self {
             normed: zeros(0)?,
-            attended: zeros(1)?,
-            wide: zeros(2)?,
-            inner: zeros(3)?,
-            dropped: zeros(4)?,
+            slopes: zeros(1)?,
+            attended: zeros(2)?,
+            middle: zeros(3)?,
+            wide: zeros(4)?,
+            inner: zeros(5)?,
+            dropped: zeros(6)?,
         })
     }
 }
@@ -166,44 +172,54 @@ impl<D: Device> Pass<'_, D> {
         room: &mut Room<D::Buffer>,
     ) -> Result<()> {
         let (device, sizes, rows) = (self.device, self.sizes, self.rows());
-        let (shape, epsilon) = (&sizes.attention, sizes.epsilon);
-        let Kept {
-            qkv,
-            norms,
-            middle,
-            gate_up,
-            inner,
-        } = kept;
-        let [one, two, three, four] = inner;
         let norm = &layer.attention_norm.value;
-        device.rms_norm(x, norm, epsilon, &mut room.normed, rows)?;
+        device.rms_norm(x, norm, sizes.epsilon, &mut room.normed, rows)?;
+        let [one, _, _, _] = &mut kept.inner;
         let mut inner = self.inner(one, &mut room.inner, &mut room.dropped, 0);
-        let from = (&room.normed, rows);
-        layer
-            .qkv
-            .forward(device, from, (qkv, Put::Set(1.0)), &mut inner)?;
-        device.rope(shape, self.packing, Direction::Forward, qkv)?;
-        device.attention(shape, self.packing, qkv, &mut room.attended, norms)?;
-        device.copy(x, middle, rows * sizes.width)?;
-        let mut inner = self.inner(two, &mut room.inner, &mut room.dropped, 1);
-        let from = (&room.attended, rows);
-        layer
-            .output
-            .forward(device, from, (middle, Put::Add(1.0)), &mut inner)?;
+        let (from, to) = ((&room.normed, rows), (&mut kept.qkv, Put::Set(1.0)));
+        layer.qkv.forward(device, from, to, &mut inner)?;
+        device.rope(
+            &sizes.attention,
+            self.packing,
+            Direction::Forward,
+            &mut kept.qkv,
+        )?;
+        self.middle(layer, x, kept, room)?;
         let norm = &layer.feed_norm.value;
-        device.rms_norm(middle, norm, epsilon, &mut room.normed, rows)?;
+        device.rms_norm(&room.middle, norm, sizes.epsilon, &mut room.normed, rows)?;
+        let [_, _, three, four] = &mut kept.inner;
         let mut inner = self.inner(three, &mut room.inner, &mut room.dropped, 2);
-        let from = (&room.normed, rows);
-        layer
-            .gate_up
-            .forward(device, from, (gate_up, Put::Set(1.0)), &mut inner)?;
-        device.silu_mul(gate_up, sizes.feed, &mut room.wide, rows)?;
-        device.copy(middle, y, rows * sizes.width)?;
+        let (from, to) = ((&room.normed, rows), (&mut kept.gate_up, Put::Set(1.0)));
+        layer.gate_up.forward(device, from, to, &mut inner)?;
+        device.silu_mul(&kept.gate_up, sizes.feed, &mut room.wide, rows)?;
+        device.copy(&room.middle, y, rows * sizes.width)?;
         let mut inner = self.inner(four, &mut room.inner, &mut room.dropped, 3);
-        let from = (&room.wide, rows);
-        layer
-            .down
-            .forward(device, from, (y, Put::Add(1.0)), &mut inner)
+        let (from, to) = ((&room.wide, rows), (y, Put::Add(1.0)));
+        layer.down.forward(device, from, to, &mut inner)
+    }
+
+    /// Attention's result and the stream behind it, from queries, keys and values.
+    fn middle(
+        &self,
+        layer: &Layer<D::Buffer>,
+        x: &D::Buffer,
+        kept: &mut Kept<D::Buffer>,
+        room: &mut Room<D::Buffer>,
+    ) -> Result<()> {
+        let (device, sizes, rows) = (self.device, self.sizes, self.rows());
+        let (qkv, norms) = (&kept.qkv, &mut kept.norms);
+        device.attention(
+            &sizes.attention,
+            self.packing,
+            qkv,
+            &mut room.attended,
+            norms,
+        )?;
+        device.copy(x, &mut room.middle, rows * sizes.width)?;
+        let [_, two, _, _] = &mut kept.inner;
+        let mut inner = self.inner(two, &mut room.inner, &mut room.dropped, 1);
+        let (from, to) = ((&room.attended, rows), (&mut room.middle, Put::Add(1.0)));
+        layer.output.forward(device, from, to, &mut inner)
     }
 
     /// Turns `slopes`, the gradient for the block's result, into that for its input (`x`), and adds to
@@ -217,36 +233,34 @@ impl<D: Device> Pass<'_, D> {
         room: &mut Room<D::Buffer>,
         deeper: bool,
     ) -> Result<()> {
+        self.middle(layer, x, kept, room)?;
         self.feed_backward(layer, slopes, kept, room)?;
         let (device, sizes, rows) = (self.device, self.sizes, self.rows());
         let shape = &sizes.attention;
         let [one, two, _, _] = &mut kept.inner;
-        let (qkv, norms) = (&kept.qkv, &mut kept.norms);
-        // Attention's result again, for the gradient of the matrix behind it.
-        device.attention(shape, self.packing, qkv, &mut room.attended, norms)?;
         let mut inner = self.inner(two, &mut room.inner, &mut room.dropped, 1);
         let dy = (&*slopes, rows);
-        let dx = Some(&mut room.normed);
+        let dx = Some(&mut room.slopes);
         layer.output.input_backward(device, dy, dx, &mut inner)?;
         layer
             .output
             .weights_backward(device, &room.attended, dy, &mut inner)?;
-        let forward = (qkv, &room.attended, &*norms);
+        let forward = (&kept.qkv, &room.attended, &kept.norms);
         let dqkv = &mut room.wide;
-        device.attention_backward(shape, self.packing, forward, &room.normed, dqkv)?;
+        device.attention_backward(shape, self.packing, forward, &room.slopes, dqkv)?;
         device.rope(shape, self.packing, Direction::Backward, dqkv)?;
         let norm = &layer.attention_norm.value;
-        device.rms_norm(x, norm, sizes.epsilon, &mut room.attended, rows)?;
+        device.rms_norm(x, norm, sizes.epsilon, &mut room.normed, rows)?;
         let mut inner = self.inner(one, &mut room.inner, &mut room.dropped, 0);
         let dy = (&room.wide, rows);
         let deeper = deeper || layer.attention_norm.trained.is_some();
-        let dx = deeper.then_some(&mut room.normed);
+        let dx = deeper.then_some(&mut room.slopes);
         layer.qkv.input_backward(device, dy, dx, &mut inner)?;
         layer
             .qkv
-            .weights_backward(device, &room.attended, dy, &mut inner)?;
+            .weights_backward(device, &room.normed, dy, &mut inner)?;
         if deeper {
-            self.norm_backward(&mut layer.attention_norm, x, &room.normed, slopes)?;
+            self.norm_backward(&mut layer.attention_norm, x, &room.slopes, slopes)?;
         }
         Ok(())
     }
@@ -260,12 +274,8 @@ impl<D: Device> Pass<'_, D> {
         room: &mut Room<D::Buffer>,
     ) -> Result<()> {
         let (device, sizes, rows) = (self.device, self.sizes, self.rows());
-        let Kept {
-            middle,
-            gate_up,
-            inner: [_, _, three, four],
-            ..
-        } = kept;
+        let gate_up = &mut kept.gate_up;
+        let [_, _, three, four] = &mut kept.inner;
         let mut inner = self.inner(four, &mut room.inner, &mut room.dropped, 3);
         let dy = (&*slopes, rows);
         let dx = Some(&mut room.wide);
@@ -275,15 +285,15 @@ impl<D: Device> Pass<'_, D> {
             .down
             .weights_backward(device, &room.wide, dy, &mut inner)?;
         let norm = &layer.feed_norm.value;
-        device.rms_norm(middle, norm, sizes.epsilon, &mut room.attended, rows)?;
+        device.rms_norm(&room.middle, norm, sizes.epsilon, &mut room.normed, rows)?;
         let mut inner = self.inner(three, &mut room.inner, &mut room.dropped, 2);
         let dy = (&*gate_up, rows);
-        let dx = Some(&mut room.normed);
+        let dx = Some(&mut room.slopes);
         layer.gate_up.input_backward(device, dy, dx, &mut inner)?;
         layer
             .gate_up
-            .weights_backward(device, &room.attended, dy, &mut inner)?;
-        self.norm_backward(&mut layer.feed_norm, middle, &room.normed, slopes)
+            .weights_backward(device, &room.normed, dy, &mut inner)?;
+        self.norm_backward(&mut layer.feed_norm, &room.middle, &room.slopes, slopes)
     }
 
     fn norm_backward(

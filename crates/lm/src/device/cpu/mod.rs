@@ -3,8 +3,10 @@
 //! are equal to the bit whatever the number of threads.
 
 mod attention;
+mod calls;
 mod device;
 mod gemm;
+mod group;
 mod head;
 mod kernel;
 mod math;
