@@ -18,6 +18,7 @@ parser.add_argument("model")
 parser.add_argument("modes", nargs="*")
 parser.add_argument("--pairs", type=int, default=5)
 parser.add_argument("--threads", type=int, default=2)
+parser.add_argument("--passive", action="store_true", help="PyTorch's threads sleep while they wait")
 arguments = parser.parse_intermixed_args()
 
 peer = os.path.join(os.path.dirname(os.path.abspath(__file__)), "train_peer.py")
@@ -26,7 +27,8 @@ for mode in arguments.modes or ["full", "lora", "score"]:
     batch = 16 if mode == "score" else 4
     shape = [mode, str(batch), "256", str(arguments.threads)]
     ours = pairs.Side("lm", [arguments.program, arguments.model, *shape])
-    theirs = pairs.Side("pytorch", [sys.executable, peer, arguments.model, *shape])
+    waits = {"OMP_WAIT_POLICY": "PASSIVE"} if arguments.passive else {}
+    theirs = pairs.Side("pytorch", [sys.executable, peer, arguments.model, *shape], waits)
     result = pairs.compare(ours, theirs, arguments.pairs)
     losses = [[round(r["loss"], 4) for r in side.results] for side in (ours, theirs)]
     print(json.dumps({"mode": mode, "batch": batch, "length": 256, **result, "losses": losses}), flush=True)
