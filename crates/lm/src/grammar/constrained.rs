@@ -14,7 +14,7 @@ const LONGEST_SCHEMA: usize = 256 << 10;
 /// Most bytes of a reason that goes back to the client.
 const LONGEST_REASON: usize = 400;
 
-/// Makes grammars for one tokenizer. Takes some tenths of a second to make; share it.
+/// Makes grammars for one tokenizer. It reads the whole vocabulary; share it.
 pub struct Grammars {
     factory: ParserFactory,
 }
