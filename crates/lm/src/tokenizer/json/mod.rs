@@ -269,3 +269,69 @@ fn begin_of(processor: Option<&PostProcessor>) -> Result<Option<String>> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::tiny_tokenizer;
+
+    /// A definition of each pre-tokenizer, with and without a beginning, with a gap in its ids.
+    fn definitions() -> impl Iterator<Item = Definition> {
+        let all = Split::ALL.into_iter().flat_map(|s| [(s, false), (s, true)]);
+        all.map(|(split, add_begin)| {
+            let tiny = tiny_tokenizer(crate::Family::Llama);
+            let mut out = tiny.definition().clone();
+            (out.split, out.add_begin) = (split, add_begin);
+            out.kinds[1] = TokenKind::UserDefined;
+            out.kinds.extend([TokenKind::Unused, TokenKind::Normal]);
+            let gap = Definition::filler(out.tokens.len());
+            out.tokens.extend([gap, "Ġlast".to_owned()]);
+            out.padding = Some(0);
+            out
+        })
+    }
+
+    fn named(of: &Definition) -> Named {
+        let spelling = |id: Option<u32>| id.map(|id| of.spelling(Some(id)).to_owned());
+        Named {
+            begin: spelling(of.begin),
+            end: spelling(of.ends.first().copied()),
+            padding: spelling(of.padding),
+            add_begin: Some(of.add_begin),
+            ends: of.ends.clone(),
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_what_is_read() {
+        for old in definitions() {
+            let text = old.to_json().to_string();
+            let new = Definition::from_json(text.as_bytes(), &named(&old), old.tokens.len());
+            assert_eq!(new.unwrap(), old);
+        }
+    }
+
+    #[test]
+    fn a_table_of_another_size_is_padded_or_refused() {
+        let old = definitions().next().unwrap();
+        let text = old.to_json().to_string();
+        let read = |n| Definition::from_json(text.as_bytes(), &named(&old), n);
+        let count = old.tokens.len();
+        let padded = read(count + 3).unwrap();
+        assert_eq!(padded.tokens[count + 2], Definition::filler(count + 2));
+        assert_eq!(padded.kinds[count + 2], TokenKind::Unused);
+        let short = read(count - 1).unwrap_err().to_string();
+        assert!(short.contains("beyond"), "{short}");
+        let absurd = read(1 << 23).unwrap_err().to_string();
+        assert!(absurd.contains("8388608"), "{absurd}");
+    }
+
+    #[test]
+    fn key_that_is_there_twice_is_refused() {
+        let old = definitions().next().unwrap();
+        let text = old.to_json().to_string();
+        let twice = text.replacen("\"vocab\":{", "\"vocab\":{\"a\":1,\"a\":2,", 1);
+        let error = Definition::from_json(twice.as_bytes(), &named(&old), old.tokens.len());
+        assert!(error.unwrap_err().to_string().contains("twice"));
+    }
+}
