@@ -56,7 +56,9 @@ def test_no_such_model_or_path(client):
         ("seed", {"seed": "x"}),
         ("presence_penalty", {"presence_penalty": 7}),
         ("tools", {"tools": [{"type": "function", "function": {"name": "f"}}]}),
-        ("response_format", {"response_format": {"type": "json_object"}}),
+        ("response_format", {"response_format": {"type": "json_schema"}}),
+        ("response_format", {"response_format": {"type": "json_schema", "json_schema": {"schema": {"not": {}}}}}),
+        ("guided_regex", {"guided_regex": "a+"}),
     ],
 )
 def test_every_mistake_is_a_400_that_names_its_field(client, param, wrong):

@@ -1,9 +1,11 @@
-"""Tools and JSON schemas through the house, against the recorded upstream, whose answers are
-canned because the model in process has neither."""
+"""Tools and JSON schemas through the house. Tools are the recorded upstream's, whose answers are canned
+because the model in process has none."""
 
 import json
+from typing import Literal
 
 import pytest
+from conftest import LOCAL
 from openai import pydantic_function_tool
 from pydantic import BaseModel
 
@@ -20,6 +22,11 @@ PARIS = {"city": "Paris", "unit": "celsius"}
 class Person(BaseModel):
     name: str
     born: int
+
+
+class Verdict(BaseModel):
+    answer: Literal["yes", "no"]
+    sure: bool
 
 
 class get_weather(BaseModel):
@@ -66,6 +73,22 @@ def test_chat_parse_helper_reads_a_schema(client, house):
     assert house.asked("schema")["bodies"][-1]["response_format"]["type"] == "json_schema"
     with client.chat.completions.stream(model="recorded/schema", messages=QUESTION, response_format=Person) as stream:
         assert stream.until_done().get_final_completion().choices[0].message.parsed.born == 1815
+
+
+def test_a_schema_binds_the_model_in_process(client, claude):
+    """The small model keeps to no schema by itself."""
+    answer = client.chat.completions.parse(
+        model=LOCAL, messages=QUESTION, response_format=Verdict, temperature=1, seed=3, n=2, max_tokens=40
+    )
+    assert all(choice.message.parsed.answer in ("yes", "no") for choice in answer.choices)
+    answer = client.responses.parse(model=LOCAL, input="Is water wet?", text_format=Verdict, max_output_tokens=40)
+    assert answer.output_parsed.answer in ("yes", "no")
+    answer = claude.messages.parse(model=LOCAL, max_tokens=40, messages=QUESTION, output_format=Verdict)
+    assert answer.parsed_output.answer in ("yes", "no")
+    answer = client.chat.completions.create(
+        model=LOCAL, messages=QUESTION, max_tokens=40, extra_body={"guided_json": Verdict.model_json_schema()}
+    )
+    assert Verdict.model_validate_json(answer.choices[0].message.content)
 
 
 def test_responses_tools_and_the_turn_after(client, house):
