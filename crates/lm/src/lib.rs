@@ -59,7 +59,22 @@
 //! Model::write(&[u32], Writer, &mut FnMut(..)) -> Result<Generated>     with a writer of one's own
 //! ```
 //!
-//! Losses are in [`loss`], marks in sampled text and their detectors in [`watermark`].
+//! ```text
+//! Cpu::new(threads) -> Result<Cpu>                               a device::Device
+//! Trainer::{new(Arc<D>, Weights, Settings), open(Arc<D>, &ModelFiles, Settings)} -> Result<Trainer>
+//! Trainer::step(&mut self, &[(&Batch, Goal)], &Loss) -> Result<Report>
+//! Trainer::{weights() -> Weights, write_weights(&mut Weights), adapter() -> Option<Adapter>,
+//!           load_adapter(&Adapter), save(&Path), restore(&Path), network() -> &mut Network,
+//!           gradient_norms(..) -> BTreeMap<String, f64>, steps() -> u64}
+//! Network::{new, open} with Tuning::Frozen; score(&Batch) -> Vec<f32>, hidden(&Batch) -> Hidden
+//! Batch::new(&[Document::{text(tokens), answer(tokens, first)}]), learnt() -> &[u32], weights_mut()
+//! Goal::{Next, Rows(&[loss::Target<f32>]), Teacher(&Hidden, &Network)}   one target a learnt token
+//! Settings::new(Tuning::{Full, Lora(Lora), Frozen}, Optimiser, rows); checkpointing, memory, seed
+//! Memory::foresee(&device, &Config, &Settings), pack(&lengths, rows), drop_layers, prune_heads
+//! ```
+//!
+//! Learning is in [`train`], over the processors of [`device`]. Losses are in [`loss`], marks in
+//! sampled text and their detectors in [`watermark`].
 //!
 //! How a scheduler serves a request: `encode_chat` (or `encode`), refuse it when prompt and
 //! `max_tokens` exceed [`Model::context`]; take a [`Cache`] and a [`Writer`]; feed the prompt in

@@ -4,7 +4,7 @@
 use super::parameter::{Parameter, Part};
 use super::settings::Lora;
 use crate::Result;
-use crate::device::{Device, Mat, MatMut, Product, Put};
+use crate::device::{Device, Mat, MatMut, Product, Put, Store};
 
 /// `y = x W^T + b + scale dropout(x) A^T B^T`.
 pub(super) struct Linear<B> {
@@ -229,6 +229,32 @@ impl<B> Linear<B> {
             device.multiply(Product::Tn, slopes, x, out, put)?;
         }
         Ok(())
+    }
+
+    /// The weights with the low-rank changes in them: those that are there, or in `room`.
+    pub(super) fn merged<'a, D: Device<Buffer = B>>(
+        &'a self,
+        device: &D,
+        room: &'a mut Option<B>,
+    ) -> Result<&'a B> {
+        let Some(adapter) = &self.adapter else {
+            return Ok(&self.weight.value);
+        };
+        let length = self.outputs * self.inputs;
+        let fits = room.take().filter(|b| device.length(b) == length);
+        let mut merged = match fits {
+            Some(buffer) => buffer,
+            None => device.zeros(Store::Exact, length)?,
+        };
+        device.copy(&self.weight.value, &mut merged, length)?;
+        for (first, outputs, row, column) in adapter.each() {
+            let b = Mat::new(&adapter.b.value, row + outputs, adapter.rank).rows(row, outputs);
+            let a = Mat::new(&adapter.a.value, adapter.inner(), self.inputs);
+            let a = a.rows(column, adapter.rank);
+            let out = MatMut::new(&mut merged, self.outputs, self.inputs).rows(first, outputs);
+            device.multiply(Product::Nn, b, a, out, Put::Add(adapter.scale))?;
+        }
+        Ok(room.insert(merged))
     }
 
     /// All parameters, in a fixed order.

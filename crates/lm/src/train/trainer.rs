@@ -2,6 +2,7 @@
 
 use super::batch::Batch;
 use super::network::{Goal, Network};
+use super::parameter::Parameter;
 use super::settings::{Settings, Tuning};
 use crate::device::{Adam, Device};
 use crate::loss::Loss;
@@ -213,21 +214,53 @@ impl<D: Device> Trainer<D> {
         Ok(out)
     }
 
-    /// As [`weights`](Self::weights), into weights that are there.
+    /// As [`weights`](Self::weights), into weights that are there: what a student that samples is
+    /// refreshed from, without new memory.
     ///
     /// # Errors
     /// [`Error::Invalid`] where they are of another shape.
     pub fn write_weights(&mut self, weights: &mut Weights) -> Result<()> {
-        for (part, values) in self.tensors()? {
-            if part.ends_with(".lora_a") || part.ends_with(".lora_b") {
-                continue;
+        let network = &self.network;
+        let shapes = Weights::expected_shapes(&network.config);
+        if Weights::expected_shapes(weights.config()) != shapes {
+            return Err(Error::Invalid(
+                "weights of another shape than what is trained".into(),
+            ));
+        }
+        let device = &*network.device;
+        let mut put = |parameter: &Parameter<D::Buffer>, buffer: &D::Buffer| -> Result<()> {
+            for (part, offset) in parameter.offsets() {
+                if let Some(tensor) = weights.get_mut(&part.name) {
+                    device.read(buffer, offset, tensor.data_mut())?;
+                    continue;
+                }
+                let mut values = vec![0.0; part.length()];
+                device.read(buffer, offset, &mut values)?;
+                weights.insert(&part.name, Tensor::new(part.shape.clone(), values)?)?;
             }
-            weights.insert(&part, values)?;
+            Ok(())
+        };
+        let outer = [
+            Some(&network.embedding),
+            Some(&network.norm),
+            network.head.as_ref(),
+        ];
+        for parameter in outer.into_iter().flatten() {
+            put(parameter, &parameter.value)?;
         }
-        match self.adapter()? {
-            Some(adapter) => adapter.merge(weights),
-            None => Ok(()),
+        let mut room = None;
+        for layer in &network.layers {
+            for norm in [&layer.attention_norm, &layer.feed_norm] {
+                put(norm, &norm.value)?;
+            }
+            for linear in layer.linears() {
+                put(&linear.weight, linear.merged(device, &mut room)?)?;
+                if let Some(bias) = &linear.bias {
+                    put(bias, &bias.value)?;
+                }
+            }
         }
+        Ok(())
     }
 
     /// The low-rank changes, where those are what is trained.
@@ -295,25 +328,12 @@ impl<D: Device> Trainer<D> {
         }
         Ok(())
     }
-
-    /// Every tensor by name.
-    fn tensors(&mut self) -> Result<Vec<(String, Tensor)>> {
-        let device = Arc::clone(&self.network.device);
-        let mut out = Vec::new();
-        for parameter in self.network.parameters() {
-            read(&*device, parameter, |name, tensor| {
-                out.push((name.to_owned(), tensor));
-                Ok(())
-            })?;
-        }
-        Ok(out)
-    }
 }
 
 /// Hands over every tensor of a parameter.
 fn read<D: Device>(
     device: &D,
-    parameter: &super::parameter::Parameter<D::Buffer>,
+    parameter: &Parameter<D::Buffer>,
     mut f: impl FnMut(&str, Tensor) -> Result<()>,
 ) -> Result<()> {
     for (part, offset) in parameter.offsets() {

@@ -179,6 +179,37 @@ fn a_student_learns_its_teacher() {
 }
 
 #[test]
+fn weights_written_out_are_the_base_with_the_adapter_merged() {
+    let tuning = Tuning::Lora(lora());
+    let mut trainer = trainer(Family::Llama, settings(tuning), 2);
+    let batch = batch(&documents());
+    for _ in 0..2 {
+        trainer
+            .step(&[(&batch, Goal::Next)], &cross_entropy())
+            .unwrap();
+    }
+    let mut merged = weights(Family::Llama);
+    trainer
+        .adapter()
+        .unwrap()
+        .unwrap()
+        .merge(&mut merged)
+        .unwrap();
+    let mut written = weights(Family::Llama);
+    trainer.write_weights(&mut written).unwrap();
+    assert!(written == trainer.weights().unwrap());
+    for (name, tensor) in merged.iter() {
+        let got = written.get(name).unwrap();
+        let pairs = tensor.data().iter().zip(got.data());
+        assert!(
+            pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) < 1e-6,
+            "{name}"
+        );
+    }
+    assert!(trainer.write_weights(&mut weights(Family::Qwen2)).is_err());
+}
+
+#[test]
 fn the_engine_that_serves_scores_what_was_trained() {
     let family = Family::Qwen2;
     let start = crate::testing::tiny_weights(family, 3);
