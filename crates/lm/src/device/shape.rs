@@ -226,6 +226,25 @@ impl Attention {
         }
     }
 
+    /// An error where heads have no values or an odd number of them, or key heads do not divide query
+    /// heads.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`].
+    pub fn check(&self) -> Result<()> {
+        let HeadCounts {
+            query,
+            key_value,
+            width,
+        } = self.heads;
+        let paired = width > 0 && width.is_multiple_of(2);
+        if paired && key_value > 0 && query > 0 && query.is_multiple_of(key_value) {
+            return Ok(());
+        }
+        let heads = self.heads;
+        Err(Error::Invalid(format!("attention of {heads:?}")))
+    }
+
     /// Values of all query heads in a row.
     #[must_use]
     pub fn query_columns(&self) -> usize {

@@ -1,7 +1,7 @@
 //! The longer calls of [`Cpu`]: checks, and how work is cut; the arithmetic is in the files beside.
 
 use super::rows::Turn;
-use super::{Cpu, CpuBuffer, front, front_mut, gemm, head, kernel};
+use super::{Cpu, CpuBuffer, front, front_mut, gemm, head, kernel, some};
 use crate::device::{Attention, Direction, Mat, MatMut, Packing, Product, Put, Targets};
 use crate::loss::{Loss, Outcome, Target};
 use crate::{Error, Result};
@@ -63,6 +63,7 @@ impl Cpu {
         direction: Direction,
         qkv: &mut Buffer,
     ) -> Result<()> {
+        shape.check()?;
         let (columns, width) = (shape.columns(), shape.heads.width);
         let qkv = front_mut(qkv, packing.rows() * columns, "queries, keys and values")?;
         let angles = self.angles(shape.rope_base, width, packing.longest());
@@ -104,6 +105,7 @@ impl Cpu {
         targets: Targets<'_, Buffer>,
         (weights, values): (&[f32], &mut [Outcome]),
     ) -> Result<()> {
+        some(vocabulary, "a vocabulary")?;
         let rows = targets.len();
         if weights.len() != rows || values.len() != rows {
             let (w, v) = (weights.len(), values.len());

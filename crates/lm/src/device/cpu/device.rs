@@ -2,7 +2,7 @@
 
 use super::attention::{self, Context, Forward};
 use super::rows;
-use super::{Cpu, CpuBuffer, front, front_mut, head, optimiser, short};
+use super::{Cpu, CpuBuffer, front, front_mut, head, optimiser, short, some};
 use crate::device::{
     Adam, Attention, Device, Direction, Mat, MatMut, Packing, Product, Put, Store, Targets,
 };
@@ -103,12 +103,14 @@ impl Device for Cpu {
     }
 
     fn add_bias(&self, bias: &Buffer, x: &mut Buffer, rows: usize) -> Result<()> {
+        some(bias.0.len(), "a bias")?;
         let x = front_mut(x, rows * bias.0.len(), "the rows of a bias")?;
         self.pool.install(|| rows::add_bias(&bias.0, x));
         Ok(())
     }
 
     fn add_bias_backward(&self, dy: &Buffer, dbias: &mut Buffer, rows: usize) -> Result<()> {
+        some(dbias.0.len(), "a bias")?;
         let dy = front(dy, rows * dbias.0.len(), "the rows of a bias")?;
         self.pool
             .install(|| rows::sum_rows(&self.scratch, dy, &mut dbias.0));
@@ -128,6 +130,7 @@ impl Device for Cpu {
     }
 
     fn embed(&self, table: &Buffer, width: usize, ids: &[u32], out: &mut Buffer) -> Result<()> {
+        some(width, "rows")?;
         check_ids(ids, table.0.len() / width)?;
         let out = front_mut(out, ids.len() * width, "embedded rows")?;
         let rows = out.par_chunks_exact_mut(width).zip(ids);
@@ -146,6 +149,7 @@ impl Device for Cpu {
         ids: &[u32],
         dtable: &mut Buffer,
     ) -> Result<()> {
+        some(width, "rows")?;
         check_ids(ids, dtable.0.len() / width)?;
         let dout = front(dout, ids.len() * width, "embedded rows")?;
         // One thread: rows of the table may be named twice, and the whole is a few rows' copy.
@@ -164,6 +168,7 @@ impl Device for Cpu {
         y: &mut Buffer,
         rows: usize,
     ) -> Result<()> {
+        some(weight.0.len(), "a norm")?;
         let length = rows * weight.0.len();
         let (x, y) = (
             front(x, length, "a norm's rows")?,
@@ -182,6 +187,7 @@ impl Device for Cpu {
         dweight: Option<&mut Buffer>,
         rows: usize,
     ) -> Result<()> {
+        some(weight.0.len(), "a norm")?;
         let length = rows * weight.0.len();
         let (x, dy) = (
             front(x, length, "a norm's rows")?,
@@ -215,6 +221,7 @@ impl Device for Cpu {
         out: &mut Buffer,
         norms: &mut Buffer,
     ) -> Result<()> {
+        shape.check()?;
         let rows = packing.rows();
         let qkv = front(qkv, rows * shape.columns(), "queries, keys and values")?;
         let out = front_mut(out, rows * shape.query_columns(), "attention's rows")?;
@@ -233,6 +240,7 @@ impl Device for Cpu {
         dout: &Buffer,
         dqkv: &mut Buffer,
     ) -> Result<()> {
+        shape.check()?;
         let rows = packing.rows();
         let (columns, queries) = (rows * shape.columns(), rows * shape.query_columns());
         let forward = Forward {
@@ -249,6 +257,7 @@ impl Device for Cpu {
     }
 
     fn silu_mul(&self, x: &Buffer, width: usize, y: &mut Buffer, rows: usize) -> Result<()> {
+        some(width, "gates")?;
         let x = front(x, 2 * rows * width, "gates and ups")?;
         let y = front_mut(y, rows * width, "gated rows")?;
         self.pool
@@ -263,6 +272,7 @@ impl Device for Cpu {
         dy: &mut Buffer,
         rows: usize,
     ) -> Result<()> {
+        some(width, "gates")?;
         let x = front_mut(x, 2 * rows * width, "gates and ups")?;
         let dy = front_mut(dy, rows * width, "gated rows' slopes")?;
         self.pool
@@ -310,6 +320,7 @@ impl Device for Cpu {
         ids: &[u32],
         values: &mut [f32],
     ) -> Result<()> {
+        some(vocabulary, "a vocabulary")?;
         check_ids(ids, vocabulary)?;
         let logits = front(logits, ids.len() * vocabulary, "logits")?;
         if values.len() != ids.len() {

@@ -41,7 +41,13 @@ pub(super) fn multiply(
     if m == 0 || n == 0 {
         return;
     }
-    let depth = k.div_ceil(k.div_ceil(DEPTH).max(1)).max(1);
+    if k == 0 {
+        // A sum of nothing.
+        let rows = c.0.chunks_mut(c.1).take(if store.add { 0 } else { m });
+        rows.for_each(|row| row[..n].fill(0.0));
+        return;
+    }
+    let depth = k.div_ceil(k.div_ceil(DEPTH));
     let width = (PACKED / depth / PANEL * PANEL).clamp(PANEL, n.next_multiple_of(PANEL));
     let out = Shared::new(c.0, c.1);
     let mut panels = scratch.take(width * depth);
@@ -54,7 +60,7 @@ pub(super) fn multiply(
     let mut left = scratch.take(if packs_left { height * depth } else { 0 });
     for first in (0..n).step_by(width) {
         let columns = (n - first).min(width);
-        for start in (0..k.max(1)).step_by(depth) {
+        for start in (0..k).step_by(depth) {
             let depth = depth.min(k - start);
             let store = Store {
                 scale: store.scale,

@@ -111,6 +111,14 @@ fn front_mut<'a>(buffer: &'a mut CpuBuffer, length: usize, what: &str) -> Result
         .ok_or_else(|| short(what, length, have))
 }
 
+/// An error where a size is 0: nothing is made of rows without values.
+fn some(size: usize, what: &str) -> Result<()> {
+    match size {
+        0 => Err(Error::Invalid(format!("{what} of 0 values"))),
+        _ => Ok(()),
+    }
+}
+
 fn short(what: &str, need: usize, have: usize) -> Error {
     Error::Invalid(format!("{what} holds {have} values, {need} are needed"))
 }
