@@ -40,12 +40,14 @@ pub(crate) async fn ask(admitted: Admitted, keeping: Keeping, cut: Arc<Notify>) 
         take_usage_chunk,
         ..
     } = admitted;
+    let account = in_flight.permit.credential().holder().account();
     let ask = Ask {
         endpoint: ask_endpoint.clone(),
         query: in_flight.received.query.as_deref().map(Arc::from),
         body: ask_body,
         streamed: in_flight.streamed,
         headers: handed_on(&in_flight.received),
+        partition: Some(account.to_string().into()),
     };
     let upstream = Arc::clone(&in_flight.route.upstream);
     in_flight.asked_us = in_flight.received.elapsed_us();

@@ -37,6 +37,7 @@ async fn main() -> Result<(), Failure> {
         name: "speed".to_owned(),
         threads,
         context: None,
+        sampling: lm::Path::Fast,
         max_sequences: 16,
         queue: 16,
         default_output: ANSWER,
@@ -97,6 +98,7 @@ async fn open(
         body: body.to_string().into(),
         streamed: true,
         headers: HeaderMap::new(),
+        partition: None,
     };
     match local.ask(ask).await?.body {
         AnswerBody::Chunks(chunks) => Ok(chunks),

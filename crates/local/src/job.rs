@@ -41,6 +41,10 @@ pub(crate) struct Prompt {
     pub(crate) tokens: Vec<u32>,
     /// Whether the prompt itself is to be scored, and with how many alternatives.
     pub(crate) score: Option<usize>,
+    /// How it is computed, with all of its answers.
+    pub(crate) path: lm::Path,
+    /// Whose prompts it may share the reading with; none shares nothing.
+    pub(crate) partition: Option<Arc<str>>,
     /// The answers by their number in the request. There are none where only scores are wanted.
     pub(crate) answers: Vec<(usize, Writer)>,
 }

@@ -19,6 +19,7 @@ mod job;
 mod local_upstream;
 mod options;
 mod pace;
+mod prefixes;
 mod priority;
 mod reader;
 mod reply;
@@ -29,5 +30,6 @@ mod teller;
 mod tokens;
 
 pub use error::Error;
+pub use lm::Path;
 pub use local_upstream::{Load, LocalUpstream};
 pub use options::{Clock, Options, Random, Source};

@@ -172,11 +172,22 @@ impl LocalUpstream {
 fn load(options: &Options) -> Result<(Arc<Model>, [u8; 32]), Error> {
     let name = || options.name.clone();
     match &options.source {
-        Source::Loaded(model, digest) => Ok((Arc::clone(model), *digest)),
+        Source::Loaded(model, digest) => {
+            if !model.has(lm::Path::Exact) || !model.has(options.sampling) {
+                let what =
+                    "the loaded model must hold the weights of the exact path and of `sampling`";
+                return Err(Error::Settings { name: name(), what });
+            }
+            Ok((Arc::clone(model), *digest))
+        }
         Source::File(path) => {
             let settings = lm::Options {
                 threads: options.threads,
                 context: options.context,
+                weights: match options.sampling {
+                    lm::Path::Exact => lm::HeldWeights::Exact,
+                    lm::Path::Fast => lm::HeldWeights::Both,
+                },
                 ..lm::Options::default()
             };
             let model = Model::load(path, &settings).map_err(|source| Error::Model {

@@ -36,6 +36,10 @@ pub struct Options {
     pub threads: usize,
     /// A shorter context than the file's, in tokens; a loaded model has its own.
     pub context: Option<usize>,
+    /// How plain answers are sampled: fast (quantised weights, held beside the others) or exact.
+    /// Whatever this says, a request with log-probabilities, an echo, or a choice of the best is
+    /// exact for all of its tokens. A loaded model must hold the weights.
+    pub sampling: lm::Path,
     /// Answers that are computed at the same time, at least 1. Each takes memory for as much of
     /// the context as it uses. Answers whose clients don't read rest beside them, and keep what
     /// they need while all together fit `max_sequences` whole contexts.

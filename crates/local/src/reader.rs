@@ -26,6 +26,8 @@ pub(crate) struct Reader {
     fingerprint: Arc<str>,
     bounds: Bounds,
     forms: Forms,
+    /// The path of plain answers.
+    sampling: lm::Path,
 }
 
 /// A request that can be answered.
@@ -43,10 +45,12 @@ impl Reader {
         let mut hasher = blake3::Hasher::new();
         hasher
             .update(&digest)
-            .update(env!("CARGO_PKG_VERSION").as_bytes());
+            .update(env!("CARGO_PKG_VERSION").as_bytes())
+            .update(&[u8::from(options.sampling == lm::Path::Fast)]);
         let hex = hasher.finalize().to_hex();
         Self {
             bounds: Bounds::new(&model, options),
+            sampling: options.sampling,
             forms: Forms::new(Arc::clone(model.tokenizer())),
             model,
             fingerprint: format!("fp_{}", &hex[..10]).into(),
@@ -59,13 +63,17 @@ impl Reader {
 
     /// Reads a request.
     pub(crate) fn read(&self, ask: &Ask, now: Time, random: &dyn Fn() -> u64) -> Read<Plan> {
-        match ask.endpoint {
+        let mut plan = match ask.endpoint {
             Endpoint::Chat => self.chat(ChatRequest::read(&ask.body)?, now, random),
             Endpoint::Completions => {
                 self.completion(CompletionRequest::read(&ask.body)?, now, random)
             }
             _ => Err(ApiError::of(Reason::EndpointNotSupported)),
+        }?;
+        for prompt in &mut plan.prompts {
+            prompt.partition.clone_from(&ask.partition);
         }
+        Ok(plan)
     }
 
     /// Counts the tokens of a chat request's prompt.
@@ -88,6 +96,7 @@ impl Reader {
         };
         let answers = self.writers(&writing, random, 0..n)?;
         let score = request.prompt_logprobs.map(|top| top as usize);
+        let scored = request.logprobs.is_some() || score.is_some();
         let wanted = chat::Wanted {
             n,
             logprobs: request.logprobs.map(|top| top as usize),
@@ -102,6 +111,8 @@ impl Reader {
             index: 0,
             tokens,
             score,
+            path: self.path(scored),
+            partition: None,
             answers,
         }];
         Ok(Plan {
@@ -124,6 +135,9 @@ impl Reader {
         let score = request.prompt_logprobs.max(echoed);
         let score = score.or(only_scores.then_some(0)).map(|top| top as usize);
         let form = self.forms.read(&request.response_format)?;
+        // The best are chosen by their log-probabilities.
+        let chosen = request.best_of > request.n;
+        let scored = request.logprobs.is_some() || score.is_some() || chosen;
         let mut prompts = Vec::with_capacity(request.prompts.len());
         for (index, prompt) in request.prompts.iter().enumerate() {
             let tokens = self.prompt_tokens(prompt)?;
@@ -142,6 +156,8 @@ impl Reader {
                 index,
                 tokens,
                 score,
+                path: self.path(scored),
+                partition: None,
                 answers,
             });
         }
@@ -169,6 +185,15 @@ impl Reader {
             parts,
             teller,
         })
+    }
+
+    /// How a request is computed: exactly where anything of it is told as a number.
+    fn path(&self, scored: bool) -> lm::Path {
+        if scored {
+            lm::Path::Exact
+        } else {
+            self.sampling
+        }
     }
 
     fn about(&self, prefix: &str, model: String, now: Time, random: &dyn Fn() -> u64) -> About {

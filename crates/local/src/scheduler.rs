@@ -11,10 +11,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lm::{Model, Step};
+use lm::{Cache, Model, Step};
 
 use crate::job::{Job, Line, Prompt};
 use crate::options::Clock;
+use crate::prefixes::Prefixes;
 use crate::sequence::{Fork, Outcome, Sequence};
 use crate::shared::Shared;
 
@@ -33,6 +34,8 @@ pub(crate) struct Scheduler {
     running: Vec<Sequence>,
     /// Sequences whose clients are to read first, those that have rested longest first.
     resting: VecDeque<Sequence>,
+    /// Prompts that were read, for others that begin as they do.
+    prefixes: Prefixes,
 }
 
 impl Scheduler {
@@ -48,6 +51,7 @@ impl Scheduler {
             forks: VecDeque::new(),
             running: Vec::new(),
             resting: VecDeque::new(),
+            prefixes: Prefixes::default(),
         }
     }
 
@@ -147,34 +151,44 @@ impl Scheduler {
             let Some((line, prompt)) = self.waiting.remove(at) else {
                 return;
             };
-            self.running
-                .push(Sequence::read(line, prompt, self.model.cache()));
+            let known = self.prefixes.find(&prompt);
+            let cache = known.unwrap_or_else(|| self.model.cache_on(prompt.path));
+            self.running.push(Sequence::read(line, prompt, cache));
         }
     }
 
-    /// Drops caches that nobody works on while all together take too much: those of sequences
-    /// first, then those of prompts.
-    fn keep_within_memory(&mut self) {
+    /// Bytes of all caches after the step at hand; what several share counts once.
+    fn held(&self) -> usize {
         let sequences = self.running.iter().chain(&self.resting);
-        let sequences: usize = sequences.map(|s| s.memory(&self.model)).sum();
-        let mut held = sequences + self.forks.iter().map(Fork::memory).sum::<usize>();
-        for sequence in &mut self.resting {
-            if held <= self.memory {
+        let growth: usize = sequences.clone().map(|s| s.growth(&self.model)).sum();
+        let caches = sequences.map(Sequence::cache);
+        let caches = caches.chain(self.forks.iter().filter_map(Fork::cache));
+        growth + Cache::memory_together(caches.chain(self.prefixes.caches()))
+    }
+
+    /// Drops caches that nobody works on while all together take too much: prompts kept for others
+    /// first, then those of sequences at rest, then those of prompts whose answers rest.
+    fn keep_within_memory(&mut self) {
+        while self.held() > self.memory {
+            if !(self.prefixes.drop_oldest() || self.forget_sequence() || self.forget_prompt()) {
                 return;
             }
-            held -= sequence.forget();
         }
-        let mut at = 0;
-        while held > self.memory
-            && let Some(fork) = self.forks.get(at)
-        {
-            if fork.line.has_room() {
-                at += 1;
-            } else if let Some(fork) = self.forks.remove(at) {
-                held -= fork.memory();
-                self.waiting.push_front(fork.forget());
-            }
-        }
+    }
+
+    /// Drops the cache of the sequence that has rested longest; false where none has one.
+    fn forget_sequence(&mut self) -> bool {
+        let mut resting = self.resting.iter_mut();
+        let oldest = resting.find(|sequence| !sequence.cache().is_empty());
+        oldest.map(Sequence::forget).is_some()
+    }
+
+    /// Drops the cache of a prompt whose client does not read; false where there is none.
+    fn forget_prompt(&mut self) -> bool {
+        let at = self.forks.iter().position(|fork| !fork.line.has_room());
+        let fork = at.and_then(|at| self.forks.remove(at));
+        let forgotten = fork.map(|fork| self.waiting.push_front(fork.forget()));
+        forgotten.is_some()
     }
 
     /// Shares one step out: first a row to each answer, then what is left to prompts, oldest
@@ -233,7 +247,10 @@ impl Scheduler {
             }
             match sequence.take(outputs.next().unwrap_or_default()) {
                 Outcome::More(sequence) => self.running.push(sequence),
-                Outcome::Read(fork) => self.forks.push_back(fork),
+                Outcome::Read(fork) => {
+                    self.prefixes.keep(&fork);
+                    self.forks.push_back(fork);
+                }
                 Outcome::Done(line) => self.ended(&line),
             }
         }

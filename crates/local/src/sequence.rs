@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use lm::{Cache, Model, Output, Scored, Step, Want, Writer};
+use lm::{Cache, Model, Output, Path, Scored, Step, Want, Writer};
 
 use crate::job::{Event, Line, Prompt};
 
@@ -47,7 +47,9 @@ pub(crate) struct Fork {
     pub(crate) line: Arc<Line>,
     /// Its place in the request.
     index: usize,
-    tokens: Vec<u32>,
+    pub(crate) tokens: Vec<u32>,
+    path: Path,
+    pub(crate) partition: Option<Arc<str>>,
     /// Gone with the last answer.
     cache: Option<Cache>,
     logits: Vec<f32>,
@@ -85,19 +87,23 @@ impl Sequence {
         tokens.len() - self.cache.len()
     }
 
-    /// Bytes that its cache holds after the step at hand.
-    pub(crate) fn memory(&self, model: &Model) -> usize {
-        model.cache_memory(self.cache.len() + self.share)
+    /// Its cache, of which it may hold blocks together with others.
+    pub(crate) fn cache(&self) -> &Cache {
+        &self.cache
     }
 
-    /// Drops its cache, which is computed again when it goes on. Returns the bytes that are free.
-    pub(crate) fn forget(&mut self) -> usize {
-        let held = self.cache.memory();
+    /// Bytes that its cache grows by with the step at hand.
+    pub(crate) fn growth(&self, model: &Model) -> usize {
+        let after = model.cache_memory(self.cache.len() + self.share);
+        after.saturating_sub(self.cache.memory())
+    }
+
+    /// Drops its cache, which is computed again when it goes on.
+    pub(crate) fn forget(&mut self) {
         self.cache.truncate(0);
         if let Work::Reading { scores, .. } = &mut self.work {
             scores.clear();
         }
-        held
     }
 
     /// Its part of a forward pass: the next [`Self::share`] tokens.
@@ -183,6 +189,8 @@ fn read(
             line,
             index,
             tokens: prompt.tokens,
+            path: prompt.path,
+            partition: prompt.partition,
             cache: Some(cache),
             logits,
             answers: prompt.answers.into(),
@@ -197,9 +205,9 @@ impl Fork {
         self.answers.is_empty()
     }
 
-    /// Bytes of its cache.
-    pub(crate) fn memory(&self) -> usize {
-        self.cache.as_ref().map_or(0, Cache::memory)
+    /// Its cache, which its answers share.
+    pub(crate) fn cache(&self) -> Option<&Cache> {
+        self.cache.as_ref()
     }
 
     /// Begins the next answer. There is no sequence where it ended with its first token.
@@ -230,6 +238,8 @@ impl Fork {
             tokens: self.tokens,
             // The scores were told.
             score: None,
+            path: self.path,
+            partition: self.partition,
             answers: self.answers.into(),
         };
         (self.line, prompt)

@@ -64,6 +64,10 @@ pub struct Ask {
     /// Headers to hand on (`anthropic-version`, `traceparent`, …): never credentials, never
     /// hop-by-hop ones.
     pub headers: HeaderMap,
+    /// Whose request it is, in the words of whoever asks: a model in process shares what it has
+    /// computed of a prompt within such a part alone, so that nobody learns by the time of an answer
+    /// what others have asked. None shares nothing.
+    pub partition: Option<Arc<str>>,
 }
 
 impl Ask {
@@ -76,6 +80,7 @@ impl Ask {
             body: Bytes::new(),
             streamed: false,
             headers: HeaderMap::new(),
+            partition: None,
         }
     }
 }

@@ -141,7 +141,7 @@ mod x86 {
             }
         };
     }
-    rows!(rows_avx512, tile_avx512, "avx512f", [12, 6, 3, 1]);
+    rows!(rows_avx512, tile_avx512, "avx512f", [12, 8, 4, 2, 1]);
     rows!(rows_avx2, tile_avx2, "avx2,fma", [3, 1]);
 
     /// One tile of `R` rows and 32 columns in `2 R` registers.

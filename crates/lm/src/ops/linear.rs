@@ -2,11 +2,16 @@
 //! the tile kernel reads them in one stream. Own kernels and not a general matrix library, because
 //! a general one changes its order of additions with the number of rows.
 
+use super::columns::Columns;
 use super::level::Level;
 use rayon::prelude::*;
 
 /// Outputs in a panel.
 pub(crate) const PANEL: usize = 32;
+
+/// Rows whose products with a panel are kept near before they are written out; a multiple of the
+/// largest tile.
+const NEAR_ROWS: usize = 48;
 
 /// Weights `[outputs][inputs]`, packed.
 pub(crate) struct Linear {
@@ -63,20 +68,7 @@ impl Linear {
         if rows == 0 {
             return;
         }
-        if rows == 1 {
-            self.multiply(level, x, 1, out);
-        } else {
-            let mut packed = vec![0.0; rows * self.panel_count() * PANEL];
-            self.multiply(level, x, rows, &mut packed);
-            out.par_chunks_exact_mut(self.outputs)
-                .enumerate()
-                .for_each(|(row, out)| {
-                    for (panel, out) in packed.chunks_exact(rows * PANEL).zip(out.chunks_mut(PANEL))
-                    {
-                        out.copy_from_slice(&panel[row * PANEL..][..out.len()]);
-                    }
-                });
-        }
+        self.multiply(level, x, rows, out);
         if let Some(bias) = &self.bias {
             for out in out.chunks_exact_mut(self.outputs) {
                 out.iter_mut().zip(bias).for_each(|(o, b)| *o += b);
@@ -88,23 +80,29 @@ impl Linear {
         self.outputs.div_ceil(PANEL)
     }
 
-    /// All panels, spread over the threads: `out` is `[panel][rows][PANEL]`, its end may be cut
-    /// where there is one row.
+    /// All panels, spread over the threads.
+    #[expect(unsafe_code, reason = "threads write columns of one matrix")]
     fn multiply(&self, level: Level, x: &[f32], rows: usize, out: &mut [f32]) {
         // A few tasks a thread even out their speeds; more cost more than they win.
         let tasks = rayon::current_num_threads() * 4;
         let group = self.panel_count().div_ceil(tasks);
-        let weights = self.panels.par_chunks(group * PANEL * self.inputs);
-        let out = out.par_chunks_mut(group * rows * PANEL);
-        weights.zip(out).for_each(|(weights, out)| {
-            let weights = weights.chunks_exact(PANEL * self.inputs);
-            for (w, y) in weights.zip(out.chunks_mut(rows * PANEL)) {
-                if y.len() == rows * PANEL {
-                    level.multiply_panel(x, self.inputs, w, y);
-                } else {
-                    let mut whole = [0.0; PANEL];
-                    level.multiply_panel(x, self.inputs, w, &mut whole);
-                    y.copy_from_slice(&whole[..y.len()]);
+        let columns = Columns::new(out, self.outputs);
+        let panels = self.panels.par_chunks(group * PANEL * self.inputs);
+        panels.enumerate().for_each(|(task, panels)| {
+            let mut tile = [0.0; NEAR_ROWS * PANEL];
+            let panels = panels.chunks_exact(PANEL * self.inputs);
+            for (panel, w) in (task * group..).zip(panels) {
+                let column = panel * PANEL;
+                let width = PANEL.min(self.outputs - column);
+                for first in (0..rows).step_by(NEAR_ROWS) {
+                    let count = NEAR_ROWS.min(rows - first);
+                    let x = &x[first * self.inputs..][..count * self.inputs];
+                    let tile = &mut tile[..count * PANEL];
+                    level.multiply_panel(x, self.inputs, w, tile);
+                    for (row, values) in (first..).zip(tile.chunks_exact(PANEL)) {
+                        // SAFETY: a panel's columns are written by the one task that has it.
+                        unsafe { columns.write(row, column, &values[..width]) };
+                    }
                 }
             }
         });

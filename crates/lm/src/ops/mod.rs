@@ -4,6 +4,7 @@
 //! Nothing here knows files, tokens or models.
 
 mod attention;
+mod columns;
 mod elementwise;
 mod exp;
 mod level;

@@ -8,6 +8,7 @@ mod generate;
 mod grammar;
 mod hostile;
 mod loss;
+mod many;
 mod mutations;
 mod paths;
 mod quants;

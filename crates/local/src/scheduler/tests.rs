@@ -56,6 +56,8 @@ impl Bench {
             index: 0,
             tokens: (0..PROMPT as u64).map(token).collect(),
             score: Some(0),
+            path: lm::Path::Exact,
+            partition: None,
             answers: (0..answers).map(writer).collect(),
         };
         let prompts = vec![prompt];
@@ -66,12 +68,8 @@ impl Bench {
     fn settle(&mut self, mut jobs: Vec<Job>) {
         while self.scheduler.turn(std::mem::take(&mut jobs)) {
             let scheduler = &self.scheduler;
-            let model = &scheduler.model;
-            let sequences = scheduler.running.iter().chain(&scheduler.resting);
-            let held: usize = sequences.map(|s| s.memory(model)).sum();
-            let held = held + scheduler.forks.iter().map(Fork::memory).sum::<usize>();
-            self.most_held = self.most_held.max(held);
-            let dropped = scheduler.resting.iter().filter(|s| s.memory(model) == 0);
+            self.most_held = self.most_held.max(scheduler.held());
+            let dropped = scheduler.resting.iter().filter(|s| s.cache().is_empty());
             self.dropped = self.dropped.max(dropped.count());
         }
     }
@@ -170,4 +168,63 @@ fn answers_that_could_not_begin_rest_too() {
     assert!(bench.dropped > 0);
     // The prompts' own caches may come on top, one a slot.
     assert!(bench.most_held <= 2 * bench.scheduler.memory);
+}
+
+/// A request of the prompt of `seed`, unscored, on behalf of somebody.
+fn of(bench: &Bench, seed: u64, partition: &str) -> (Job, Events) {
+    let (mut job, events) = bench.request(seed, 2);
+    for prompt in &mut job.prompts {
+        prompt.score = None;
+        prompt.partition = Some(partition.into());
+    }
+    (job, events)
+}
+
+#[test]
+fn a_known_beginning_is_not_read_again_and_changes_nothing() {
+    let mut bench = Bench::new(4);
+    let whole = alone(3, 2).tokens;
+    for (round, partition) in ["a", "a", "b"].into_iter().enumerate() {
+        let (mut job, mut events) = of(&bench, 3, partition);
+        let known = bench.scheduler.prefixes.find(&job.prompts[0]);
+        let known = known.map(|cache| cache.len());
+        // One token is left to be read, for the logits after it.
+        assert_eq!(known, (round == 1).then_some(PROMPT - 1), "{partition}");
+        job.prompts[0].path = lm::Path::Fast;
+        assert!(bench.scheduler.prefixes.find(&job.prompts[0]).is_none());
+        job.prompts[0].path = lm::Path::Exact;
+        bench.settle(vec![job]);
+        let mut read = Read::new(2);
+        finish(&mut bench, &mut events, &mut read);
+        assert_eq!(read.tokens, whole, "round {round}");
+    }
+}
+
+#[test]
+fn a_conversation_that_goes_on_takes_the_place_of_its_beginning() {
+    let mut bench = Bench::new(4);
+    let mut lengths = Vec::new();
+    for length in [70, 110, 90, PROMPT] {
+        let (mut job, mut events) = of(&bench, 5, "a");
+        job.prompts[0].tokens.truncate(length);
+        bench.settle(vec![job]);
+        finish(&mut bench, &mut events, &mut Read::new(2));
+        let caches = bench.scheduler.prefixes.caches();
+        lengths.push(caches.map(lm::Cache::len).collect::<Vec<_>>());
+    }
+    assert_eq!(lengths, [vec![70], vec![110], vec![110, 90], vec![PROMPT]]);
+}
+
+#[test]
+fn kept_prompts_are_the_first_to_go_where_memory_is_short() {
+    let mut bench = Bench::new(1);
+    for seed in 0..12 {
+        let (job, mut events) = of(&bench, seed, "a");
+        bench.settle(vec![job]);
+        finish(&mut bench, &mut events, &mut Read::new(2));
+    }
+    assert!(bench.most_held <= bench.scheduler.memory);
+    assert_eq!(bench.dropped, 0, "whoever waits keeps its own");
+    let kept = bench.scheduler.prefixes.caches().count();
+    assert!((1..12).contains(&kept), "{kept} are kept");
 }

@@ -28,6 +28,7 @@ pub(crate) fn options(model: Arc<lm::Model>) -> Options {
         name: "tiny".to_owned(),
         threads: 1,
         context: None,
+        sampling: lm::Path::Exact,
         max_sequences: 4,
         queue: 64,
         default_output: 64,
@@ -50,6 +51,7 @@ pub(crate) fn request(endpoint: Endpoint, body: impl Into<Vec<u8>>) -> Ask {
         body: body.into().into(),
         streamed: false,
         headers: HeaderMap::new(),
+        partition: None,
     }
 }
 

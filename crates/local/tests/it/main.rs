@@ -13,6 +13,7 @@ mod crowd;
 mod forms;
 mod house;
 mod mistakes;
+mod paths;
 mod real_model;
 #[path = "../../../lm/tests/it/schema.rs"]
 mod schema;

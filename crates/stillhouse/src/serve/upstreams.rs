@@ -282,6 +282,11 @@ fn in_process(settings: &Settings, name: &str, local: &Local, old: Option<&Made>
         name: name.to_owned(),
         threads: local.threads,
         context: local.context_tokens,
+        sampling: if local.exact_sampling {
+            local::Path::Exact
+        } else {
+            local::Path::Fast
+        },
         max_sequences: local.max_sequences,
         queue: local.queue_length,
         default_output: local.default_output_tokens,

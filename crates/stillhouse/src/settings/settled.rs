@@ -191,6 +191,7 @@ pub(crate) struct Local {
     pub(crate) max_sequences: usize,
     pub(crate) queue_length: usize,
     pub(crate) context_tokens: Option<usize>,
+    pub(crate) exact_sampling: bool,
     pub(crate) default_output_tokens: usize,
     pub(crate) max_output_tokens: usize,
 }

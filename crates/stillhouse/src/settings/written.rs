@@ -132,6 +132,7 @@ pub(super) struct Upstream {
     pub(super) max_sequences: Option<usize>,
     pub(super) queue_length: Option<usize>,
     pub(super) context_tokens: Option<usize>,
+    pub(super) exact_sampling: Option<bool>,
     pub(super) default_output_tokens: Option<usize>,
     pub(super) max_output_tokens: Option<usize>,
 }

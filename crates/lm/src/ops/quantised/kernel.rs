@@ -8,7 +8,6 @@
 
 use super::{Activations, BLOCK, BYTE_ZERO, Line, PANEL};
 use half::f16;
-use std::marker::PhantomData;
 
 /// Rows that a tile may have.
 pub(super) const TILE: usize = 8;
@@ -124,39 +123,6 @@ fn plain<const NIBBLES: bool>(panel: Panel<'_>, x: &Activations, first: usize, o
                 }
             }
         }
-    }
-}
-
-/// A matrix whose columns are written by many threads.
-pub(super) struct Columns<'a> {
-    data: *mut f32,
-    length: usize,
-    stride: usize,
-    lifetime: PhantomData<&'a mut [f32]>,
-}
-
-// SAFETY: a shared reference allows no more than `write`, whose caller keeps threads apart.
-unsafe impl Sync for Columns<'_> {}
-
-impl<'a> Columns<'a> {
-    pub(super) fn new(data: &'a mut [f32], stride: usize) -> Self {
-        Self {
-            data: data.as_mut_ptr(),
-            length: data.len(),
-            stride,
-            lifetime: PhantomData,
-        }
-    }
-
-    /// Copies `values` to a row's columns from `column` on.
-    ///
-    /// # Safety
-    /// No other thread writes these places.
-    pub(super) unsafe fn write(&self, row: usize, column: usize, values: &[f32]) {
-        let at = row * self.stride + column;
-        assert!(column + values.len() <= self.stride && at + values.len() <= self.length);
-        // SAFETY: within the slice, as was checked; nobody else touches it, as was promised.
-        unsafe { std::ptr::copy_nonoverlapping(values.as_ptr(), self.data.add(at), values.len()) };
     }
 }
 

@@ -11,10 +11,11 @@ mod pack;
 pub(crate) use activation::{Activations, Fineness};
 pub(crate) use kernel::Kernel;
 
+use super::columns::Columns;
 use super::level::Level;
 use crate::gguf::TensorType;
 use crate::{Error, Result};
-use kernel::{Columns, Panel, TILE};
+use kernel::{Panel, TILE};
 use rayon::prelude::*;
 
 /// Values that share a scale.

@@ -175,6 +175,7 @@ impl Settler<'_> {
             max_sequences: self.value(&key("max_sequences"), written.max_sequences, 8),
             queue_length: self.value(&key("queue_length"), written.queue_length, 64),
             context_tokens: self.maybe(&key("context_tokens"), written.context_tokens),
+            exact_sampling: self.value(&key("exact_sampling"), written.exact_sampling, false),
             default_output_tokens: self.value(
                 &key("default_output_tokens"),
                 written.default_output_tokens,
@@ -297,6 +298,7 @@ fn foreign_to_servers(written: &written::Upstream) -> Option<&'static str> {
         ("max_sequences", written.max_sequences.is_some()),
         ("queue_length", written.queue_length.is_some()),
         ("context_tokens", written.context_tokens.is_some()),
+        ("exact_sampling", written.exact_sampling.is_some()),
         (
             "default_output_tokens",
             written.default_output_tokens.is_some(),
