@@ -26,6 +26,13 @@ git diff --stat -- crates/lm/tests/reference
 cargo build --release --locked -p lm --example train_step
 "$venv/bin/python" bench/lm/train.py "$CARGO_TARGET_DIR/release/examples/train_step" "$STILLHOUSE_MODEL"
 
+# Sampling for on-policy learning beside PyTorch; serving beside llama.cpp, built once for this processor.
+cargo build --release --locked -p lm --example answers --example speed
+examples=$CARGO_TARGET_DIR/release/examples
+"$venv/bin/python" bench/lm/answers.py "$examples/answers" "$STILLHOUSE_MODEL"
+llama=$(bench/lm/llama.sh "$HOME/.cache/stillhouse/llama" "$venv/bin/pip")
+"$venv/bin/python" bench/lm/serving.py "$examples/speed" "$llama/llama-batched-bench" "$STILLHOUSE_MODEL"
+
 # Files: what we write, read by transformers, peft, gguf and (where its programs are named) llama.cpp;
 # token ids of 10,000 lines of real text.
 "$venv/bin/pip" install --quiet peft==0.21.2 django==5.2.19
