@@ -5,6 +5,7 @@ mod allocation;
 mod batch;
 mod files;
 mod generate;
+#[cfg(feature = "grammar")]
 mod grammar;
 mod hostile;
 mod loss;
@@ -14,6 +15,7 @@ mod paths;
 mod quants;
 mod real_model;
 mod reference;
+#[cfg(feature = "grammar")]
 mod schema;
 mod tokenizer;
 mod watermark;
