@@ -15,9 +15,13 @@
 //! * Queued devices may return before the work is done; whatever returns numbers waits for it.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod shape;
 
 pub use cpu::{Cpu, CpuBuffer};
+#[cfg(feature = "cuda")]
+pub use cuda::{Cuda, CudaBuffer, Precision};
 pub use shape::{Adam, Attention, Direction, Mat, MatMut, Packing, Product, Put, Store, Targets};
 
 use crate::Result;

@@ -1,0 +1,681 @@
+//! The operations of [`Cuda`]: checks, then kernels. What each kernel takes stands in its file.
+
+use super::head::{self, Call};
+use super::launch::{Arg, Grid, THREADS, whole};
+use super::table::groups;
+use super::{Cuda, CudaBuffer, Precision, failed};
+use crate::device::{
+    Adam, Attention, Device, Direction, Mat, MatMut, Packing, Product, Put, Store, Targets,
+};
+use crate::loss::{Loss, Outcome};
+use crate::{Error, Result};
+use half::bf16;
+
+type Buffer = CudaBuffer;
+
+/// Rows that one thread adds up: `ROWS` of rows.cu.
+const ROWS: usize = 64;
+/// Values of a piece of a sum of squares.
+const PIECE: usize = 1 << 14;
+/// Threads of an attention's block, and rows of a tile: `BLOCK` and `TILE` of attention.cu.
+const BLOCK: u32 = 128;
+const TILE: usize = 32;
+/// Values from one row of weights to the next: `WEIGHTS` of attention.cu.
+const WEIGHTS: usize = 33;
+
+impl Cuda {
+    /// The kernel for this device's type of activations.
+    pub(super) fn each(&self, name: &str) -> String {
+        match self.precision {
+            Precision::Exact => format!("{name}_f"),
+            Precision::Mixed => format!("{name}_h"),
+        }
+    }
+
+    pub(super) fn launch(&self, name: &str, grid: Grid, args: &[Arg]) -> Result<()> {
+        self.kernels.launch(&self.stream, name, grid, args)
+    }
+
+    /// `out[c] += ` the sums of the columns of `partial`, which holds so many pieces.
+    fn fold(&self, partial: Arg, out: Arg, pieces: usize, columns: usize) -> Result<()> {
+        let sizes = [Arg::word(pieces)?, Arg::word(columns)?];
+        let args = [partial, out, sizes[0], sizes[1]];
+        self.launch("fold", Grid::values(columns)?, &args)
+    }
+
+    /// The tail of attention's arguments, and the kernel's ending.
+    fn heads(&self, shape: &Attention) -> Result<([Arg; 4], String, usize)> {
+        let heads = shape.heads;
+        if heads.width == 0
+            || heads.width > 128
+            || !heads.query.is_multiple_of(heads.key_value.max(1))
+        {
+            return Err(Error::Invalid(format!(
+                "attention with {heads:?}: a head's width is 1 to 128 here, and each key head has equally many query heads"
+            )));
+        }
+        let columns = if heads.width <= 64 { 64 } else { 128 };
+        let letter = match self.precision {
+            Precision::Exact => 'f',
+            Precision::Mixed => 'h',
+        };
+        let args = [
+            Arg::word(heads.query)?,
+            Arg::word(heads.key_value)?,
+            Arg::word(heads.width)?,
+            Arg::Real(1.0 / (heads.width as f32).sqrt()),
+        ];
+        Ok((args, format!("{letter}{columns}"), columns))
+    }
+
+    /// A block a tile and head, with room for so many tiles of `columns` and so many more values.
+    fn tiled(
+        &self,
+        name: &str,
+        (tiles, heads): (usize, usize),
+        (rooms, columns, more): (usize, usize, usize),
+    ) -> Result<Grid> {
+        let shared = whole(4 * (rooms * TILE * (columns + 4) + more))?;
+        self.kernels.share(name, shared)?;
+        Ok(Grid {
+            blocks: (whole(tiles)?, whole(heads)?),
+            threads: BLOCK,
+            shared,
+        })
+    }
+}
+
+impl Device for Cuda {
+    type Buffer = CudaBuffer;
+
+    fn name(&self) -> String {
+        let how = match self.precision {
+            Precision::Exact => "f32",
+            Precision::Mixed => "bf16, sums in f32",
+        };
+        format!("{}, {how}", self.name)
+    }
+
+    fn available(&self) -> Option<u64> {
+        let (free, _) = self.context.mem_get_info().ok()?;
+        Some(free as u64)
+    }
+
+    fn value_bytes(&self, store: Store) -> usize {
+        match (self.precision, store) {
+            (Precision::Exact, _) | (_, Store::Exact) => 4,
+            (Precision::Mixed, Store::Parameter) => 6,
+            (Precision::Mixed, Store::Activation) => 2,
+        }
+    }
+
+    fn zeros(&self, store: Store, length: usize) -> Result<Buffer> {
+        let mixed = self.precision == Precision::Mixed;
+        let wide = !(mixed && store == Store::Activation);
+        let half = mixed && store != Store::Exact;
+        Ok(CudaBuffer {
+            store,
+            length,
+            wide: wide.then(|| self.scratch(length)).transpose()?,
+            half: half.then(|| self.scratch(length)).transpose()?,
+        })
+    }
+
+    fn length(&self, buffer: &Buffer) -> usize {
+        buffer.length
+    }
+
+    fn write(&self, buffer: &mut Buffer, offset: usize, values: &[f32]) -> Result<()> {
+        let end = reach(buffer, offset, values.len())?;
+        if values.is_empty() {
+            return Ok(());
+        }
+        match (&mut buffer.wide, &mut buffer.half) {
+            (Some(wide), half) => {
+                let mut part = wide.slice_mut(offset..end);
+                self.stream.memcpy_htod(values, &mut part).map_err(failed)?;
+                if let Some(half) = half {
+                    // narrow(from, to, length)
+                    let from = Arg::of(&self.stream, wide).skip(offset, 4);
+                    let to = Arg::of(&self.stream, half).skip(offset, 2);
+                    let args = [from, to, Arg::Long(values.len() as u64)];
+                    self.launch("narrow", Grid::values(values.len())?, &args)?;
+                }
+            }
+            (None, Some(half)) => {
+                let bits: Vec<u16> = values
+                    .iter()
+                    .map(|&v| bf16::from_f32(v).to_bits())
+                    .collect();
+                let mut part = half.slice_mut(offset..end);
+                self.stream.memcpy_htod(&bits, &mut part).map_err(failed)?;
+            }
+            (None, None) => {}
+        }
+        self.wait()
+    }
+
+    fn read(&self, buffer: &Buffer, offset: usize, values: &mut [f32]) -> Result<()> {
+        let end = reach(buffer, offset, values.len())?;
+        if values.is_empty() {
+            return Ok(());
+        }
+        match (&buffer.wide, &buffer.half) {
+            (Some(wide), _) => {
+                let part = wide.slice(offset..end);
+                self.stream.memcpy_dtoh(&part, values).map_err(failed)?;
+                self.wait()
+            }
+            (None, Some(half)) => {
+                let bits = self.stream.clone_dtoh(&half.slice(offset..end));
+                let bits = bits.map_err(failed)?;
+                self.wait()?;
+                for (value, bits) in values.iter_mut().zip(bits) {
+                    *value = bf16::from_bits(bits).to_f32();
+                }
+                Ok(())
+            }
+            (None, None) => Ok(()),
+        }
+    }
+
+    fn clear(&self, buffer: &mut Buffer) -> Result<()> {
+        if let Some(wide) = &mut buffer.wide {
+            self.stream.memset_zeros(wide).map_err(failed)?;
+        }
+        if let Some(half) = &mut buffer.half {
+            self.stream.memset_zeros(half).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    fn copy(&self, from: &Buffer, to: &mut Buffer, length: usize) -> Result<()> {
+        reach(from, 0, length)?;
+        reach(to, 0, length)?;
+        if from.wide.is_some() != to.wide.is_some() || from.half.is_some() != to.half.is_some() {
+            let (from, to) = (from.store, to.store);
+            return Err(Error::Invalid(format!("a copy from {from:?} to {to:?}")));
+        }
+        if length == 0 {
+            return Ok(());
+        }
+        if let (Some(from), Some(to)) = (&from.wide, &mut to.wide) {
+            let mut to = to.slice_mut(..length);
+            let copied = self.stream.memcpy_dtod(&from.slice(..length), &mut to);
+            copied.map_err(failed)?;
+        }
+        if let (Some(from), Some(to)) = (&from.half, &mut to.half) {
+            let mut to = to.slice_mut(..length);
+            let copied = self.stream.memcpy_dtod(&from.slice(..length), &mut to);
+            copied.map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    fn multiply(
+        &self,
+        product: Product,
+        a: Mat<'_, Buffer>,
+        b: Mat<'_, Buffer>,
+        c: MatMut<'_, Buffer>,
+        put: Put,
+    ) -> Result<()> {
+        self.product(product, a, b, &c, put)
+    }
+
+    // bias(bias, x, length, columns)
+    fn add_bias(&self, bias: &Buffer, x: &mut Buffer, rows: usize) -> Result<()> {
+        let (columns, length) = (bias.length, rows * bias.length);
+        let args = [
+            self.wide(bias, columns, "a bias")?,
+            self.active(x, length, "the rows of a bias")?,
+            Arg::Long(length as u64),
+            Arg::word(columns)?,
+        ];
+        self.launch(&self.each("bias"), Grid::values(length)?, &args)
+    }
+
+    // column_sums(dy, partial, rows, columns)
+    fn add_bias_backward(&self, dy: &Buffer, dbias: &mut Buffer, rows: usize) -> Result<()> {
+        let columns = dbias.length;
+        let pieces = rows.div_ceil(ROWS);
+        let partial = self.scratch::<f32>(pieces * columns)?;
+        let partial = Arg::of(&self.stream, &partial);
+        let out = self.wide(dbias, columns, "a bias's gradient")?;
+        let args = [
+            self.active(dy, rows * columns, "the rows of a bias")?,
+            partial,
+            Arg::word(rows)?,
+            Arg::word(columns)?,
+        ];
+        self.launch(&self.each("column_sums"), sums(columns, pieces)?, &args)?;
+        self.fold(partial, out, pieces, columns)
+    }
+
+    // add(x, y, length)
+    fn add(&self, x: &Buffer, y: &mut Buffer, length: usize) -> Result<()> {
+        let args = [
+            self.active(x, length, "a summand")?,
+            self.active(y, length, "a sum")?,
+            Arg::Long(length as u64),
+        ];
+        self.launch(&self.each("add"), Grid::values(length)?, &args)
+    }
+
+    // embed(table, ids, out, width)
+    fn embed(&self, table: &Buffer, width: usize, ids: &[u32], out: &mut Buffer) -> Result<()> {
+        check_ids(ids, table.length / width.max(1))?;
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let table = self.active(table, table.length, "a table")?;
+        let out = self.active(out, ids.len() * width, "embedded rows")?;
+        let there = self.upload(ids)?;
+        let args = [table, Arg::of(&self.stream, &there), out, Arg::word(width)?];
+        self.launch(&self.each("embed"), Grid::blocks(ids.len())?, &args)
+    }
+
+    // scatter(dout, ids, starts, order, dtable, width)
+    fn embed_backward(
+        &self,
+        dout: &Buffer,
+        width: usize,
+        ids: &[u32],
+        dtable: &mut Buffer,
+    ) -> Result<()> {
+        check_ids(ids, dtable.length / width.max(1))?;
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let from = self.active(dout, ids.len() * width, "embedded rows")?;
+        // A table's gradient is f32; rows of the network are activations.
+        let (to, name) = match (self.precision, dtable.store) {
+            (Precision::Exact, _) => (self.wide(dtable, 0, "a table")?, "scatter_ff"),
+            (Precision::Mixed, Store::Activation) => {
+                (self.active(dtable, 0, "a table")?, "scatter_hh")
+            }
+            (Precision::Mixed, Store::Exact) => (self.wide(dtable, 0, "a table")?, "scatter_hf"),
+            (Precision::Mixed, Store::Parameter) => {
+                return Err(Error::Invalid(
+                    "gradients can not be added to weights".into(),
+                ));
+            }
+        };
+        whole(ids.len())?;
+        let (different, starts, order) = groups(ids);
+        let grid = Grid::blocks(different.len())?;
+        let (different, starts, order) = (
+            self.upload(&different)?,
+            self.upload(&starts)?,
+            self.upload(&order)?,
+        );
+        let args = [
+            from,
+            Arg::of(&self.stream, &different),
+            Arg::of(&self.stream, &starts),
+            Arg::of(&self.stream, &order),
+            to,
+            Arg::word(width)?,
+        ];
+        self.launch(name, grid, &args)
+    }
+
+    // norm(x, weight, epsilon, y, width)
+    fn rms_norm(
+        &self,
+        x: &Buffer,
+        weight: &Buffer,
+        epsilon: f32,
+        y: &mut Buffer,
+        rows: usize,
+    ) -> Result<()> {
+        let width = weight.length;
+        let args = [
+            self.active(x, rows * width, "a norm's rows")?,
+            self.wide(weight, width, "a norm's weights")?,
+            Arg::Real(epsilon),
+            self.active(y, rows * width, "normed rows")?,
+            Arg::word(width)?,
+        ];
+        self.launch(&self.each("norm"), Grid::blocks(rows)?, &args)
+    }
+
+    // norm_backward(x, weight, epsilon, dy, dx, scales, width)
+    // norm_weights(dy, x, scales, partial, rows, columns)
+    fn rms_norm_backward(
+        &self,
+        (x, weight, epsilon): (&Buffer, &Buffer, f32),
+        dy: &Buffer,
+        dx: &mut Buffer,
+        dweight: Option<&mut Buffer>,
+        rows: usize,
+    ) -> Result<()> {
+        let (width, length) = (weight.length, rows * weight.length);
+        let x = self.active(x, length, "a norm's rows")?;
+        let dy = self.active(dy, length, "a norm's slopes")?;
+        let dweight = dweight.map(|d| self.wide(d, width, "a norm's gradient"));
+        let dweight = dweight.transpose()?;
+        let scales = self.scratch::<f32>(rows)?;
+        let scales = Arg::of(&self.stream, &scales);
+        let args = [
+            x,
+            self.wide(weight, width, "a norm's weights")?,
+            Arg::Real(epsilon),
+            dy,
+            self.active(dx, length, "a norm's gradient")?,
+            scales,
+            Arg::word(width)?,
+        ];
+        self.launch(&self.each("norm_backward"), Grid::blocks(rows)?, &args)?;
+        let Some(dweight) = dweight else {
+            return Ok(());
+        };
+        let pieces = rows.div_ceil(ROWS);
+        let partial = self.scratch::<f32>(pieces * width)?;
+        let partial = Arg::of(&self.stream, &partial);
+        let args = [dy, x, scales, partial, Arg::word(rows)?, Arg::word(width)?];
+        self.launch(&self.each("norm_weights"), sums(width, pieces)?, &args)?;
+        self.fold(partial, dweight, pieces, width)
+    }
+
+    // rope(qkv, positions, angles, pairs, heads, width, columns, interleaved, sign)
+    fn rope(
+        &self,
+        shape: &Attention,
+        packing: &Packing,
+        direction: Direction,
+        qkv: &mut Buffer,
+    ) -> Result<()> {
+        let (columns, heads) = (shape.columns(), shape.heads);
+        let turned = heads.query + heads.key_value;
+        let pairs = packing.rows() * turned * (heads.width / 2);
+        let qkv = self.active(qkv, packing.rows() * columns, "queries, keys and values")?;
+        let tables = self.tables(packing)?;
+        let angles = self.angles(shape, packing.longest())?;
+        let sign = match direction {
+            Direction::Forward => 1.0,
+            Direction::Backward => -1.0,
+        };
+        let args = [
+            qkv,
+            Arg::of(&self.stream, &tables.positions),
+            Arg::of(&self.stream, &angles),
+            Arg::Long(pairs as u64),
+            Arg::word(turned)?,
+            Arg::word(heads.width)?,
+            Arg::word(columns)?,
+            Arg::Word(u32::from(shape.interleaved)),
+            Arg::Real(sign),
+        ];
+        self.launch(&self.each("rope"), Grid::values(pairs)?, &args)
+    }
+
+    // attention(tiles, qkv, out, norms, query, kept, width, scale)
+    fn attention(
+        &self,
+        shape: &Attention,
+        packing: &Packing,
+        qkv: &Buffer,
+        out: &mut Buffer,
+        norms: &mut Buffer,
+    ) -> Result<()> {
+        let rows = packing.rows();
+        let (tail, ending, columns) = self.heads(shape)?;
+        let tables = self.tables(packing)?;
+        let args = [
+            Arg::of(&self.stream, &tables.tiles),
+            self.active(qkv, rows * shape.columns(), "queries, keys and values")?,
+            self.active(out, rows * shape.query_columns(), "attention's rows")?,
+            self.wide(norms, rows * shape.heads.query, "attention's norms")?,
+        ];
+        let name = format!("attention_{ending}");
+        let room = (2, columns, TILE * WEIGHTS);
+        let grid = self.tiled(&name, (tables.count, shape.heads.query), room)?;
+        self.launch(&name, grid, &[&args[..], &tail].concat())
+    }
+
+    // delta(out, dout, deltas, count, width)
+    // backward_queries and backward_keys(tiles, qkv, norms, deltas, dout, dqkv, query, kept, width, scale)
+    fn attention_backward(
+        &self,
+        shape: &Attention,
+        packing: &Packing,
+        (qkv, out, norms): (&Buffer, &Buffer, &Buffer),
+        dout: &Buffer,
+        dqkv: &mut Buffer,
+    ) -> Result<()> {
+        let (rows, heads) = (packing.rows(), shape.heads);
+        let (columns, queries) = (rows * shape.columns(), rows * shape.query_columns());
+        let (tail, ending, wide) = self.heads(shape)?;
+        let tables = self.tables(packing)?;
+        let count = rows * heads.query;
+        let deltas = self.scratch::<f32>(count)?;
+        let deltas = Arg::of(&self.stream, &deltas);
+        let dout = self.active(dout, queries, "attention's slopes")?;
+        let args = [
+            Arg::of(&self.stream, &tables.tiles),
+            self.active(qkv, columns, "queries, keys and values")?,
+            self.wide(norms, count, "attention's norms")?,
+            deltas,
+            dout,
+            self.active(dqkv, columns, "attention's gradient")?,
+        ];
+        let out = self.active(out, queries, "attention's rows")?;
+        let sizes = [Arg::Long(count as u64), Arg::word(heads.width)?];
+        // A warp each.
+        let grid = Grid::values(count * 32)?;
+        self.launch(
+            &self.each("delta"),
+            grid,
+            &[out, dout, deltas, sizes[0], sizes[1]],
+        )?;
+        let args = [&args[..], &tail].concat();
+        let name = format!("backward_queries_{ending}");
+        let room = (4, wide, TILE * WEIGHTS);
+        let grid = self.tiled(&name, (tables.count, heads.query), room)?;
+        self.launch(&name, grid, &args)?;
+        let name = format!("backward_keys_{ending}");
+        let room = (4, wide, 2 * TILE * WEIGHTS + 2 * TILE);
+        let grid = self.tiled(&name, (tables.count, heads.key_value), room)?;
+        self.launch(&name, grid, &args)
+    }
+
+    // gate(x, y, length, width)
+    fn silu_mul(&self, x: &Buffer, width: usize, y: &mut Buffer, rows: usize) -> Result<()> {
+        let length = rows * width;
+        let args = [
+            self.active(x, 2 * length, "gates and ups")?,
+            self.active(y, length, "gated rows")?,
+            Arg::Long(length as u64),
+            Arg::word(width)?,
+        ];
+        self.launch(&self.each("gate"), Grid::values(length)?, &args)
+    }
+
+    // gate_backward(x, dy, length, width)
+    fn silu_mul_backward(
+        &self,
+        x: &mut Buffer,
+        width: usize,
+        dy: &mut Buffer,
+        rows: usize,
+    ) -> Result<()> {
+        let length = rows * width;
+        let args = [
+            self.active(x, 2 * length, "gates and ups")?,
+            self.active(dy, length, "gated rows' slopes")?,
+            Arg::Long(length as u64),
+            Arg::word(width)?,
+        ];
+        self.launch(&self.each("gate_backward"), Grid::values(length)?, &args)
+    }
+
+    // dropout(x, y, length, bound, scale, seed, adds)
+    fn dropout(
+        &self,
+        x: &Buffer,
+        y: &mut Buffer,
+        length: usize,
+        (p, seed): (f32, u64),
+        add: bool,
+    ) -> Result<()> {
+        if !(0.0..1.0).contains(&p) {
+            return Err(Error::Invalid(format!("dropout of {p} is not in 0 to 1")));
+        }
+        let args = [
+            self.active(x, length, "dropout's rows")?,
+            self.active(y, length, "dropped rows")?,
+            Arg::Long(length as u64),
+            Arg::Word((f64::from(p) * 4_294_967_296.0) as u32),
+            Arg::Real(1.0 / (1.0 - p)),
+            Arg::Long(seed),
+            Arg::Word(u32::from(add)),
+        ];
+        self.launch(&self.each("dropout"), Grid::values(length)?, &args)
+    }
+
+    fn loss(
+        &self,
+        loss: &Loss,
+        logits: &mut Buffer,
+        vocabulary: usize,
+        targets: Targets<'_, Buffer>,
+        (weights, values): (&[f32], &mut [Outcome]),
+    ) -> Result<()> {
+        let rows = targets.len();
+        if weights.len() != rows || values.len() != rows {
+            let (w, v) = (weights.len(), values.len());
+            return Err(Error::Invalid(format!(
+                "{w} weights and {v} values for {rows} targets"
+            )));
+        }
+        head::check(loss, vocabulary, &targets)?;
+        self.active(logits, rows * vocabulary, "logits")?;
+        let call = Call {
+            loss,
+            vocabulary,
+            weights,
+        };
+        self.losses(&call, logits, &targets, values)
+    }
+
+    // score(logits, ids, values, count)
+    fn score(
+        &self,
+        logits: &Buffer,
+        vocabulary: usize,
+        ids: &[u32],
+        values: &mut [f32],
+    ) -> Result<()> {
+        check_ids(ids, vocabulary)?;
+        if values.len() != ids.len() {
+            return Err(Error::Invalid("as many values as tokens are needed".into()));
+        }
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let logits = self.active(logits, ids.len() * vocabulary, "logits")?;
+        let (there, out) = (self.upload(ids)?, self.scratch::<f32>(ids.len())?);
+        let there = Arg::of(&self.stream, &there);
+        let args = [
+            logits,
+            there,
+            Arg::of(&self.stream, &out),
+            Arg::word(vocabulary)?,
+        ];
+        self.launch(&self.each("score"), head::grid(ids.len())?, &args)?;
+        self.stream.memcpy_dtoh(&out, values).map_err(failed)?;
+        self.wait()
+    }
+
+    // squares(x, pieces, length, piece)
+    fn square_sum(&self, x: &Buffer) -> Result<f64> {
+        let pieces = x.length.div_ceil(PIECE);
+        let out = self.scratch::<f64>(pieces)?;
+        let (x_there, name) = match &x.wide {
+            Some(_) => (self.wide(x, x.length, "squares")?, "squares_f"),
+            None => (self.active(x, x.length, "squares")?, "squares_h"),
+        };
+        let args = [
+            x_there,
+            Arg::of(&self.stream, &out),
+            Arg::Long(x.length as u64),
+            Arg::word(PIECE)?,
+        ];
+        self.launch(name, Grid::blocks(pieces)?, &args)?;
+        let sums = self.stream.clone_dtoh(&out).map_err(failed)?;
+        self.wait()?;
+        Ok(sums.into_iter().take(pieces).sum())
+    }
+
+    // adam(w, [copy,] g, m, v, length, scale, beta1, beta2, rate, root, epsilon, kept)
+    fn adam(
+        &self,
+        adam: &Adam,
+        parameter: &mut Buffer,
+        gradient: &Buffer,
+        (first, second): (&mut Buffer, &mut Buffer),
+    ) -> Result<()> {
+        let length = parameter.length;
+        if [gradient.length, first.length, second.length] != [length; 3] {
+            return Err(Error::Invalid(
+                "a parameter and its moments differ in length".into(),
+            ));
+        }
+        let power = |beta: f32| 1.0 - f64::from(beta).powf(adam.step as f64);
+        let mut args = vec![self.wide(parameter, length, "a parameter")?];
+        let name = match &parameter.half {
+            Some(copy) => {
+                args.push(Arg::of(&self.stream, copy));
+                "adam_h"
+            }
+            None => "adam_f",
+        };
+        args.extend([
+            self.wide(gradient, length, "a gradient")?,
+            self.wide(first, length, "first moments")?,
+            self.wide(second, length, "second moments")?,
+            Arg::Long(length as u64),
+            Arg::Real(adam.scale),
+            Arg::Real(adam.beta1),
+            Arg::Real(adam.beta2),
+            // Both corrections in two numbers: rate / c1, and 1 / sqrt(c2).
+            Arg::Real((f64::from(adam.rate) / power(adam.beta1)) as f32),
+            Arg::Real((1.0 / power(adam.beta2).sqrt()) as f32),
+            Arg::Real(adam.epsilon),
+            Arg::Real(1.0 - adam.rate * adam.decay),
+        ]);
+        self.launch(name, Grid::values(length)?, &args)
+    }
+}
+
+/// A thread a column and piece of rows.
+fn sums(columns: usize, pieces: usize) -> Result<Grid> {
+    let grid = Grid::blocks(columns.div_ceil(THREADS as usize))?;
+    if pieces > 65_535 {
+        let text = format!("{pieces} pieces of {ROWS} rows are too many for one call to a GPU");
+        return Err(Error::Invalid(text));
+    }
+    Ok(Grid {
+        blocks: (grid.blocks.0, whole(pieces)?),
+        ..grid
+    })
+}
+
+/// The end of a part of a buffer.
+fn reach(buffer: &Buffer, offset: usize, values: usize) -> Result<usize> {
+    let (end, have) = (offset.saturating_add(values), buffer.length);
+    if end > have {
+        return Err(Error::Invalid(format!(
+            "a buffer holds {have} values, {end} are needed"
+        )));
+    }
+    Ok(end)
+}
+
+fn check_ids(ids: &[u32], vocabulary: usize) -> Result<()> {
+    match ids.iter().find(|&&id| id as usize >= vocabulary) {
+        Some(&token) => Err(Error::UnknownToken { token, vocabulary }),
+        None => Ok(()),
+    }
+}
