@@ -33,6 +33,10 @@ examples=$CARGO_TARGET_DIR/release/examples
 llama=$(bench/lm/llama.sh "$HOME/.cache/stillhouse/llama" "$venv/bin/pip")
 "$venv/bin/python" bench/lm/serving.py "$examples/speed" "$llama/llama-batched-bench" "$STILLHOUSE_MODEL"
 
+# The CUDA kernels' text on a machine without a GPU: NVRTC, and an emulation held against NumPy.
+"$venv/bin/pip" install --quiet nvidia-cuda-nvrtc
+"$venv/bin/python" bench/lm/cuda_kernels.py crates/lm/src/device/cuda/kernels
+
 # Files: what we write, read by transformers, peft, gguf and (where its programs are named) llama.cpp;
 # token ids of 10,000 lines of real text.
 "$venv/bin/pip" install --quiet peft==0.21.2 django==5.2.19

@@ -43,6 +43,7 @@ fn cases() -> Vec<Case> {
     let mut all = Vec::new();
     for sizes in [
         [1, 1, 1],
+        [5, 7, 0],
         [37, 21, 13],
         [130, 257, 70],
         [64, 1152, 896],

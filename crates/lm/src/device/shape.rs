@@ -314,3 +314,11 @@ pub struct Adam {
     /// The gradient is multiplied by it first (clipping).
     pub scale: f32,
 }
+
+/// An error where a size is 0: nothing is made of rows without values.
+pub(super) fn some(size: usize, what: &str) -> Result<()> {
+    match size {
+        0 => Err(Error::Invalid(format!("{what} of 0 values"))),
+        _ => Ok(()),
+    }
+}

@@ -14,6 +14,7 @@ mod optimiser;
 mod rows;
 mod scratch;
 
+use crate::device::shape::some;
 use crate::ops::{Level, Rope, RopeLayout};
 use crate::{Error, Result};
 use scratch::Scratch;
@@ -109,14 +110,6 @@ fn front_mut<'a>(buffer: &'a mut CpuBuffer, length: usize, what: &str) -> Result
         .0
         .get_mut(..length)
         .ok_or_else(|| short(what, length, have))
-}
-
-/// An error where a size is 0: nothing is made of rows without values.
-fn some(size: usize, what: &str) -> Result<()> {
-    match size {
-        0 => Err(Error::Invalid(format!("{what} of 0 values"))),
-        _ => Ok(()),
-    }
 }
 
 fn short(what: &str, need: usize, have: usize) -> Error {

@@ -4,6 +4,7 @@ use super::head::{self, Call};
 use super::launch::{Arg, Grid, THREADS, whole};
 use super::table::groups;
 use super::{Cuda, CudaBuffer, Precision, failed};
+use crate::device::shape::some;
 use crate::device::{
     Adam, Attention, Device, Direction, Mat, MatMut, Packing, Product, Put, Store, Targets,
 };
@@ -45,14 +46,11 @@ impl Cuda {
 
     /// The tail of attention's arguments, and the kernel's ending.
     fn heads(&self, shape: &Attention) -> Result<([Arg; 4], String, usize)> {
+        shape.check()?;
         let heads = shape.heads;
-        if heads.width == 0
-            || heads.width > 128
-            || !heads.query.is_multiple_of(heads.key_value.max(1))
-        {
-            return Err(Error::Invalid(format!(
-                "attention with {heads:?}: a head's width is 1 to 128 here, and each key head has equally many query heads"
-            )));
+        if heads.width > 128 {
+            let text = format!("attention of {heads:?}: heads are at most 128 wide on a GPU");
+            return Err(Error::Invalid(text));
         }
         let columns = if heads.width <= 64 { 64 } else { 128 };
         let letter = match self.precision {
@@ -220,11 +218,12 @@ impl Device for Cuda {
         c: MatMut<'_, Buffer>,
         put: Put,
     ) -> Result<()> {
-        self.product(product, a, b, &c, put)
+        self.product(product, a, b, c, put)
     }
 
     // bias(bias, x, length, columns)
     fn add_bias(&self, bias: &Buffer, x: &mut Buffer, rows: usize) -> Result<()> {
+        some(bias.length, "a bias")?;
         let (columns, length) = (bias.length, rows * bias.length);
         let args = [
             self.wide(bias, columns, "a bias")?,
@@ -237,6 +236,7 @@ impl Device for Cuda {
 
     // column_sums(dy, partial, rows, columns)
     fn add_bias_backward(&self, dy: &Buffer, dbias: &mut Buffer, rows: usize) -> Result<()> {
+        some(dbias.length, "a bias")?;
         let columns = dbias.length;
         let pieces = rows.div_ceil(ROWS);
         let partial = self.scratch::<f32>(pieces * columns)?;
@@ -264,7 +264,8 @@ impl Device for Cuda {
 
     // embed(table, ids, out, width)
     fn embed(&self, table: &Buffer, width: usize, ids: &[u32], out: &mut Buffer) -> Result<()> {
-        check_ids(ids, table.length / width.max(1))?;
+        some(width, "rows")?;
+        check_ids(ids, table.length / width)?;
         if ids.is_empty() {
             return Ok(());
         }
@@ -283,7 +284,8 @@ impl Device for Cuda {
         ids: &[u32],
         dtable: &mut Buffer,
     ) -> Result<()> {
-        check_ids(ids, dtable.length / width.max(1))?;
+        some(width, "rows")?;
+        check_ids(ids, dtable.length / width)?;
         if ids.is_empty() {
             return Ok(());
         }
@@ -329,6 +331,7 @@ impl Device for Cuda {
         y: &mut Buffer,
         rows: usize,
     ) -> Result<()> {
+        some(weight.length, "a norm")?;
         let width = weight.length;
         let args = [
             self.active(x, rows * width, "a norm's rows")?,
@@ -350,6 +353,7 @@ impl Device for Cuda {
         dweight: Option<&mut Buffer>,
         rows: usize,
     ) -> Result<()> {
+        some(weight.length, "a norm")?;
         let (width, length) = (weight.length, rows * weight.length);
         let x = self.active(x, length, "a norm's rows")?;
         let dy = self.active(dy, length, "a norm's slopes")?;
@@ -386,6 +390,7 @@ impl Device for Cuda {
         direction: Direction,
         qkv: &mut Buffer,
     ) -> Result<()> {
+        shape.check()?;
         let (columns, heads) = (shape.columns(), shape.heads);
         let turned = heads.query + heads.key_value;
         let pairs = packing.rows() * turned * (heads.width / 2);
@@ -482,6 +487,7 @@ impl Device for Cuda {
 
     // gate(x, y, length, width)
     fn silu_mul(&self, x: &Buffer, width: usize, y: &mut Buffer, rows: usize) -> Result<()> {
+        some(width, "gates")?;
         let length = rows * width;
         let args = [
             self.active(x, 2 * length, "gates and ups")?,
@@ -500,6 +506,7 @@ impl Device for Cuda {
         dy: &mut Buffer,
         rows: usize,
     ) -> Result<()> {
+        some(width, "gates")?;
         let length = rows * width;
         let args = [
             self.active(x, 2 * length, "gates and ups")?,
@@ -542,6 +549,7 @@ impl Device for Cuda {
         targets: Targets<'_, Buffer>,
         (weights, values): (&[f32], &mut [Outcome]),
     ) -> Result<()> {
+        some(vocabulary, "a vocabulary")?;
         let rows = targets.len();
         if weights.len() != rows || values.len() != rows {
             let (w, v) = (weights.len(), values.len());
@@ -567,6 +575,7 @@ impl Device for Cuda {
         ids: &[u32],
         values: &mut [f32],
     ) -> Result<()> {
+        some(vocabulary, "a vocabulary")?;
         check_ids(ids, vocabulary)?;
         if values.len() != ids.len() {
             return Err(Error::Invalid("as many values as tokens are needed".into()));

@@ -97,7 +97,7 @@ impl Cuda {
         product: Product,
         a: Mat<'_, CudaBuffer>,
         b: Mat<'_, CudaBuffer>,
-        c: &MatMut<'_, CudaBuffer>,
+        c: MatMut<'_, CudaBuffer>,
         put: Put,
     ) -> Result<()> {
         let (a_sizes, b_sizes, c_sizes) = (
@@ -125,6 +125,9 @@ impl Cuda {
         if c.buffer.half.is_some() && c.buffer.wide.is_some() {
             return Err(Error::Invalid("a product can not be put to weights".into()));
         }
+        if plan.k == 0 {
+            return self.nothing(c, put);
+        }
         let left = self.operand(b.buffer, b.offset)?;
         let right = self.operand(a.buffer, a.offset)?;
         let out = self.operand(c.buffer, c.offset)?;
@@ -135,6 +138,24 @@ impl Cuda {
         }
         let strides = [b.stride, a.stride, c.stride];
         self.gemm(plan, [left, right, out], strides, put)
+    }
+
+    /// A sum of nothing is 0, in each row of `c`.
+    fn nothing(&self, c: MatMut<'_, CudaBuffer>, put: Put) -> Result<()> {
+        if matches!(put, Put::Add(_)) {
+            return Ok(());
+        }
+        for row in 0..c.rows {
+            let first = c.offset + row * c.stride;
+            let part = first..first + c.columns;
+            let cleared = match (&mut c.buffer.wide, &mut c.buffer.half) {
+                (Some(wide), _) => self.stream.memset_zeros(&mut wide.slice_mut(part)),
+                (None, Some(half)) => self.stream.memset_zeros(&mut half.slice_mut(part)),
+                (None, None) => Ok(()),
+            };
+            cleared.map_err(super::failed)?;
+        }
+        Ok(())
     }
 
     fn gemm(
