@@ -10,7 +10,6 @@ use crate::device::{
 };
 use crate::loss::{Loss, Outcome};
 use crate::{Error, Result};
-use half::bf16;
 
 type Buffer = CudaBuffer;
 
@@ -18,12 +17,6 @@ type Buffer = CudaBuffer;
 const ROWS: usize = 64;
 /// Values of a piece of a sum of squares.
 const PIECE: usize = 1 << 14;
-/// Threads of an attention's block, and rows of a tile: `BLOCK` and `TILE` of attention.cu.
-const BLOCK: u32 = 128;
-const TILE: usize = 32;
-/// Values from one row of weights to the next: `WEIGHTS` of attention.cu.
-const WEIGHTS: usize = 33;
-
 impl Cuda {
     /// The kernel for this device's type of activations.
     pub(super) fn each(&self, name: &str) -> String {
@@ -42,44 +35,6 @@ impl Cuda {
         let sizes = [Arg::word(pieces)?, Arg::word(columns)?];
         let args = [partial, out, sizes[0], sizes[1]];
         self.launch("fold", Grid::values(columns)?, &args)
-    }
-
-    /// The tail of attention's arguments, and the kernel's ending.
-    fn heads(&self, shape: &Attention) -> Result<([Arg; 4], String, usize)> {
-        shape.check()?;
-        let heads = shape.heads;
-        if heads.width > 128 {
-            let text = format!("attention of {heads:?}: heads are at most 128 wide on a GPU");
-            return Err(Error::Invalid(text));
-        }
-        let columns = if heads.width <= 64 { 64 } else { 128 };
-        let letter = match self.precision {
-            Precision::Exact => 'f',
-            Precision::Mixed => 'h',
-        };
-        let args = [
-            Arg::word(heads.query)?,
-            Arg::word(heads.key_value)?,
-            Arg::word(heads.width)?,
-            Arg::Real(1.0 / (heads.width as f32).sqrt()),
-        ];
-        Ok((args, format!("{letter}{columns}"), columns))
-    }
-
-    /// A block a tile and head, with room for so many tiles of `columns` and so many more values.
-    fn tiled(
-        &self,
-        name: &str,
-        (tiles, heads): (usize, usize),
-        (rooms, columns, more): (usize, usize, usize),
-    ) -> Result<Grid> {
-        let shared = whole(4 * (rooms * TILE * (columns + 4) + more))?;
-        self.kernels.share(name, shared)?;
-        Ok(Grid {
-            blocks: (whole(tiles)?, whole(heads)?),
-            threads: BLOCK,
-            shared,
-        })
     }
 }
 
@@ -124,57 +79,11 @@ impl Device for Cuda {
     }
 
     fn write(&self, buffer: &mut Buffer, offset: usize, values: &[f32]) -> Result<()> {
-        let end = reach(buffer, offset, values.len())?;
-        if values.is_empty() {
-            return Ok(());
-        }
-        match (&mut buffer.wide, &mut buffer.half) {
-            (Some(wide), half) => {
-                let mut part = wide.slice_mut(offset..end);
-                self.stream.memcpy_htod(values, &mut part).map_err(failed)?;
-                if let Some(half) = half {
-                    // narrow(from, to, length)
-                    let from = Arg::of(&self.stream, wide).skip(offset, 4);
-                    let to = Arg::of(&self.stream, half).skip(offset, 2);
-                    let args = [from, to, Arg::Long(values.len() as u64)];
-                    self.launch("narrow", Grid::values(values.len())?, &args)?;
-                }
-            }
-            (None, Some(half)) => {
-                let bits: Vec<u16> = values
-                    .iter()
-                    .map(|&v| bf16::from_f32(v).to_bits())
-                    .collect();
-                let mut part = half.slice_mut(offset..end);
-                self.stream.memcpy_htod(&bits, &mut part).map_err(failed)?;
-            }
-            (None, None) => {}
-        }
-        self.wait()
+        self.put(buffer, offset, values)
     }
 
     fn read(&self, buffer: &Buffer, offset: usize, values: &mut [f32]) -> Result<()> {
-        let end = reach(buffer, offset, values.len())?;
-        if values.is_empty() {
-            return Ok(());
-        }
-        match (&buffer.wide, &buffer.half) {
-            (Some(wide), _) => {
-                let part = wide.slice(offset..end);
-                self.stream.memcpy_dtoh(&part, values).map_err(failed)?;
-                self.wait()
-            }
-            (None, Some(half)) => {
-                let bits = self.stream.clone_dtoh(&half.slice(offset..end));
-                let bits = bits.map_err(failed)?;
-                self.wait()?;
-                for (value, bits) in values.iter_mut().zip(bits) {
-                    *value = bf16::from_bits(bits).to_f32();
-                }
-                Ok(())
-            }
-            (None, None) => Ok(()),
-        }
+        self.fetch(buffer, offset, values)
     }
 
     fn clear(&self, buffer: &mut Buffer) -> Result<()> {
@@ -188,26 +97,7 @@ impl Device for Cuda {
     }
 
     fn copy(&self, from: &Buffer, to: &mut Buffer, length: usize) -> Result<()> {
-        reach(from, 0, length)?;
-        reach(to, 0, length)?;
-        if from.wide.is_some() != to.wide.is_some() || from.half.is_some() != to.half.is_some() {
-            let (from, to) = (from.store, to.store);
-            return Err(Error::Invalid(format!("a copy from {from:?} to {to:?}")));
-        }
-        if length == 0 {
-            return Ok(());
-        }
-        if let (Some(from), Some(to)) = (&from.wide, &mut to.wide) {
-            let mut to = to.slice_mut(..length);
-            let copied = self.stream.memcpy_dtod(&from.slice(..length), &mut to);
-            copied.map_err(failed)?;
-        }
-        if let (Some(from), Some(to)) = (&from.half, &mut to.half) {
-            let mut to = to.slice_mut(..length);
-            let copied = self.stream.memcpy_dtod(&from.slice(..length), &mut to);
-            copied.map_err(failed)?;
-        }
-        Ok(())
+        self.duplicate(from, to, length)
     }
 
     fn multiply(
@@ -415,7 +305,6 @@ impl Device for Cuda {
         self.launch(&self.each("rope"), Grid::values(pairs)?, &args)
     }
 
-    // attention(tiles, qkv, out, norms, query, kept, width, scale)
     fn attention(
         &self,
         shape: &Attention,
@@ -424,65 +313,18 @@ impl Device for Cuda {
         out: &mut Buffer,
         norms: &mut Buffer,
     ) -> Result<()> {
-        let rows = packing.rows();
-        let (tail, ending, columns) = self.heads(shape)?;
-        let tables = self.tables(packing)?;
-        let args = [
-            Arg::of(&self.stream, &tables.tiles),
-            self.active(qkv, rows * shape.columns(), "queries, keys and values")?,
-            self.active(out, rows * shape.query_columns(), "attention's rows")?,
-            self.wide(norms, rows * shape.heads.query, "attention's norms")?,
-        ];
-        let name = format!("attention_{ending}");
-        let room = (2, columns, TILE * WEIGHTS);
-        let grid = self.tiled(&name, (tables.count, shape.heads.query), room)?;
-        self.launch(&name, grid, &[&args[..], &tail].concat())
+        self.attend(shape, packing, qkv, (out, norms))
     }
 
-    // delta(out, dout, deltas, count, width)
-    // backward_queries and backward_keys(tiles, qkv, norms, deltas, dout, dqkv, query, kept, width, scale)
     fn attention_backward(
         &self,
         shape: &Attention,
         packing: &Packing,
-        (qkv, out, norms): (&Buffer, &Buffer, &Buffer),
+        forward: (&Buffer, &Buffer, &Buffer),
         dout: &Buffer,
         dqkv: &mut Buffer,
     ) -> Result<()> {
-        let (rows, heads) = (packing.rows(), shape.heads);
-        let (columns, queries) = (rows * shape.columns(), rows * shape.query_columns());
-        let (tail, ending, wide) = self.heads(shape)?;
-        let tables = self.tables(packing)?;
-        let count = rows * heads.query;
-        let deltas = self.scratch::<f32>(count)?;
-        let deltas = Arg::of(&self.stream, &deltas);
-        let dout = self.active(dout, queries, "attention's slopes")?;
-        let args = [
-            Arg::of(&self.stream, &tables.tiles),
-            self.active(qkv, columns, "queries, keys and values")?,
-            self.wide(norms, count, "attention's norms")?,
-            deltas,
-            dout,
-            self.active(dqkv, columns, "attention's gradient")?,
-        ];
-        let out = self.active(out, queries, "attention's rows")?;
-        let sizes = [Arg::Long(count as u64), Arg::word(heads.width)?];
-        // A warp each.
-        let grid = Grid::values(count * 32)?;
-        self.launch(
-            &self.each("delta"),
-            grid,
-            &[out, dout, deltas, sizes[0], sizes[1]],
-        )?;
-        let args = [&args[..], &tail].concat();
-        let name = format!("backward_queries_{ending}");
-        let room = (4, wide, TILE * WEIGHTS);
-        let grid = self.tiled(&name, (tables.count, heads.query), room)?;
-        self.launch(&name, grid, &args)?;
-        let name = format!("backward_keys_{ending}");
-        let room = (4, wide, 2 * TILE * WEIGHTS + 2 * TILE);
-        let grid = self.tiled(&name, (tables.count, heads.key_value), room)?;
-        self.launch(&name, grid, &args)
+        self.attend_backward(shape, packing, forward, dout, dqkv)
     }
 
     // gate(x, y, length, width)
@@ -669,17 +511,6 @@ fn sums(columns: usize, pieces: usize) -> Result<Grid> {
         blocks: (grid.blocks.0, whole(pieces)?),
         ..grid
     })
-}
-
-/// The end of a part of a buffer.
-fn reach(buffer: &Buffer, offset: usize, values: usize) -> Result<usize> {
-    let (end, have) = (offset.saturating_add(values), buffer.length);
-    if end > have {
-        return Err(Error::Invalid(format!(
-            "a buffer holds {have} values, {end} are needed"
-        )));
-    }
-    Ok(end)
 }
 
 fn check_ids(ids: &[u32], vocabulary: usize) -> Result<()> {

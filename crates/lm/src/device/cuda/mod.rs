@@ -10,10 +10,12 @@
 //! call on one type of GPU, one version and one stream. So equal calls give equal bytes there, but not
 //! the processor's bytes.
 
+mod attend;
 mod device;
 mod head;
 mod launch;
 mod library;
+mod memory;
 mod product;
 mod signature;
 mod table;
@@ -163,17 +165,17 @@ impl Cuda {
         T: cudarc::driver::DeviceRepr + cudarc::driver::ValidAsZeroBits,
     {
         let slice = self.stream.alloc_zeros(length.max(1));
-        slice.map_err(|e| self.memory((length * size_of::<T>()) as u64, e))
+        slice.map_err(|e| self.untaken((length * size_of::<T>()) as u64, e))
     }
 
     /// Host values on the device.
     fn upload<T: cudarc::driver::DeviceRepr>(&self, values: &[T]) -> Result<CudaSlice<T>> {
         let slice = self.stream.clone_htod(values);
-        slice.map_err(|e| self.memory(size_of_val(values) as u64, e))
+        slice.map_err(|e| self.untaken(size_of_val(values) as u64, e))
     }
 
     /// A failure to take memory.
-    fn memory(&self, need: u64, error: cudarc::driver::DriverError) -> Error {
+    fn untaken(&self, need: u64, error: cudarc::driver::DriverError) -> Error {
         if error.0 != cudarc::driver::sys::CUresult::CUDA_ERROR_OUT_OF_MEMORY {
             return failed(error);
         }
