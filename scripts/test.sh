@@ -7,6 +7,8 @@ step() { printf '\n== %s\n' "$*"; "$@"; }
 
 step cargo fmt --all --check
 step cargo clippy --workspace --all-targets --locked -- -D warnings
+# No CUDA is needed to build what runs on a GPU.
+step cargo clippy -p lm --features cuda --all-targets --locked -- -D warnings
 # The fuzz targets only compile here: without libFuzzer itself, which wants a C++ compiler.
 step env CUSTOM_LIBFUZZER_PATH=/libfuzzer.a cargo check --locked --manifest-path fuzz/Cargo.toml \
     --target-dir "${CARGO_TARGET_DIR:-target}/fuzz-check"

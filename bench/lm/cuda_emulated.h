@@ -1,6 +1,7 @@
 // A GPU's blocks on one thread of the processor: each of a block's threads is a coroutine, and all of them
-// run to the next barrier (or exchange within a warp, which is a barrier of the whole block here) in turn.
-// Different barriers at once are an error, as is a write beyond the shared memory that was asked for.
+// run in turn, warp by warp to the block's next barrier, first to last or last to first: where a barrier is
+// missing, one of the two gives other numbers. Different barriers in a warp at once are an error, as is a
+// write beyond the shared memory that was asked for.
 
 #include <cmath>
 #include <cstdint>
@@ -34,6 +35,11 @@ static std::vector<std::vector<char>> stacks;
 static std::vector<int> waits;  // -1: done; else which barrier
 static std::function<void()> body;
 static unsigned now;
+static bool backwards;
+
+extern "C" {
+void turn_round(unsigned yes) { backwards = yes; }
+}
 
 static void pause(int barrier) {
     waits[now] = barrier;
@@ -58,6 +64,25 @@ static void start() {
     swapcontext(&threads[now], &scheduler);
 }
 
+// Runs the threads of a warp to their next pause: which one, or -1 where all are done.
+static int together(unsigned first, unsigned end) {
+    int barrier = -1;
+    for (unsigned turn = first; turn < end; turn++) {
+        const unsigned i = backwards ? end - 1 - (turn - first) : turn;
+        if (waits[i] < 0) continue;
+        now = i;
+        threadIdx.x = i;
+        swapcontext(&scheduler, &threads[i]);
+        if (waits[i] < 0) continue;
+        if (barrier >= 0 && barrier != waits[i]) {
+            fprintf(stderr, "threads of a warp wait at different barriers\n");
+            abort();
+        }
+        barrier = waits[i];
+    }
+    return barrier;
+}
+
 static void block(unsigned count, unsigned shared) {
     memset(memory, 0xff, ROOM);  // NaN: nobody may count on zeros
     for (unsigned i = 0; i < count; i++) {
@@ -68,21 +93,15 @@ static void block(unsigned count, unsigned shared) {
         makecontext(&threads[i], start, 0);
         waits[i] = 0;
     }
+    // Each warp runs alone until it is at a barrier of the block.
+    const unsigned warps = (count + 31) / 32;
     for (bool alive = true; alive;) {
         alive = false;
-        int barrier = -1;
-        for (unsigned i = 0; i < count; i++) {
-            if (waits[i] < 0) continue;
-            now = i;
-            threadIdx.x = i;
-            swapcontext(&scheduler, &threads[i]);
-            if (waits[i] < 0) continue;
-            if (alive && barrier != waits[i]) {
-                fprintf(stderr, "threads of a block wait at different barriers\n");
-                abort();
-            }
-            alive = true;
-            barrier = waits[i];
+        for (unsigned turn = 0; turn < warps; turn++) {
+            const unsigned warp = backwards ? warps - 1 - turn : turn;
+            int barrier;
+            while ((barrier = together(32 * warp, count < 32 * warp + 32 ? count : 32 * warp + 32)) > 0) {}
+            alive = alive || barrier == 0;
         }
     }
     for (unsigned i = shared; i < ROOM; i++) {
