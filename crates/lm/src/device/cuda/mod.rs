@@ -168,10 +168,13 @@ impl Cuda {
         slice.map_err(|e| self.untaken((length * size_of::<T>()) as u64, e))
     }
 
-    /// Host values on the device.
+    /// Host values on the device. Waits: the copy may still read them when the driver returns, and the caller
+    /// may let them go then.
     fn upload<T: cudarc::driver::DeviceRepr>(&self, values: &[T]) -> Result<CudaSlice<T>> {
         let slice = self.stream.clone_htod(values);
-        slice.map_err(|e| self.untaken(size_of_val(values) as u64, e))
+        let slice = slice.map_err(|e| self.untaken(size_of_val(values) as u64, e))?;
+        self.wait()?;
+        Ok(slice)
     }
 
     /// A failure to take memory.
