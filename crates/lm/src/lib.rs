@@ -1,6 +1,7 @@
-//! `lm`: language models in process. Load a GGUF file or a folder of transformers, turn text into tokens, run many sequences
-//! at once, sample, score. It never knows accounts, grants or HTTP, starts no async runtime,
-//! prints nothing, and reads neither clock nor environment: seeds and the date are handed in.
+//! `lm`: language models in process. Load a GGUF file or a folder of transformers, turn text into
+//! tokens, run many sequences at once, sample, score, learn. It never knows accounts, grants or HTTP,
+//! starts no async runtime, prints nothing, and reads neither clock nor environment: seeds and the
+//! date are handed in.
 //!
 //! # The interface in one page
 //!
@@ -23,15 +24,19 @@
 //! ModelFiles::{open(&Path), config(), tokenizer(), template()}  Model::from_files, Weights::from_files
 //! Model::{config() -> &Config, context() -> usize, tokenizer() -> &Arc<Tokenizer>,
 //!         template() -> Option<&ChatTemplate>, encode_chat(&Chat) -> Result<Vec<u32>>}
-//! Model::cache() -> Cache                       one a sequence; grows by blocks, freed on drop
+//! Options { weights: HeldWeights::{Exact, Fast, Both}, threads, memory, .. }
+//! Model::cache() -> Cache                       one a sequence, exact; blocks shared by its clones
+//! Model::cache_on(Path::{Exact, Fast}) -> Cache                 a path belongs to its cache
+//! Model::has(Path) -> bool                      whether the weights of a path are held
 //! Model::cache_memory(tokens: usize) -> usize   bytes of a cache of so many tokens
-//! Cache::{len(), is_empty(), room(), memory(), truncate(usize)}, Clone
+//! Cache::{path(), len(), is_empty(), room(), memory(), truncate(usize)}, Clone
 //! Model::forward(&mut [Step]) -> Result<Vec<Output>>            one output a step, same order
 //!     Step   { cache: &mut Cache, tokens: &[u32], want: Want }  tokens are appended to the cache
-//!     Want   { logits: bool, score: &[u32], top: usize }
+//!     Want   { logits: bool, score: &[u32], top: usize, at: &[Vec<u32>] }
 //!            Want::nothing(), Want::logits(), Want::score(targets, top)
 //!     Output { logits: Option<Vec<f32>>, scores: Vec<Scored> }
-//! Scored { token: u32, logprob: f32, rank: u32, top: Vec<TokenLogprob { token, logprob }> }
+//! Scored { token: u32, logprob: f32, rank: u32, top: Vec<TokenLogprob { token, logprob }>,
+//!          at: Vec<f32>, tail: f32 }            the ids asked for, and the mass of all others
 //!
 //! Tokenizer::{encode(&str, Specials::{Text, Parse}) -> Vec<u32>, decode(&[u32]) -> String,
 //!             bytes(id) -> &[u8], check(&[u32]) -> Result<()>, special(&str) -> Option<u32>,
@@ -54,6 +59,8 @@
 //! Grammars::{json_schema(&str), json_object()} -> Result<Grammar>       one a request; Clone
 //!
 //! Model::score(&[u32], top: usize) -> Result<Vec<Scored>>      tokens 1.. of a whole prompt
+//! Model::score_many(&[Scoring]) -> Result<Vec<Vec<Scored>>>     many texts in one call
+//! Model::sample_many(&[Question], Batch { path, slots }) -> Result<Vec<Generated>>
 //! Model::generate(&[u32], Sampling, Limits, &mut FnMut(&Piece) -> ControlFlow<()>)
 //!     -> Result<Generated { tokens, text, finish }>             one sequence, for simple callers
 //! Model::write(&[u32], Writer, &mut FnMut(..)) -> Result<Generated>     with a writer of one's own

@@ -15,6 +15,7 @@ mod rope;
 
 pub(crate) use attention::{BLOCK, Heads, Kept, attend};
 pub(crate) use elementwise::{add_rows, rms_norm_rows, silu_mul_rows};
+pub(crate) use exp::exp;
 pub(crate) use level::{Kind, Level, LevelFn, multiply_add};
 pub(crate) use linear::Linear;
 pub(crate) use logprob::{Question, arg_max, score, score_at};

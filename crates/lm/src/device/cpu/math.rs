@@ -1,41 +1,13 @@
 //! Functions of one value that loops are vectorised over, and sums in a fixed order. Everything is
 //! `#[inline(always)]`, so that it is compiled for the level of whoever calls it.
 
+pub(super) use crate::ops::exp;
 use crate::ops::multiply_add;
 
 /// Partial sums of a reduction: one AVX-512 register.
 pub(super) const LANES: usize = 16;
 /// Values that are summed in f32 before the sum goes on in f64.
 pub(super) const RUN: usize = 512;
-
-/// `e^x` to 2 units in the last place; 0 below -87.3, where the result is no longer a normal number.
-/// Cephes' polynomial on `[-ln 2 / 2, ln 2 / 2]`. NaN gives NaN.
-#[inline(always)]
-pub(super) fn exp<const FUSED: bool>(x: f32) -> f32 {
-    // Adding and taking away 1.5 * 2^23 rounds to a whole number.
-    const ROUND: f32 = 12_582_912.0;
-    const LEAST: f32 = -87.3;
-    // Not `clamp`: a NaN shall pass.
-    let bounded = if x < LEAST { LEAST } else { x };
-    let bounded = if bounded > 88.3 { 88.3 } else { bounded };
-    let shifted = multiply_add::<FUSED>(bounded, std::f32::consts::LOG2_E, ROUND);
-    let n = shifted - ROUND;
-    let r = multiply_add::<FUSED>(n, -0.693_359_4, bounded);
-    let r = multiply_add::<FUSED>(n, 2.121_944_4e-4, r);
-    let mut p = 1.987_569_1e-4;
-    for c in [
-        1.398_199_9e-3,
-        8.333_452e-3,
-        4.166_579_6e-2,
-        0.166_666_65,
-        0.5,
-    ] {
-        p = multiply_add::<FUSED>(p, r, c);
-    }
-    let p = multiply_add::<FUSED>(p, r * r, r + 1.0);
-    let power = f32::from_bits(shifted.to_bits().wrapping_add(127) << 23);
-    if x < LEAST { 0.0 } else { p * power }
-}
 
 /// `1 / (1 + e^-x)`.
 #[inline(always)]
