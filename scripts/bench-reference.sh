@@ -22,9 +22,13 @@ for name in ("torch", "transformers", "tokenizers", "numpy", "gguf"):
 "$venv/bin/python" bench/reference/train_reference.py crates/lm/tests/reference/train.json
 git diff --stat -- crates/lm/tests/reference
 
-# The engine beside PyTorch, turn by turn: bench/lm/README.md.
+# The engine beside PyTorch and TRL, turn by turn: bench/lm/README.md.
 cargo build --release --locked -p lm --example train_step
 "$venv/bin/python" bench/lm/train.py "$CARGO_TARGET_DIR/release/examples/train_step" "$STILLHOUSE_MODEL"
+"$venv/bin/pip" install --quiet trl==1.16.0
+cargo build --release --locked -p lm --example on_policy --example files
+examples=$CARGO_TARGET_DIR/release/examples
+"$venv/bin/python" bench/lm/on_policy.py "$examples/on_policy" "$examples/files" "$STILLHOUSE_MODEL" --pairs 5
 
 # Sampling for on-policy learning beside PyTorch; serving beside llama.cpp, built once for this processor.
 cargo build --release --locked -p lm --example answers --example speed
@@ -39,9 +43,8 @@ llama=$(bench/lm/llama.sh "$HOME/.cache/stillhouse/llama" "$venv/bin/pip")
 
 # Files: what we write, read by transformers, peft, gguf and (where its programs are named) llama.cpp;
 # token ids of 10,000 lines of real text.
-"$venv/bin/pip" install --quiet peft==0.21.2 django==5.2.19
-cargo build --release --locked -p lm --example files
-files=$CARGO_TARGET_DIR/release/examples/files
+"$venv/bin/pip" install --quiet django==5.2.19
+files=$examples/files
 "$venv/bin/python" bench/reference/lm_files.py "$files" "$STILLHOUSE_MODEL" ${STILLHOUSE_LLAMA_CPP:+"$STILLHOUSE_LLAMA_CPP"}
 "$venv/bin/python" bench/reference/lm_tokenizers.py compare "$files" "$STILLHOUSE_MODEL"
 

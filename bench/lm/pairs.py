@@ -31,8 +31,8 @@ class Side:
             raise SystemExit(f"{self.name} ended with status {self.process.wait()}")
         return json.loads(line)
 
-    def work(self, keep=True):
-        self.process.stdin.write("\n")
+    def work(self, keep=True, line=""):
+        self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
         result = self.read()
         if keep:
