@@ -116,7 +116,7 @@ impl Model {
             self.fast = Some(Net::quantised(&self.config, tensors)?);
         }
         match &mut self.exact {
-            Some(exact) => exact.fill(&self.config, tensors),
+            Some(exact) => exact.fill(&self.config, tensors, &self.pool),
             None => Ok(()),
         }
     }

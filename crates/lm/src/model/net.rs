@@ -97,12 +97,20 @@ impl Net<Linear> {
         }
     }
 
-    /// Sets every weight.
-    pub(super) fn fill(&mut self, config: &Config, tensors: &dyn Tensors) -> Result<()> {
+    /// Sets every weight, with the threads of a pool.
+    pub(super) fn fill(
+        &mut self,
+        config: &Config,
+        tensors: &dyn Tensors,
+        pool: &rayon::ThreadPool,
+    ) -> Result<()> {
+        let set = |linear: &mut Linear, first: usize, rows: &[f32]| {
+            pool.install(|| linear.set_rows(first, rows));
+        };
         let read = |name: &str| tensors.read(name);
-        self.embedding.set_rows(0, &read("token_embd.weight")?);
+        set(&mut self.embedding, 0, &read("token_embd.weight")?);
         if let Some(head) = &mut self.head {
-            head.set_rows(0, &read("output.weight")?);
+            set(head, 0, &read("output.weight")?);
         }
         self.norm.copy_from_slice(&read("output_norm.weight")?);
         let (query, qkv) = config.attention_widths();
@@ -113,18 +121,16 @@ impl Net<Linear> {
             layer.attention_norm.copy_from_slice(&norm);
             layer.feed_norm.copy_from_slice(&read("ffn_norm.weight")?);
             for (part, first) in QKV.iter().zip([0, query, query + kept]) {
-                layer.qkv.set_rows(first, &read(&format!("{part}.weight"))?);
+                set(&mut layer.qkv, first, &read(&format!("{part}.weight"))?);
             }
             if let Some(bias) = bias(config, tensors, i)? {
                 layer.qkv.set_bias(bias);
             }
-            layer.output.set_rows(0, &read("attn_output.weight")?);
+            set(&mut layer.output, 0, &read("attn_output.weight")?);
             for (part, first) in GATE_UP.iter().zip([0, feed]) {
-                layer
-                    .gate_up
-                    .set_rows(first, &read(&format!("{part}.weight"))?);
+                set(&mut layer.gate_up, first, &read(&format!("{part}.weight"))?);
             }
-            layer.down.set_rows(0, &read("ffn_down.weight")?);
+            set(&mut layer.down, 0, &read("ffn_down.weight")?);
         }
         Ok(())
     }

@@ -8,6 +8,8 @@ use rayon::prelude::*;
 
 /// Outputs in a panel.
 pub(crate) const PANEL: usize = 32;
+/// Inputs whose values of a panel are packed at once: 8 KiB.
+const BLOCK: usize = 64;
 
 /// Rows whose products with a panel are kept near before they are written out; a multiple of the
 /// largest tile.
@@ -34,13 +36,27 @@ impl Linear {
         }
     }
 
-    /// Sets the weights of outputs `first..`, from rows of `inputs` values.
+    /// Sets the weights of outputs `first..`, from rows of `inputs` values; on the threads of the
+    /// pool that it is called in.
     pub(crate) fn set_rows(&mut self, first: usize, rows: &[f32]) {
-        for (output, row) in (first..).zip(rows.chunks_exact(self.inputs)) {
-            let panel = &mut self.panels[output / PANEL * PANEL * self.inputs..];
-            let column = panel[output % PANEL..].iter_mut().step_by(PANEL);
-            column.zip(row).for_each(|(slot, &w)| *slot = w);
-        }
+        let (inputs, end) = (self.inputs, first + rows.len() / self.inputs);
+        assert!(end <= self.outputs, "rows within the outputs");
+        let panels = self.panels.par_chunks_mut(PANEL * inputs).enumerate();
+        let panels = panels.take(end.div_ceil(PANEL)).skip(first / PANEL);
+        panels.for_each(|(number, panel)| {
+            let start = (number * PANEL).max(first);
+            let rows = &rows[(start - first) * inputs..];
+            let outputs = start..end.min((number + 1) * PANEL);
+            // All rows' values of some inputs, then of the next: what is written stays in the cache.
+            for at in (0..inputs).step_by(BLOCK) {
+                for (output, row) in outputs.clone().zip(rows.chunks_exact(inputs)) {
+                    let column = panel[at * PANEL + output % PANEL..].iter_mut();
+                    let values = &row[at..inputs.min(at + BLOCK)];
+                    let slots = column.step_by(PANEL).zip(values);
+                    slots.for_each(|(slot, &w)| *slot = w);
+                }
+            }
+        });
     }
 
     /// Adds a bias, one value an output.
