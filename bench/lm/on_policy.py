@@ -38,6 +38,7 @@ parser.add_argument("--pairs", type=int, default=3)
 parser.add_argument("--threads", type=int, default=2)
 parser.add_argument("--tokens", type=int, default=32)
 parser.add_argument("--passive", action="store_true", help="PyTorch's threads sleep while they wait")
+parser.add_argument("--checkpointing", action="store_true", help="TRL checkpoints activations, its default")
 arguments = parser.parse_intermixed_args()
 
 
@@ -67,7 +68,8 @@ with tempfile.TemporaryDirectory() as folder:
         shape = [student, teacher, mode, str(arguments.tokens), str(arguments.threads), prompts]
         ours = pairs.Side("lm", [arguments.program, *shape])
         waits = {"OMP_WAIT_POLICY": "PASSIVE"} if arguments.passive else {}
-        theirs = pairs.Side("trl", [sys.executable, peer, *shape], waits)
+        extra = ["checkpointing"] * arguments.checkpointing
+        theirs = pairs.Side("trl", [sys.executable, peer, *shape, *extra], waits)
         # An adapter starts at other random values on each side, without effect on the first step.
         same = check(ours, theirs, 2 if mode == "full" else 1)
         # Both are warm now, but for our sampling.
@@ -77,5 +79,5 @@ with tempfile.TemporaryDirectory() as folder:
             result[side.name]["steps/s"] = round(1 / side.median("wall"), 3)
             result[side.name]["steps/CPU s"] = round(1 / side.median("cpu"), 3)
             result[side.name]["share sampling"] = round(side.median("sampling") / side.median("wall"), 2)
-        what = {"mode": mode, "batch": len(PROMPTS), "new tokens": arguments.tokens}
+        what = {"mode": mode, "batch": len(PROMPTS), "new tokens": arguments.tokens, "peer's options": extra}
         print(json.dumps({**what, **result, "losses on the same answers": same}), flush=True)

@@ -1,11 +1,12 @@
 """TRL's side of `on_policy.py`: its stable `DistillationTrainer`, one training step a line of standard input.
 
-    python on_policy_trl.py STUDENT TEACHER {full,lora} TOKENS THREADS PROMPTS.json
+    python on_policy_trl.py STUDENT TEACHER {full,lora} TOKENS THREADS PROMPTS.json [checkpointing]
 
 STUDENT and TEACHER are folders of transformers. The trainer runs its own loop; a callback holds it before
 each step until a line comes, and prints a line of JSON after it. Answers have TOKENS tokens each:
-`min_new_tokens` forbids end tokens. Gradient checkpointing and bf16, on by default, are off: both would
-slow it down here. Peak memory counts from the moment when the models are loaded.
+`min_new_tokens` forbids end tokens. bf16, on by default, is off, and so is gradient checkpointing, which
+only costs it time here, unless the last argument asks for it. Peak memory counts from the moment when the
+models are loaded.
 """
 import json
 import os
@@ -90,7 +91,7 @@ settings = trl.DistillationConfig(
     weight_decay=0.0,
     max_grad_norm=1.0,
     bf16=False,
-    gradient_checkpointing=False,
+    gradient_checkpointing="checkpointing" in sys.argv[7:],
     use_cpu=True,
     dataloader_pin_memory=False,
     save_strategy="no",
