@@ -33,7 +33,13 @@ impl Growth<'_> {
                 .iter()
                 .max_by_key(|(id, old)| (old.len(), Reverse(**id)));
             let (first, most) = match largest.map(|(id, old)| (*id, old.len())) {
-                Some((id, count)) => (had.remove(&id).unwrap_or_default(), count * GROWTH.1),
+                Some((id, count)) => {
+                    let base = id
+                        .and_then(|id| self.before.get(id))
+                        .map_or(0, |one| one.base);
+                    let old = had.remove(&id).unwrap_or_default();
+                    (old, count.min(base) * GROWTH.1)
+                }
                 None => (Vec::new(), 0),
             };
             let most = most.max(GROWTH.0);

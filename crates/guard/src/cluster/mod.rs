@@ -28,6 +28,8 @@ pub struct Cluster {
     pub accounts: Vec<AccountNumber>,
     /// Its strongest links.
     pub links: Vec<Link>,
+    /// How many accounts the last boundary left it with: growth is measured by it.
+    base: usize,
 }
 
 /// What a boundary changed.
@@ -70,6 +72,47 @@ impl Clusters {
     pub(crate) fn bytes(&self) -> usize {
         let members: usize = self.all.values().map(|one| one.accounts.len() * 4).sum();
         members + self.of.capacity() * 4
+    }
+
+    /// Puts two accounts together at once, if one of them is in no cluster and the other's has room to
+    /// grow; where both are in one, the next boundary decides. Tells who was put where.
+    pub(crate) fn join(&mut self, one: u32, other: u32) -> Vec<(u32, u32)> {
+        let most = one.max(other) as usize + 1;
+        if self.of.len() < most {
+            self.of.resize(most, 0);
+        }
+        match (self.of(one), self.of(other)) {
+            (Some(_), Some(_)) => Vec::new(),
+            (Some(id), None) => self.enter(id, other),
+            (None, Some(id)) => self.enter(id, one),
+            (None, None) => {
+                let id = self.next;
+                self.next += 1;
+                let cluster = Cluster {
+                    id,
+                    ..Cluster::default()
+                };
+                self.all.insert(id, cluster);
+                let mut entered = self.enter(id, one);
+                entered.extend(self.enter(id, other));
+                entered
+            }
+        }
+    }
+
+    fn enter(&mut self, id: u32, account: u32) -> Vec<(u32, u32)> {
+        let Some(cluster) = self.all.get_mut(&id) else {
+            return Vec::new();
+        };
+        if cluster.accounts.len() >= GROWTH.0.max(cluster.base * GROWTH.1) {
+            return Vec::new();
+        }
+        let number = AccountNumber(account);
+        if let Err(place) = cluster.accounts.binary_search(&number) {
+            cluster.accounts.insert(place, number);
+        }
+        self.of[account as usize] = id + 1;
+        vec![(account, id)]
     }
 
     /// Works clusters out anew.
@@ -160,13 +203,16 @@ impl Clusters {
                 self.of[*account as usize] = id + 1;
             }
             let accounts: Vec<AccountNumber> = group.into_iter().map(AccountNumber).collect();
-            if before.get(&id).is_none_or(|old| old.accounts != accounts) {
+            let accounts_now = accounts.len();
+            let same = |old: &Cluster| old.accounts == accounts && old.base == accounts_now;
+            if !before.get(&id).is_some_and(same) {
                 changes.changed.push(id);
             }
             let cluster = Cluster {
                 id,
                 accounts,
                 links: Vec::new(),
+                base: accounts_now,
             };
             self.all.insert(id, cluster);
         }

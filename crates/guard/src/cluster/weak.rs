@@ -15,7 +15,7 @@ const KINDS: [(&[Family], i32, u32, i32); 3] = [
     (&[Family::Source], 3, 2, 10),
 ];
 /// So many decibans beyond what the cluster's share of all accounts asks for.
-const BEYOND: i32 = 12;
+const BEYOND: i32 = 10;
 /// A kind with less is not counted among those that agree.
 const COUNTS: i32 = 4;
 /// Hand-offs of so many decibans need no other kind.
@@ -25,6 +25,10 @@ const HANDED: i32 = 14;
 const TEMPLATES: usize = 1;
 /// A template says something of a group that has it in so many accounts.
 const USERS: u32 = 3;
+/// Members from which on a template that is mostly theirs is the group's own.
+const MANY: u32 = 16;
+/// Rounds in which accounts are put in.
+const ROUNDS: usize = 2;
 /// Groups that one template may speak for.
 const GROUPS: usize = 4;
 
@@ -36,16 +40,28 @@ type Partners = [u32; KINDS.len()];
 struct Between {
     partners: Partners,
     template: i32,
+    /// What the two of the group's own templates say that say most.
+    own: [i32; 2],
     handed: i32,
     displaced: i32,
     identity: i32,
 }
 
-/// What a partner inside and one outside say, in decibans, by kind.
+/// What a partner inside and one outside say, in tenths of decibans, by kind.
 type Weights = [(i32, i32); KINDS.len()];
 
-/// Puts accounts that are in no group of three or more to the group that speaks for it.
+/// Puts accounts that are in no group of three or more to the group that speaks for it. Who was put in
+/// speaks too, so there are several rounds.
 pub(super) fn add(groups: &mut [Vec<u32>], edges: &[Edge], known: &[Known]) {
+    for _ in 0..ROUNDS {
+        if !round(groups, edges, known) {
+            return;
+        }
+    }
+}
+
+/// One round; false where nobody was put in.
+fn round(groups: &mut [Vec<u32>], edges: &[Edge], known: &[Known]) -> bool {
     let accounts = known.len();
     let mut of = vec![0_u32; accounts];
     for (place, group) in (1..)
@@ -90,6 +106,7 @@ pub(super) fn add(groups: &mut [Vec<u32>], edges: &[Edge], known: &[Known]) {
             *one = (*one).max((beyond, *group));
         }
     }
+    let put = !best.is_empty();
     // What was one of two moves.
     for group in groups.iter_mut().filter(|group| group.len() <= 2) {
         group.retain(|account| !best.contains_key(account));
@@ -99,6 +116,7 @@ pub(super) fn add(groups: &mut [Vec<u32>], edges: &[Edge], known: &[Known]) {
         let at = group.partition_point(|other| *other < account);
         group.insert(at, account);
     }
+    put
 }
 
 fn add_to(sum: &mut Partners, more: &Partners) {
@@ -136,9 +154,9 @@ fn weights(
             let shares = |part: u32, whole: u32| (u64::from(part) + 1, u64::from(whole) + 2);
             let member = shares(inside[group][kind], theirs[group][kind]);
             let other = shares(others[group][kind], theirs[0][kind]);
-            let ratio = |mine: u64, theirs: u64| decibans(mine * other.1, theirs * member.1);
-            let within = ratio(member.0, other.0).clamp(0, 12);
-            let without = ratio(member.1 - member.0, other.1 - other.0).clamp(-5, 0);
+            let ratio = |mine: u64, theirs: u64| tenths(mine * other.1, theirs * member.1);
+            let within = ratio(member.0, other.0).clamp(0, 120);
+            let without = ratio(member.1 - member.0, other.1 - other.0).clamp(-50, 0);
             *weight = if within == 0 {
                 (0, 0)
             } else {
@@ -196,6 +214,9 @@ fn templates(
             if said >= COUNTS {
                 let sum = between.entry((account as u32, group)).or_default();
                 sum.template = sum.template.max(said);
+                if mine >= MANY && 2 * mine >= all[place] {
+                    sum.own = [sum.own[0].max(said), sum.own[1].max(said.min(sum.own[0]))];
+                }
             }
         }
     }
@@ -203,18 +224,25 @@ fn templates(
 
 /// Decibans for an account being of a cluster, if enough kinds agree.
 fn strength(between: &Between, all: &Partners, weights: &Weights) -> Option<i32> {
-    let mut kinds = [0; KINDS.len() + 2];
+    let mut kinds = [0; KINDS.len() + 3];
     let mut sum = between.handed;
     for (place, (_, _, most, cap)) in KINDS.into_iter().enumerate() {
         let mine = between.partners[place];
-        let elsewhere = (all[place] - mine).min(2 * most) as i32;
+        if mine == 0 {
+            continue;
+        }
+        // Of many partners so many count, in the shares that they have.
+        let counted = all[place].min(3 * most);
+        let inside = 10 * i64::from(mine) * i64::from(counted) / i64::from(all[place]);
+        let elsewhere = 10 * i64::from(counted) - inside;
         let (within, without) = weights[place];
-        let said = mine.min(most) as i32 * within + elsewhere * without;
-        kinds[place] = if mine == 0 { 0 } else { said.clamp(-cap, cap) };
+        let said = inside * i64::from(within) + elsewhere * i64::from(without);
+        kinds[place] = (said / 100).clamp(-i64::from(cap), i64::from(cap)) as i32;
     }
     kinds[TEMPLATES] = kinds[TEMPLATES].max(between.template);
     kinds[KINDS.len()] = between.displaced;
     kinds[KINDS.len() + 1] = between.identity;
+    kinds[KINDS.len() + 2] = between.own[1];
     sum += kinds.iter().sum::<i32>();
     let agree = kinds.iter().filter(|kind| **kind >= COUNTS).count();
     let handed = between.handed >= COUNTS;
@@ -223,6 +251,11 @@ fn strength(between: &Between, all: &Partners, weights: &Weights) -> Option<i32>
 
 /// Ten times the logarithm of a ratio, to within half a deciban.
 fn decibans(part: u64, whole: u64) -> i32 {
+    tenths(part, whole) / 10
+}
+
+/// A hundred times the logarithm of a ratio.
+fn tenths(part: u64, whole: u64) -> i32 {
     // Logarithms of base 2 in 256ths: the power, and the rest as if it were straight.
     let log = |number: u64| {
         let number = number.max(1);
@@ -231,7 +264,7 @@ fn decibans(part: u64, whole: u64) -> i32 {
         i64::from(power) * 256 + rest
     };
     // 3.0103 decibans a power of two.
-    ((log(part) - log(whole)) * 771 / 65_536) as i32
+    ((log(part) - log(whole)) * 7_706 / 65_536) as i32
 }
 
 #[cfg(test)]

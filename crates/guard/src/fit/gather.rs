@@ -6,7 +6,7 @@ use crate::card::Card;
 use crate::digest::{About, HashKey};
 use crate::echo::AccountNumber;
 use crate::finding::Finding;
-use crate::signal::{self, View};
+use crate::signal;
 use crate::watch::{Folded, Options, Watch};
 
 /// Exchanges at which an account's signals are looked at, beside its end: what a value is worth must
@@ -110,9 +110,9 @@ impl Gather {
 
     fn look(&mut self, account: u32) {
         let known = &self.watch.accounts()[account as usize];
-        let Some(hot) = known.hot() else { return };
+        let Some(view) = known.view() else { return };
         let row = Row {
-            values: signal::values(&View::new(hot, &known.about)),
+            values: signal::values(&view),
             distilling: self.labels[account as usize] == Label::Distilling,
             weight: 1.0,
             kind: self.kinds[account as usize],

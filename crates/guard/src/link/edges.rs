@@ -71,11 +71,17 @@ impl Edges {
         (spread & (self.buckets.len() as u64 - 1)) as usize
     }
 
-    /// Adds evidence between two accounts.
-    pub(crate) fn add(&mut self, pair: (u32, u32), family: Family, decibans: u8, hour: u32) {
+    /// Adds evidence between two accounts; returns all that there is between them now.
+    pub(crate) fn add(
+        &mut self,
+        pair: (u32, u32),
+        family: Family,
+        decibans: u8,
+        hour: u32,
+    ) -> Edge {
         let (a, b) = (pair.0.min(pair.1), pair.0.max(pair.1));
         if a == b || decibans == 0 {
-            return;
+            return Edge::default();
         }
         if self.held * 2 > self.buckets.len() * WIDTH && self.buckets.len() < 1 << self.most {
             self.grow();
@@ -99,6 +105,7 @@ impl Edges {
         edge.hour = edge.hour.max(hour);
         let sum = &mut edge.decibans[family as usize];
         *sum = sum.saturating_add(decibans).min(weigh::cap(family));
+        *edge
     }
 
     /// Takes evidence back that turned out to be none.

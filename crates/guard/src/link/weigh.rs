@@ -38,6 +38,8 @@ pub(crate) const ALL: [Family; FAMILIES] = [
 ];
 /// So many decibans between two accounts put them together.
 pub(crate) const ENOUGH: i32 = 24;
+/// So many put them together at once, before a boundary of time.
+pub(super) const AT_ONCE: i32 = 34;
 /// So many of hand-offs alone.
 pub(crate) const CERTAIN: i32 = 25;
 /// A family with less is not counted among those that agree.

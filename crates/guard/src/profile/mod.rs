@@ -12,12 +12,14 @@
 mod add;
 mod bottom;
 mod code;
+mod course;
 mod event;
 mod parts;
 mod windows;
 
 pub use self::bottom::{Bottom, Model, Sample, Tally};
 pub use self::code::{LONGEST, ProfileError};
+pub use self::course::{Course, Release};
 pub use self::event::{
     ANSWERED, ASKED, CLOCKS, Echoes, Event, FEATURES, NAMED, NAMED_MORE, SIZED, Sketcher, WAYS,
     Ways,

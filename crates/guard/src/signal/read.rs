@@ -1,17 +1,24 @@
 //! How signals read a profile: shares that begin at nothing and need several exchanges to grow, so
 //! that a young account says little, and ratios of counts.
 
+use record::PlanKind;
+
 use crate::digest::About;
-use crate::profile::{Bins, Hot};
+use crate::profile::{Bins, Course, Hot};
 
 /// Exchanges that every share is diluted with.
 const DOUBT: f32 = 3.0;
+
+/// Hours that stand for a new model never used.
+const NEVER: f32 = 24.0 * 90.0;
 
 /// A profile to be read, with what several signals need worked out once.
 #[derive(Debug)]
 pub struct View<'a> {
     pub(super) profile: &'a Hot,
     pub(super) about: &'a About,
+    /// Of one account only.
+    pub(super) course: Option<Course>,
     /// Exchanges.
     pub(super) total: f32,
     /// Days from the first to the last exchange.
@@ -21,7 +28,15 @@ pub struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    /// A view of an account's, a cluster's or a stream's profile.
+    /// A view of an account.
+    pub fn of_account(profile: &'a Hot, about: &'a About, course: Course) -> Self {
+        Self {
+            course: Some(course),
+            ..Self::new(profile, about)
+        }
+    }
+
+    /// A view of a cluster's or a stream's profile, which has no course of its own.
     pub fn new(profile: &'a Hot, about: &'a About) -> Self {
         let hours = profile.newest.0.saturating_sub(profile.oldest.0);
         Self {
@@ -31,7 +46,31 @@ impl<'a> View<'a> {
             coverage: profile.coverage.count() as f32,
             profile,
             about,
+            course: None,
         }
+    }
+
+    /// Exchanges a day for each that its plan is made for; an unknown plan is taken for one by use.
+    pub(super) fn for_plan(&self) -> f32 {
+        let made_for = match self.about.plan {
+            Some(PlanKind::Free) => 10.0,
+            Some(PlanKind::Team) => 200.0,
+            Some(PlanKind::Enterprise) => 1000.0,
+            Some(PlanKind::Payg) | None => 100.0,
+        };
+        (self.total + 1.0) / (self.days + 0.5) / made_for
+    }
+
+    /// The share of its exchanges that fell on its first days.
+    pub(super) fn first_days(&self, days: u32) -> f32 {
+        let early = (0..days).map(|day| self.profile.early.after(day));
+        self.share(early.fold(0, u32::saturating_add))
+    }
+
+    /// Hours until it used the newest model; a quarter of a year where it never followed one.
+    pub(super) fn lag(&self) -> f32 {
+        let lag = self.course.and_then(|course| course.lag());
+        lag.map_or(NEVER, |lag| (lag as f32).min(NEVER))
     }
 
     /// Exchanges of this profile.

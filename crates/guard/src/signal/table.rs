@@ -141,6 +141,12 @@ signals! {
     "S1.ranges" Source Number "many networks" |v| v.ratio(v.profile.ranges.estimate());
     "S2.clients" Source Number "many kinds of client" |v| v.ratio(v.profile.clients.estimate());
     "A3.throttled" Source Share "runs into its limits" |v| v.share(v.profile.answered.0[1]);
+    // A1, A6: how it began, what it pays for, how soon it follows a release.
+    "A1.plan" Volume Number "much use for its plan" |v| v.for_plan();
+    "A1.first_day" Volume Share "much of its use on its first day" |v| v.first_days(1);
+    "A1.first_days" Volume Share "much of its use within its first three days" |v| v.first_days(3);
+    "A2.longest_idle" Timing Number "hours of its longest pause" |v| v.profile.hours.longest_idle() as f32;
+    "A6.lag" Timing Number "hours until it used the newest model" |v| v.lag();
     "A1.age" Source Number "days since the account was opened" |v| v.about.created.map_or(365.0, |created| {
         let opened = (created.micros() / 3_600_000_000) as u32;
         v.profile.oldest.0.saturating_sub(opened) as f32 / 24.0

@@ -4,7 +4,8 @@
 use super::scored::Scored;
 use super::ways::Last;
 use crate::digest::About;
-use crate::profile::{Cold, Event, Hot, Ways};
+use crate::profile::{Cold, Course, Event, Hot, Ways};
+use crate::signal::View;
 
 /// An account.
 #[derive(Debug, Clone)]
@@ -13,6 +14,7 @@ pub struct Account {
     pub about: About,
     active: Option<Box<Active>>,
     cold: Option<Box<Cold>>,
+    pub(super) course: Course,
     pub(super) scored: Scored,
 }
 
@@ -29,8 +31,15 @@ impl Account {
             about,
             active: None,
             cold: None,
+            course: Course::default(),
             scored: Scored::default(),
         }
+    }
+
+    /// What signals read of it, while it is active.
+    pub fn view(&self) -> Option<View<'_>> {
+        let hot = self.hot()?;
+        Some(View::of_account(hot, &self.about, self.course))
     }
 
     /// The profile since it is active, if it is.

@@ -21,10 +21,10 @@ use crate::card::{Card, CardError, Score};
 use crate::commons::Commons;
 use crate::digest::{About, Declared, Digest, HashKey};
 use crate::echo::{self, AccountNumber, Memory};
-use crate::finding::{Finding, Subject};
+use crate::finding::{Action, Finding, Subject};
 use crate::link::{self, Linked, Links};
-use crate::profile::Sketcher;
-use crate::signal::{self, COUNT, View};
+use crate::profile::{Release, Sketcher};
+use crate::signal::{self, COUNT};
 use crate::stream::{self, Streams};
 
 /// One exchange, at its end.
@@ -92,6 +92,7 @@ pub struct Watch {
     links: Links,
     streams: Streams,
     groups: Groups,
+    newest: Release,
     /// The hour of ledger time up to which clusters are worked out.
     hour: u64,
     /// The exchange before lay far ahead of that.
@@ -122,6 +123,7 @@ impl Watch {
             links: Links::new(link::Options::default()),
             streams: Streams::new(stream::Options::default()),
             groups: Groups::default(),
+            newest: Release::default(),
             hour: 0,
             far: false,
             last: At {
@@ -142,6 +144,11 @@ impl Watch {
     /// A model came out.
     pub fn released(&mut self, time: Time, model: u32) {
         self.links.released(time, model);
+        self.newest = Release {
+            model,
+            hour: hour_of(time),
+            number: self.newest.number.saturating_add(1),
+        };
     }
 
     /// An account was suspended.
@@ -189,7 +196,7 @@ impl Watch {
     /// Signals and score of an account that is active.
     pub fn score(&self, account: AccountNumber) -> Option<([f32; COUNT], Score)> {
         let account = self.accounts.get(account.0 as usize)?;
-        let values = signal::values(&View::new(account.hot()?, &account.about));
+        let values = signal::values(&account.view()?);
         let score = self.card.score(&values, self.without);
         Some((values, score))
     }
@@ -234,6 +241,7 @@ impl Watch {
             found: &found,
         };
         self.links.exchange(&linked);
+        self.join();
         let echoes = found.echoes(folded.digest);
         let mut event = self
             .sketcher
@@ -247,6 +255,9 @@ impl Watch {
             return;
         };
         let new = account.add(&mut event, |last| last.ways(folded, &found, others));
+        account
+            .course
+            .add(hour_of(folded.arrived), folded.digest.model, self.newest);
         self.active.0 += usize::from(new);
         let cluster = self.links.cluster_of(folded.account);
         self.streams.exchange(&linked, &event, cluster);
@@ -260,12 +271,12 @@ impl Watch {
         let Some(account) = self.accounts.get_mut(folded.account.0 as usize) else {
             return;
         };
-        let Some(hot) = account.hot() else { return };
-        let active = hot.exchanges.0;
+        let Some(view) = account.view() else { return };
+        let active = view.exchanges();
         if !account.scored.is_due(active) {
             return;
         }
-        let values = signal::values(&View::new(hot, &account.about));
+        let values = signal::values(&view);
         let score = self.card.score(&values, self.without);
         let granted = account.about.declared == Declared::Grant;
         if account.scored.take(&score, &self.card, active, granted) {
@@ -278,6 +289,16 @@ impl Watch {
                 action: account.scored.action,
                 evidence: evidence(&score, &values),
             });
+        }
+    }
+
+    /// Whoever was just put into a cluster stands under what is proposed for it.
+    fn join(&mut self) {
+        while let Some((account, id)) = self.links.joined() {
+            let action = self.groups.cluster(id).map(|scored| scored.action);
+            if let Some(action) = action.filter(|action| *action > Action::None) {
+                self.proposed(account, action);
+            }
         }
     }
 
@@ -317,4 +338,9 @@ impl Watch {
         }
         self.active.0 = active;
     }
+}
+
+/// The hour of a time.
+fn hour_of(time: Time) -> u32 {
+    u32::try_from(time.micros() / BOUNDARY_US).unwrap_or(u32::MAX)
 }

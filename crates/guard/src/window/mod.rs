@@ -35,7 +35,7 @@ const TAIL: f64 = 0.05;
 /// By how much a window's chance is made larger: the splits are all of one reference, and what is
 /// rare in it was drawn only once. Measured, benign windows are told twice as often as the splits
 /// alone say (decision 15).
-const CAUTION: f64 = 4.0;
+const CAUTION: f64 = 10.0;
 /// Strongest signs that are added up.
 const STRONGEST: usize = 3;
 

@@ -50,7 +50,7 @@ fn rows(count: usize, seed: u64) -> Vec<Row> {
 }
 
 fn fitted() -> Card {
-    fit::fit(&rows(1_200, 3), fit_made())
+    fit::fit(&rows(2_400, 3), fit_made())
 }
 
 fn fit_made() -> guard::card::Made {

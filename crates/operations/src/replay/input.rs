@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 
 /// How far into a file its kind is looked for.
 const LOOK: u64 = 1 << 20;
-/// Names of files that are lines of logs, each also with `.zst`.
+/// Names of files that are lines of logs, each also with a number (rotated) and with `.zst` or `.gz`.
 const ENDS: [&str; 4] = ["jsonl", "json", "log", "ndjson"];
 
 /// The files of one replay.
@@ -50,10 +50,6 @@ impl Input {
                 }
             }
         };
-        if let Some(packed) = files.iter().find(|file| has_end(file, "gz")) {
-            let error = Error::invalid("input", format!("{} is gzip", packed.display()));
-            return Err(error.with_hint("unpack it first (gunzip), or pack it as .zst"));
-        }
         let format = match from {
             Some(format) => format,
             None => guess(&files)?,
@@ -85,8 +81,9 @@ pub(super) fn name(file: &Path) -> String {
 
 /// A file of this name, plain or compressed.
 pub(super) fn either(folder: &Path, name: &str) -> Option<PathBuf> {
-    let (plain, packed) = (folder.join(name), folder.join(format!("{name}.zst")));
-    [plain, packed].into_iter().find(|path| path.is_file())
+    let ends = ["", ".zst", ".gz"].into_iter();
+    ends.map(|end| folder.join(format!("{name}{end}")))
+        .find(|path| path.is_file())
 }
 
 fn has_end(file: &Path, end: &str) -> bool {
@@ -102,6 +99,11 @@ fn logs(folder: &Path) -> Result<Vec<PathBuf>> {
             true => path.with_extension(""),
             false => path.clone(),
         };
+        let plain = match plain.extension().and_then(|end| end.to_str()) {
+            // `access.log.1`
+            Some(end) if end.bytes().all(|one| one.is_ascii_digit()) => plain.with_extension(""),
+            _ => plain,
+        };
         let is_log = ENDS.iter().any(|end| has_end(&plain, end));
         let is_other = name(&plain).starts_with("truth") || name(&plain) == "accounts.jsonl";
         if is_log && !is_other && path.is_file() {
@@ -113,7 +115,10 @@ fn logs(folder: &Path) -> Result<Vec<PathBuf>> {
         false => Ok(files),
         true => Err(Error::missing(
             format!("{} holds neither traffic.jsonl nor a log", folder.display()),
-            Some("logs are files of JSON lines, .jsonl, .json, .ndjson or .log, also .zst".into()),
+            Some(
+                "logs are files of JSON lines, .jsonl, .json, .ndjson or .log, also .zst and .gz"
+                    .into(),
+            ),
         )),
     }
 }
@@ -147,6 +152,8 @@ pub(super) fn open(file: &Path, read: &Arc<AtomicU64>) -> Result<Box<dyn Read + 
     };
     let unpacked: Box<dyn Read + Send> = match has_end(file, "zst") {
         true => Box::new(zstd::Decoder::new(counted).map_err(failed)?),
+        // Rotated logs are often several streams one after the other.
+        false if has_end(file, "gz") => Box::new(flate2::read::MultiGzDecoder::new(counted)),
         false => Box::new(counted),
     };
     let mut lines = BufReader::with_capacity(1 << 18, unpacked);

@@ -200,11 +200,34 @@ fn the_same_input_is_the_same_bytes() {
         assert_eq!(set.taken(), first, "{threads} threads");
     }
     let plain = set.input().join("traffic.jsonl");
-    let packed = zstd::encode_all(&read(&plain).unwrap()[..], 1).unwrap();
+    let lines = read(&plain).unwrap();
+    let packed = zstd::encode_all(&lines[..], 1).unwrap();
     write(set.input().join("traffic.jsonl.zst"), packed).unwrap();
     std::fs::remove_file(&plain).unwrap();
     set.run();
     assert_eq!(set.taken(), first, "compressed");
+    // Two streams one after the other, as rotation leaves them.
+    std::fs::remove_file(set.input().join("traffic.jsonl.zst")).unwrap();
+    let (one, other) = lines.split_at(lines.len() / 3);
+    let mut packed = gzip(&one);
+    packed.extend(gzip(&other));
+    write(set.input().join("traffic.jsonl.gz"), &packed).unwrap();
+    set.run();
+    assert_eq!(set.taken(), first, "gzip");
+    // A stream that was cut off is told.
+    write(
+        set.input().join("traffic.jsonl.gz"),
+        &packed[..packed.len() - 9],
+    )
+    .unwrap();
+    let (outcome, _) = run_with(&asked(&set.input(), &set.out()), false);
+    assert!(outcome.is_err());
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut packed, bytes).unwrap();
+    packed.finish().unwrap()
 }
 
 #[test]

@@ -53,7 +53,7 @@ pub(crate) struct Serve {
 /// What a replay reads and where it writes.
 #[derive(Debug, Args)]
 pub(super) struct Replay {
-    /// A folder with traffic.jsonl, a folder of logs, or one log (.jsonl, .json or .log, also .zst).
+    /// A folder with traffic.jsonl, a folder of logs, or one log (.jsonl, .json or .log, also .zst or .gz).
     pub(super) input: PathBuf,
     /// The folder to write findings and report to: not there yet, or empty.
     #[arg(long, value_name = "FOLDER")]

@@ -33,7 +33,7 @@ const FITTED: [&str; 10] = [
     "logprob-harvest",
     "embedding-extraction",
 ];
-const FIT_SEEDS: [u64; 6] = [1, 2, 3, 4, 5, 6];
+const FIT_SEEDS: [u64; 10] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
 const FAMILY_SEEDS: [u64; 2] = [1, 2];
 
 /// The number of a workload or recipe.

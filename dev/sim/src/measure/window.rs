@@ -51,6 +51,9 @@ const SHARES: [f64; 6] = [0.02, 0.05, 0.1, 0.25, 0.5, 1.0];
 const RATE: f64 = 0.003;
 /// Benign windows of each length in each split.
 const BENIGN_WINDOWS: u64 = 6;
+/// Further splits for each split, with benign windows of the shortest and the longest length alone and
+/// by the guard's test alone: a rate of so little needs thousands of windows to be shown.
+const MORE_SPLITS: u64 = 8;
 /// Splits from which the discrepancy's threshold comes.
 const SPLITS: usize = 400;
 
@@ -115,6 +118,8 @@ impl Found {
 /// What was found: benign windows by benign set and length, attack windows by pair, length, share.
 struct Results {
     benign: Vec<[Found; LENGTHS.len()]>,
+    /// The same of further splits, by the guard's test alone.
+    more: Vec<[Rate; LENGTHS.len()]>,
     attack: Vec<Vec<[[Found; SHARES.len()]; LENGTHS.len()]>>,
 }
 
@@ -159,6 +164,7 @@ pub fn measure(wanted: &Wanted<'_>, tell: &mut dyn FnMut(&str)) -> Result<Vec<Ta
         .collect::<Result<Vec<_>, _>>()?;
     let mut results = Results {
         benign: vec![[Found::default(); LENGTHS.len()]; BENIGN.len()],
+        more: vec![[Rate { hits: 0, of: 0 }; LENGTHS.len()]; BENIGN.len()],
         attack: vec![vec![Default::default(); ATTACKS.len()]; BENIGN.len()],
     };
     let mut costs = Costs::default();
@@ -177,10 +183,16 @@ pub fn measure(wanted: &Wanted<'_>, tell: &mut dyn FnMut(&str)) -> Result<Vec<Ta
             let found = (&mut results.benign[set], &mut results.attack[set][..]);
             trial.run((&guard, &mut costs), wanted.windows, found)?;
         }
+        for split in 0..wanted.splits * MORE_SPLITS {
+            let draw = Draw::named(wanted.seed, name, wanted.splits + split);
+            let (guard, mut trial) = Trial::new(&benign, &[], draw, &mut costs)?;
+            trial.benign(&guard, &mut results.more[set])?;
+        }
     }
     Ok(vec![
         tables::by_length(&results),
         tables::by_benign(&results),
+        tables::more(&results),
         tables::pairs(&results),
         tables::cost(&costs),
     ])
@@ -266,6 +278,30 @@ impl<'p> Trial<'p> {
                         found.add(both.0, both.1);
                     }
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Benign windows by the guard's test alone.
+    fn benign(
+        &mut self,
+        guard: &Reference,
+        found: &mut [Rate; LENGTHS.len()],
+    ) -> Result<(), SimError> {
+        for length in [0, LENGTHS.len() - 1] {
+            let size = LENGTHS[length];
+            if self.rest.len() < size {
+                continue;
+            }
+            let test = guard.test(size).map_err(wrong)?;
+            for _ in 0..BENIGN_WINDOWS {
+                let mut order: Vec<usize> = (0..self.rest.len()).collect();
+                shuffle(&mut order, size, &mut self.draw);
+                let window = order[..size].iter().map(|at| &self.seen[*at]);
+                let verdict = test.judge(window).map_err(wrong)?;
+                found[length].of += 1;
+                found[length].hits += u64::from(verdict.chance <= RATE);
             }
         }
         Ok(())
