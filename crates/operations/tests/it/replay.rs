@@ -209,8 +209,8 @@ fn the_same_input_is_the_same_bytes() {
     // Two streams one after the other, as rotation leaves them.
     std::fs::remove_file(set.input().join("traffic.jsonl.zst")).unwrap();
     let (one, other) = lines.split_at(lines.len() / 3);
-    let mut packed = gzip(&one);
-    packed.extend(gzip(&other));
+    let mut packed = gzip(one);
+    packed.extend(gzip(other));
     write(set.input().join("traffic.jsonl.gz"), &packed).unwrap();
     set.run();
     assert_eq!(set.taken(), first, "gzip");
