@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use lm::gguf::Header;
-use lm::{Detokenizer, Model, Options, Specials, Tokenizer};
+use lm::{Detokenizer, HeldWeights, Model, Options, Specials, Tokenizer};
 
 /// The length that a file is said to have.
 const LENGTH: u64 = 1 << 24;
@@ -25,6 +25,7 @@ fuzz_target!(|data: &[u8]| {
         threads: 1,
         context: Some(32),
         memory: Some(16 << 20),
+        weights: HeldWeights::Both,
     };
     let _ = Model::from_bytes(data, &options);
 });

@@ -29,6 +29,9 @@ pub(crate) struct EvaluateArgs {
     /// Add campaigns of a thousand and of 20,000 accounts, and a month of 30,000 honest ones
     #[arg(long)]
     long: bool,
+    /// The month of 30,000 honest accounts alone
+    #[arg(long)]
+    month: bool,
     /// Measure on the world to calibrate on, for whoever works on the guard
     #[arg(long)]
     develop: bool,
@@ -56,6 +59,7 @@ impl EvaluateArgs {
             guard_only: self.guard_only,
             long: self.long,
             develop: self.develop,
+            month: self.month,
         };
         let began = Instant::now();
         let report = measure::evaluate(&wanted, &mut |what| {

@@ -40,6 +40,8 @@ pub struct Wanted<'a> {
     /// Measure on the world to calibrate on, with recipes that were fitted on and others: for whoever
     /// works on the guard. The worlds to test on stay unread.
     pub develop: bool,
+    /// The month of honest accounts alone.
+    pub month: bool,
     /// A card in place of the shipped one.
     pub card: Option<guard::card::Card>,
 }
@@ -58,6 +60,12 @@ const WORLDS: [(&str, bool, &str); 4] = [
 
 /// Measures; `tell` is told what is begun.
 pub fn evaluate(wanted: &Wanted<'_>, tell: &mut dyn FnMut(&str)) -> Result<Report, SimError> {
+    let mut speed = speed();
+    if wanted.month {
+        let mut tables = month(wanted, &mut speed, tell)?;
+        tables.push(speed);
+        return wanted.report(tables);
+    }
     let mut words = Words::default();
     let fitted = match wanted.guard_only {
         true => None,
@@ -68,7 +76,6 @@ pub fn evaluate(wanted: &Wanted<'_>, tell: &mut dyn FnMut(&str)) -> Result<Repor
         }
     };
     let mut tables = Vec::new();
-    let mut speed = speed();
     let develop = [("calibrate", true, "to develop on")];
     let worlds = if wanted.develop {
         &develop[..]
@@ -109,17 +116,7 @@ pub fn evaluate(wanted: &Wanted<'_>, tell: &mut dyn FnMut(&str)) -> Result<Repor
         tables.extend(window::measure(&window, &mut |_| {})?);
     }
     tables.push(speed);
-    Ok(Report {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        card: wanted.card()?.hash(),
-        commands: vec![format!(
-            "sim evaluate --out bench/guard{}",
-            if wanted.long { " --long" } else { "" }
-        )],
-        seeds: vec![wanted.seed],
-        scale: wanted.scale,
-        tables,
-    })
+    wanted.report(tables)
 }
 
 /// What takes an hour: large campaigns, and a month of honest accounts.
@@ -139,16 +136,24 @@ fn long(
         tables.extend(of_world(what, &scene, &scores));
         speed.row(fast(what, &scene));
     }
+    tables.extend(month(wanted, speed, tell)?);
+    Ok(tables)
+}
+
+/// A month of honest accounts, for wrong proposals.
+fn month(
+    wanted: &Wanted<'_>,
+    speed: &mut Table,
+    tell: &mut dyn FnMut(&str),
+) -> Result<Vec<Table>, SimError> {
     let what = "30,000 honest accounts over 30 days";
     tell(what);
     let scene = wanted.fold("honest-30000", false, None, false)?;
-    tables.push(accounts::steps(&format!("Steps: {what}"), &scene));
-    tables.push(accounts::workloads(
-        &format!("Honest workloads: {what}"),
-        &scene,
-    ));
     speed.row(fast(what, &scene));
-    Ok(tables)
+    Ok(vec![
+        accounts::steps(&format!("Steps: {what}"), &scene),
+        accounts::workloads(&format!("Honest workloads: {what}"), &scene),
+    ])
 }
 
 /// The tables of a world.
@@ -187,6 +192,24 @@ fn speed() -> Table {
 }
 
 impl Wanted<'_> {
+    fn report(&self, tables: Vec<Table>) -> Result<Report, SimError> {
+        Ok(Report {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            card: self.card()?.hash(),
+            commands: vec![format!(
+                "sim evaluate --out bench/guard{}",
+                match (self.month, self.long) {
+                    (true, _) => " --month",
+                    (false, true) => " --long",
+                    (false, false) => "",
+                }
+            )],
+            seeds: vec![self.seed],
+            scale: self.scale,
+            tables,
+        })
+    }
+
     fn card(&self) -> Result<Card, SimError> {
         match &self.card {
             Some(card) => Ok(card.clone()),
