@@ -33,6 +33,9 @@ pub struct Row {
     pub account: u32,
 }
 
+/// By how much further than the end of the reference says a threshold lies that no account of it
+/// reached: what is rarer than anything seen is guessed, and a wrong proposal to suspend costs most.
+const CAUTION: f64 = 2.0;
 /// How trees are grown: small, many, each from a third of the signals, so that no signal carries all.
 const GROWTH: Growth = Growth {
     rounds: 400,
@@ -98,7 +101,7 @@ pub fn fit(rows: &[Row], made: Made) -> Card {
 /// The reference of a card: `peaks` are the greatest evidence that each honest account ever showed.
 /// The threshold of a rate is the least score that so few of them reach, one more counted for the
 /// account that is judged (split conformal); where the reference is too small for a rate, it lies
-/// above its highest score by what honest scores differ at their end.
+/// above its highest score by [`CAUTION`] times what honest scores differ at their end.
 pub fn reference(mut peaks: Vec<i32>) -> Reference {
     peaks.sort_unstable_by(|one, other| other.cmp(one));
     let accounts = peaks.len() as u32;
@@ -115,7 +118,8 @@ pub fn reference(mut peaks: Vec<i32>) -> Reference {
             (Some(allowed), Some(_)) => peaks[allowed.min(peaks.len() - 1)] + 1,
             (None, Some(highest)) => {
                 let missing = 1.0 / (stated * (f64::from(accounts) + 1.0));
-                highest + 1 + (f64::from(decade) * missing.log10()).ceil() as i32
+                let beyond = CAUTION * f64::from(decade) * missing.log10();
+                highest + 1 + beyond.ceil() as i32
             }
             (_, None) => i32::MAX,
         };
