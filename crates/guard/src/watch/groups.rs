@@ -74,24 +74,24 @@ impl Watch {
                 let profile = merged(&self.accounts, &members);
                 let told = self.judge_group(&card, &profile, &mut scored, exchanges);
                 if let Some(evidence) = told {
+                    // Not to those who come later: company alone makes nobody a distiller.
+                    if scored.action > Action::None {
+                        for member in &members {
+                            self.proposed(*member, scored.action);
+                        }
+                    }
                     findings.push(Finding {
                         time: at.time,
                         exchange: at.exchange,
                         subject: Subject::Cluster {
                             id,
-                            accounts: members.clone(),
+                            accounts: members,
                         },
                         risk: risk(scored.decibans, &card),
                         band: scored.band(),
                         action: scored.action,
                         evidence,
                     });
-                }
-            }
-            // Also to members that came after it was proposed.
-            if scored.action > Action::None {
-                for member in members {
-                    self.proposed(member, scored.action);
                 }
             }
             standing.insert(id, scored);
@@ -159,7 +159,7 @@ impl Watch {
         account.map_or(0, Account::exchanges)
     }
 
-    pub(super) fn proposed(&mut self, account: AccountNumber, action: Action) {
+    fn proposed(&mut self, account: AccountNumber, action: Action) {
         if let Some(account) = self.accounts.get_mut(account.0 as usize) {
             let exchanges = account.exchanges();
             account.scored.propose(action, exchanges);

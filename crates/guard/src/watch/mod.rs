@@ -21,7 +21,7 @@ use crate::card::{Card, CardError, Score};
 use crate::commons::Commons;
 use crate::digest::{About, Declared, Digest, HashKey};
 use crate::echo::{self, AccountNumber, Memory};
-use crate::finding::{Action, Finding, Subject};
+use crate::finding::{Finding, Subject};
 use crate::link::{self, Linked, Links};
 use crate::profile::{Release, Sketcher};
 use crate::signal::{self, COUNT};
@@ -241,7 +241,6 @@ impl Watch {
             found: &found,
         };
         self.links.exchange(&linked);
-        self.join();
         let echoes = found.echoes(folded.digest);
         let mut event = self
             .sketcher
@@ -289,16 +288,6 @@ impl Watch {
                 action: account.scored.action,
                 evidence: evidence(&score, &values),
             });
-        }
-    }
-
-    /// Whoever was just put into a cluster stands under what is proposed for it.
-    fn join(&mut self) {
-        while let Some((account, id)) = self.links.joined() {
-            let action = self.groups.cluster(id).map(|scored| scored.action);
-            if let Some(action) = action.filter(|action| *action > Action::None) {
-                self.proposed(account, action);
-            }
         }
     }
 
