@@ -47,7 +47,7 @@ pub(crate) async fn ask(admitted: Admitted, keeping: Keeping, cut: Arc<Notify>) 
         body: ask_body,
         streamed: in_flight.streamed,
         headers: handed_on(&in_flight.received),
-        partition: Some(account.to_string().into()),
+        account: Some(account),
     };
     let upstream = Arc::clone(&in_flight.route.upstream);
     in_flight.asked_us = in_flight.received.elapsed_us();

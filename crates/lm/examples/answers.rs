@@ -1,9 +1,13 @@
 //! Answers to many prompts at once on a student's own f32 weights: `cargo run --release -p lm
 //! --example answers -- FILE PROMPTS LENGTH ANSWER THREADS`. One round, and a line of JSON, for each
 //! line of standard input, as `bench/lm/answers.py` reads them.
-#![allow(clippy::print_stdout, reason = "a figure is printed")]
+#![expect(clippy::print_stdout, reason = "a figure is printed")]
+
+#[expect(dead_code, reason = "its memory is not asked for")]
+mod measure;
 
 use lm::{Batch, Limits, Model, ModelFiles, Options, Path, Question, Sampling, Weights};
+use measure::cpu_seconds;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Instant;
@@ -59,14 +63,4 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!(r#"{{"wall": {wall}, "cpu": {cpu}, "tokens": {tokens}}}"#);
     }
     Ok(())
-}
-
-/// Seconds of the processor that all of this program's threads took, in steps of a tick.
-fn cpu_seconds() -> Result<f64, Box<dyn Error>> {
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
-    let (_, fields) = stat.rsplit_once(')').ok_or("no name in /proc/self/stat")?;
-    let mut fields = fields.split_whitespace().skip(11);
-    let mut ticks =
-        || -> Result<f64, Box<dyn Error>> { Ok(fields.next().ok_or("too few fields")?.parse()?) };
-    Ok((ticks()? + ticks()?) / 100.0)
 }

@@ -8,7 +8,7 @@
 //!     files adapt MODEL ADAPTER MERGED       a random adapter of every linear layer, PEFT's folder;
 //!                                            and the model with it
 //!     files merge MODEL ADAPTER MERGED       the model with an adapter that PEFT wrote
-#![allow(clippy::print_stdout, reason = "results are printed")]
+#![expect(clippy::print_stdout, reason = "results are printed")]
 
 use lm::gguf::TensorType;
 use lm::{

@@ -10,7 +10,9 @@
 //! two programs can be held against each other. The loss is the reverse divergence over the whole
 //! vocabulary at temperature 1. Prints one line of JSON about itself, then one a step. Peak memory
 //! counts from the moment when the models are loaded.
-#![allow(clippy::print_stdout, reason = "figures are printed")]
+#![expect(clippy::print_stdout, reason = "figures are printed")]
+
+mod measure;
 
 use lm::device::{Cpu, Device};
 use lm::loss::{Kind, Loss};
@@ -18,6 +20,7 @@ use lm::train::{
     Batch, Document, Goal, Lora, Network, Optimiser, Schedule, Settings, Target, Trainer, Tuning,
 };
 use lm::{Limits, Model, ModelFiles, Options, Path, Question, Sampling, Specials, Weights};
+use measure::{cpu_seconds, forget_peak, peak};
 use std::error::Error;
 use std::io::BufRead;
 use std::sync::Arc;
@@ -45,7 +48,7 @@ fn main() -> Result<()> {
     let prompts: Vec<String> = serde_json::from_slice(&std::fs::read(prompts)?)?;
     let models = [student.as_str(), teacher.as_str()];
     let mut pair = Loop::new(models, tuning, &prompts, tokens.parse()?, threads.parse()?)?;
-    std::fs::write("/proc/self/clear_refs", "5")?;
+    forget_peak()?;
     println!(
         r#"{{"about": {{"lm": "{}", "type": "f32", "threads": {threads}}}}}"#,
         pair.device.name()
@@ -164,26 +167,4 @@ impl Loop {
         self.sampler.refresh(&self.weights)?;
         Ok(report.loss)
     }
-}
-
-/// Seconds that all threads of this process have run.
-fn cpu_seconds() -> Result<f64> {
-    let mut sum = 0.0;
-    for task in std::fs::read_dir("/proc/self/task")? {
-        let text = std::fs::read_to_string(task?.path().join("schedstat"))?;
-        let nanoseconds: f64 = text.split(' ').next().unwrap_or("0").parse()?;
-        sum += nanoseconds / 1e9;
-    }
-    Ok(sum)
-}
-
-/// Most bytes that were resident at once.
-fn peak() -> Result<u64> {
-    let text = std::fs::read_to_string("/proc/self/status")?;
-    let line = text
-        .lines()
-        .find_map(|l| l.strip_prefix("VmHWM:"))
-        .ok_or("no VmHWM")?;
-    let kibibytes: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
-    Ok(kibibytes * 1024)
 }

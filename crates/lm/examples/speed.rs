@@ -1,7 +1,7 @@
 //! Speed of a model file on a path: `cargo run --release -p lm --example speed -- FILE
 //! [PATH [THREADS [PROMPT [ANSWER]]]]`, where PATH is `exact` or `fast`. Prints tokens a second of
 //! prefill and of decoding at several batch sizes, one line each, as `bench/lm/serving.py` reads.
-#![allow(clippy::print_stdout, reason = "a figure is printed")]
+#![expect(clippy::print_stdout, reason = "a figure is printed")]
 
 use lm::{Cache, HeldWeights, Model, Options, Path, Step, Want};
 use std::error::Error;

@@ -7,7 +7,9 @@
 //!
 //! Prints one line of JSON about itself, then one a step. Peak memory counts from the moment when the
 //! model is loaded.
-#![allow(clippy::print_stdout, reason = "figures are printed")]
+#![expect(clippy::print_stdout, reason = "figures are printed")]
+
+mod measure;
 
 use lm::ModelFiles;
 use lm::device::{Cpu, Device};
@@ -16,6 +18,7 @@ use lm::train::{
     Batch, Document, Goal, Lora, Memory, Network, Optimiser, Schedule, Settings, Target, Trainer,
     Tuning,
 };
+use measure::{cpu_seconds, forget_peak, peak};
 use std::error::Error;
 use std::io::BufRead;
 use std::sync::Arc;
@@ -53,7 +56,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let files = ModelFiles::open(path.as_ref())?;
     let foreseen = Memory::foresee(&*device, files.config(), &settings);
     let mut step = stepper(&device, &files, settings, (&ids, length))?;
-    std::fs::write("/proc/self/clear_refs", "5")?;
+    forget_peak()?;
     println!(
         r#"{{"about": {{"lm": "{}", "type": "f32", "foreseen": {}}}}}"#,
         device.name(),
@@ -106,26 +109,4 @@ fn stepper(
     Ok(Box::new(move || {
         Ok(trainer.step(&[(&batch, Goal::Next)], &loss)?.loss)
     }))
-}
-
-/// Seconds that all threads of this process have run.
-fn cpu_seconds() -> Result<f64, Box<dyn Error>> {
-    let mut sum = 0.0;
-    for task in std::fs::read_dir("/proc/self/task")? {
-        let text = std::fs::read_to_string(task?.path().join("schedstat"))?;
-        let nanoseconds: f64 = text.split(' ').next().unwrap_or("0").parse()?;
-        sum += nanoseconds / 1e9;
-    }
-    Ok(sum)
-}
-
-/// Most bytes that were resident at once.
-fn peak() -> Result<u64, Box<dyn Error>> {
-    let text = std::fs::read_to_string("/proc/self/status")?;
-    let line = text
-        .lines()
-        .find_map(|l| l.strip_prefix("VmHWM:"))
-        .ok_or("no VmHWM")?;
-    let kibibytes: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
-    Ok(kibibytes * 1024)
 }

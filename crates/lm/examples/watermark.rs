@@ -2,7 +2,7 @@
 //! `cargo run --release -p lm --example watermark -- FILE [ANSWERS [TOKENS]]`.
 //! Prints a table: the mean log-probability of the answers under the exact model, their distinct
 //! n-grams, and p-values at several lengths. The one checked in is `bench/lm/watermark.md`.
-#![allow(clippy::print_stdout, reason = "a table is printed")]
+#![expect(clippy::print_stdout, reason = "a table is printed")]
 
 use lm::watermark::{Detection, Key, Watermark};
 use lm::{Cache, Chat, Limits, Model, Options, Sampling, Specials, Step, Want, Writer};

@@ -98,7 +98,7 @@ async fn open(
         body: body.to_string().into(),
         streamed: true,
         headers: HeaderMap::new(),
-        partition: None,
+        account: None,
     };
     match local.ask(ask).await?.body {
         AnswerBody::Chunks(chunks) => Ok(chunks),

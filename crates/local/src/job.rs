@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use lm::{Piece, Scored, Writer};
-use record::Time;
+use record::{Id, Time, id::kind};
 use tokio::sync::mpsc;
 
 use crate::shared::{Place, Shared};
@@ -44,7 +44,7 @@ pub(crate) struct Prompt {
     /// How it is computed, with all of its answers.
     pub(crate) path: lm::Path,
     /// Whose prompts it may share the reading with; none shares nothing.
-    pub(crate) partition: Option<Arc<str>>,
+    pub(crate) account: Option<Id<kind::Account>>,
     /// The answers by their number in the request. There are none where only scores are wanted.
     pub(crate) answers: Vec<(usize, Writer)>,
 }

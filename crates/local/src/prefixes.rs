@@ -1,12 +1,12 @@
 //! Prompts that were read and are kept for others that begin as they do: a system prompt, a
 //! conversation that goes on. A match is of the tokens themselves, on the same path, and within one
-//! partition alone: the time of an answer tells nobody what others have asked. What is kept holds
+//! account alone: the time of an answer tells nobody what others have asked. What is kept holds
 //! the caches' own blocks; it counts within the scheduler's memory and is the first to go.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use lm::{Cache, Path};
+use record::{Id, id::kind};
 
 use crate::job::Prompt;
 use crate::sequence::Fork;
@@ -23,15 +23,15 @@ pub(crate) struct Prefixes {
 }
 
 struct Kept {
-    partition: Arc<str>,
+    account: Id<kind::Account>,
     tokens: Vec<u32>,
     cache: Cache,
 }
 
 impl Kept {
-    /// Tokens that it has in common with others of a partition and a path.
-    fn common(&self, partition: &str, path: Path, tokens: &[u32]) -> usize {
-        if *self.partition != *partition || self.cache.path() != path {
+    /// Tokens that it has in common with others of an account and a path.
+    fn common(&self, account: Id<kind::Account>, path: Path, tokens: &[u32]) -> usize {
+        if self.account != account || self.cache.path() != path {
             return 0;
         }
         let pairs = self.tokens.iter().zip(tokens);
@@ -43,13 +43,13 @@ impl Prefixes {
     /// A cache of the longest known beginning of a prompt. At least its last token is left to be
     /// read, and all of it where each of its tokens is to be scored.
     pub(crate) fn find(&mut self, prompt: &Prompt) -> Option<Cache> {
-        let partition = prompt.partition.as_deref()?;
+        let account = prompt.account?;
         let (_, tokens) = prompt.tokens.split_last()?;
         if prompt.score.is_some() {
             return None;
         }
         let kept = self.kept.iter().enumerate();
-        let lengths = kept.map(|(at, kept)| (kept.common(partition, prompt.path, tokens), at));
+        let lengths = kept.map(|(at, kept)| (kept.common(account, prompt.path, tokens), at));
         let (length, at) = lengths.max().filter(|&(length, _)| length >= LEAST)?;
         let found = self.kept.remove(at)?;
         let mut cache = found.cache.clone();
@@ -60,20 +60,20 @@ impl Prefixes {
 
     /// Keeps a prompt that was read, in the place of those that it begins with.
     pub(crate) fn keep(&mut self, fork: &Fork) {
-        let (Some(partition), Some(cache)) = (&fork.partition, fork.cache()) else {
+        let (Some(account), Some(cache)) = (fork.account, fork.cache()) else {
             return;
         };
         let tokens = &fork.tokens;
         if tokens.len() < LEAST {
             return;
         }
-        let common = |kept: &Kept| kept.common(partition, cache.path(), tokens);
+        let common = |kept: &Kept| kept.common(account, cache.path(), tokens);
         self.kept.retain(|kept| common(kept) < kept.tokens.len());
         if self.kept.len() >= MOST {
             self.kept.pop_front();
         }
         self.kept.push_back(Kept {
-            partition: Arc::clone(partition),
+            account,
             tokens: tokens.clone(),
             cache: cache.clone(),
         });

@@ -71,7 +71,7 @@ impl Reader {
             _ => Err(ApiError::of(Reason::EndpointNotSupported)),
         }?;
         for prompt in &mut plan.prompts {
-            prompt.partition.clone_from(&ask.partition);
+            prompt.account = ask.account;
         }
         Ok(plan)
     }
@@ -112,7 +112,7 @@ impl Reader {
             tokens,
             score,
             path: self.path(scored),
-            partition: None,
+            account: None,
             answers,
         }];
         Ok(Plan {
@@ -157,7 +157,7 @@ impl Reader {
                 tokens,
                 score,
                 path: self.path(scored),
-                partition: None,
+                account: None,
                 answers,
             });
         }

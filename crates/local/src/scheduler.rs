@@ -157,18 +157,37 @@ impl Scheduler {
         }
     }
 
+    /// Every cache.
+    fn caches(&self) -> impl Iterator<Item = &Cache> {
+        let sequences = self.running.iter().chain(&self.resting);
+        let forks = self.forks.iter().filter_map(Fork::cache);
+        let caches = sequences.map(Sequence::cache).chain(forks);
+        caches.chain(self.prefixes.caches())
+    }
+
+    /// Bytes that the step at hand adds.
+    fn growth(&self) -> usize {
+        let sequences = self.running.iter().chain(&self.resting);
+        sequences.map(|s| s.growth(&self.model)).sum()
+    }
+
+    /// Bytes of all caches after the step at hand, if none shared anything.
+    fn apart(&self) -> usize {
+        self.growth() + self.caches().map(Cache::memory).sum::<usize>()
+    }
+
     /// Bytes of all caches after the step at hand; what several share counts once.
     fn held(&self) -> usize {
-        let sequences = self.running.iter().chain(&self.resting);
-        let growth: usize = sequences.clone().map(|s| s.growth(&self.model)).sum();
-        let caches = sequences.map(Sequence::cache);
-        let caches = caches.chain(self.forks.iter().filter_map(Fork::cache));
-        growth + Cache::memory_together(caches.chain(self.prefixes.caches()))
+        self.growth() + Cache::memory_together(self.caches())
     }
 
     /// Drops caches that nobody works on while all together take too much: prompts kept for others
     /// first, then those of sequences at rest, then those of prompts whose answers rest.
     fn keep_within_memory(&mut self) {
+        // What several share is looked up only where it could matter: this runs for each token.
+        if self.apart() <= self.memory {
+            return;
+        }
         while self.held() > self.memory {
             if !(self.prefixes.drop_oldest() || self.forget_sequence() || self.forget_prompt()) {
                 return;

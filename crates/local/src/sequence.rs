@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use lm::{Cache, Model, Output, Path, Scored, Step, Want, Writer};
 
+use record::{Id, id::kind};
+
 use crate::job::{Event, Line, Prompt};
 
 /// A sequence that holds one of the model's slots, or rests.
@@ -49,7 +51,7 @@ pub(crate) struct Fork {
     index: usize,
     pub(crate) tokens: Vec<u32>,
     path: Path,
-    pub(crate) partition: Option<Arc<str>>,
+    pub(crate) account: Option<Id<kind::Account>>,
     /// Gone with the last answer.
     cache: Option<Cache>,
     logits: Vec<f32>,
@@ -190,7 +192,7 @@ fn read(
             index,
             tokens: prompt.tokens,
             path: prompt.path,
-            partition: prompt.partition,
+            account: prompt.account,
             cache: Some(cache),
             logits,
             answers: prompt.answers.into(),
@@ -239,7 +241,7 @@ impl Fork {
             // The scores were told.
             score: None,
             path: self.path,
-            partition: self.partition,
+            account: self.account,
             answers: self.answers.into(),
         };
         (self.line, prompt)

@@ -86,7 +86,7 @@ fn ask(body: &Bytes, streamed: bool) -> Ask {
         body: body.clone(),
         streamed,
         headers: HeaderMap::new(),
-        partition: None,
+        account: None,
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use record::{Endpoint, Time};
+use record::{Endpoint, Id, Time, id::kind};
 
 /// A boxed future, so that the trait can be an object.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -64,10 +64,10 @@ pub struct Ask {
     /// Headers to hand on (`anthropic-version`, `traceparent`, …): never credentials, never
     /// hop-by-hop ones.
     pub headers: HeaderMap,
-    /// Whose request it is, in the words of whoever asks: a model in process shares what it has
-    /// computed of a prompt within such a part alone, so that nobody learns by the time of an answer
-    /// what others have asked. None shares nothing.
-    pub partition: Option<Arc<str>>,
+    /// Whose request it is: a model in process shares what it has computed of a prompt within one
+    /// account alone, so that nobody learns by the time of an answer what others have asked. None
+    /// shares nothing.
+    pub account: Option<Id<kind::Account>>,
 }
 
 impl Ask {
@@ -80,7 +80,7 @@ impl Ask {
             body: Bytes::new(),
             streamed: false,
             headers: HeaderMap::new(),
-            partition: None,
+            account: None,
         }
     }
 }

@@ -75,14 +75,14 @@ impl Clusters {
     }
 
     /// Puts two accounts together at once, if one of them is in no cluster and the other's has room to
-    /// grow; where both are in one, the next boundary decides. Tells who was put where.
-    pub(crate) fn join(&mut self, one: u32, other: u32) -> Vec<(u32, u32)> {
+    /// grow; where both are in one, the next boundary decides.
+    pub(crate) fn join(&mut self, one: u32, other: u32) {
         let most = one.max(other) as usize + 1;
         if self.of.len() < most {
             self.of.resize(most, 0);
         }
         match (self.of(one), self.of(other)) {
-            (Some(_), Some(_)) => Vec::new(),
+            (Some(_), Some(_)) => {}
             (Some(id), None) => self.enter(id, other),
             (None, Some(id)) => self.enter(id, one),
             (None, None) => {
@@ -93,26 +93,24 @@ impl Clusters {
                     ..Cluster::default()
                 };
                 self.all.insert(id, cluster);
-                let mut entered = self.enter(id, one);
-                entered.extend(self.enter(id, other));
-                entered
+                self.enter(id, one);
+                self.enter(id, other);
             }
         }
     }
 
-    fn enter(&mut self, id: u32, account: u32) -> Vec<(u32, u32)> {
+    fn enter(&mut self, id: u32, account: u32) {
         let Some(cluster) = self.all.get_mut(&id) else {
-            return Vec::new();
+            return;
         };
         if cluster.accounts.len() >= GROWTH.0.max(cluster.base * GROWTH.1) {
-            return Vec::new();
+            return;
         }
         let number = AccountNumber(account);
         if let Err(place) = cluster.accounts.binary_search(&number) {
             cluster.accounts.insert(place, number);
         }
         self.of[account as usize] = id + 1;
-        vec![(account, id)]
     }
 
     /// Works clusters out anew.
@@ -203,8 +201,9 @@ impl Clusters {
                 self.of[*account as usize] = id + 1;
             }
             let accounts: Vec<AccountNumber> = group.into_iter().map(AccountNumber).collect();
-            let accounts_now = accounts.len();
-            let same = |old: &Cluster| old.accounts == accounts && old.base == accounts_now;
+            let base = accounts.len();
+            // Who came since the last boundary is there already, with a past still to be gathered.
+            let same = |old: &Cluster| old.accounts == accounts && old.base == base;
             if !before.get(&id).is_some_and(same) {
                 changes.changed.push(id);
             }
@@ -212,7 +211,7 @@ impl Clusters {
                 id,
                 accounts,
                 links: Vec::new(),
-                base: accounts_now,
+                base,
             };
             self.all.insert(id, cluster);
         }

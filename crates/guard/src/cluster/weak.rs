@@ -271,6 +271,75 @@ fn tenths(part: u64, whole: u64) -> i32 {
 mod tests {
     use super::*;
 
+    /// Two hundred accounts: the first forty are a group, the rest are in none.
+    const GROUP: u32 = 40;
+    const ALL: usize = 200;
+
+    fn known(templates: impl Fn(usize) -> Vec<u32>) -> Vec<Known> {
+        let of = |account: usize| {
+            let mut known = Known::default();
+            for (slot, template) in known.templates.iter_mut().zip(templates(account)) {
+                *slot = template;
+            }
+            known
+        };
+        (0..ALL).map(of).collect()
+    }
+
+    fn grown(edges: &[Edge], known: &[Known]) -> Vec<u32> {
+        let mut groups = vec![(0..GROUP).collect::<Vec<u32>>()];
+        add(&mut groups, edges, known);
+        groups[0].split_off(GROUP as usize)
+    }
+
+    fn edge(a: u32, b: u32, family: Family, decibans: u8) -> Edge {
+        let mut edge = Edge {
+            a: a.min(b),
+            b: a.max(b),
+            ..Edge::default()
+        };
+        edge.decibans[family as usize] = decibans;
+        edge
+    }
+
+    #[test]
+    fn two_templates_of_the_groups_own_put_an_account_in_and_one_does_not() {
+        let own = |account: usize| match account {
+            0..30 => vec![7, 8],
+            100 => vec![7, 8],
+            101 => vec![7],
+            _ => vec![1000 + account as u32],
+        };
+        assert_eq!(grown(&[], &known(own)), [100]);
+        // Two operators of one public recipe: each has few of all who use it.
+        let public = |account: usize| match account {
+            0..30 | 100..160 => vec![7, 8],
+            _ => vec![1000 + account as u32],
+        };
+        assert!(grown(&[], &known(public)).is_empty());
+    }
+
+    #[test]
+    fn partners_count_by_their_shares() {
+        // Members reuse each other's answers; 100 has partners inside alone, 101 everywhere.
+        let mut edges: Vec<Edge> = (0..GROUP)
+            .flat_map(|one| {
+                (1..4).map(move |step| edge(one, (one + step) % GROUP, Family::Reuse, 9))
+            })
+            .collect();
+        edges.sort_by_key(|edge| (edge.a, edge.b));
+        edges.dedup_by_key(|edge| (edge.a, edge.b));
+        edges.extend((0..6).map(|one| edge(one, 100, Family::Reuse, 9)));
+        edges.extend((0..6).map(|one| edge(one, 101, Family::Reuse, 9)));
+        edges.extend((110..170).map(|one| edge(one, 101, Family::Reuse, 9)));
+        edges.extend((110..150).map(|one| edge(one, one + 1, Family::Reuse, 9)));
+        let shared = |account: usize| match account {
+            0..30 | 100 | 101 => vec![7],
+            _ => vec![1000 + account as u32],
+        };
+        assert_eq!(grown(&edges, &known(shared)), [100]);
+    }
+
     #[test]
     fn decibans_are_near() {
         for (part, whole, sought) in [

@@ -8,8 +8,6 @@ mod recent;
 mod signs;
 mod weigh;
 
-use std::collections::VecDeque;
-
 use record::Time;
 
 use self::holders::Table;
@@ -93,8 +91,6 @@ pub struct Links {
     refused: Ring<Refused>,
     release: (u32, u32, u32),
     clusters: Clusters,
-    /// Accounts that near-certain links put into a cluster since it was asked.
-    joined: VecDeque<(AccountNumber, u32)>,
     dirty: bool,
 }
 
@@ -110,7 +106,6 @@ impl Links {
             refused: Ring::new(1 << 14),
             release: (0, 0, 0),
             clusters: Clusters::default(),
-            joined: VecDeque::new(),
             dirty: false,
         }
     }
@@ -221,19 +216,12 @@ impl Links {
 
     /// Brings clusters up to all evidence. Called at boundaries of ledger time.
     pub fn boundary(&mut self, _time: Time) -> Changes {
-        self.joined.clear();
         if !std::mem::take(&mut self.dirty) {
             return Changes::default();
         }
         let changes = self.clusters.update(&self.edges, &self.accounts);
         self.dirty = changes.waiting > 0;
         changes
-    }
-
-    /// An account that a near-certain link put into a cluster at once, and that cluster; each is told
-    /// once. What a boundary works out is told by [`Changes`].
-    pub fn joined(&mut self) -> Option<(AccountNumber, u32)> {
-        self.joined.pop_front()
     }
 
     /// Every cluster, by number.
@@ -281,9 +269,7 @@ impl Links {
         self.dirty = true;
         let (total, together) = joins(&edge, succession(&edge, &self.accounts));
         if together && total >= weigh::AT_ONCE {
-            for (account, id) in self.clusters.join(one, other) {
-                self.joined.push_back((AccountNumber(account), id));
-            }
+            self.clusters.join(one, other);
         }
     }
 }

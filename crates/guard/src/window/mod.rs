@@ -34,7 +34,7 @@ const SPLITS: usize = 2_000;
 const TAIL: f64 = 0.05;
 /// By how much a window's chance is made larger: the splits are all of one reference, and what is
 /// rare in it was drawn only once. Measured, benign windows are told twice as often as the splits
-/// alone say (decision 15).
+/// alone say; the rest is so that the rate asked for is kept with certainty (decision 15).
 const CAUTION: f64 = 10.0;
 /// Strongest signs that are added up.
 const STRONGEST: usize = 3;

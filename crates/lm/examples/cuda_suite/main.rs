@@ -8,7 +8,7 @@
 //!
 //! It needs no file and no network: build it anywhere, carry it to the machine with the GPU. Ends with 0
 //! where all is right, 1 where something is not, 77 where there is no GPU and *nothing was run*.
-#![allow(clippy::print_stdout, reason = "a table is printed")]
+#![expect(clippy::print_stdout, reason = "a table is printed")]
 
 mod network;
 mod operations;

@@ -22,7 +22,9 @@ mod shape;
 pub use cpu::{Cpu, CpuBuffer};
 #[cfg(feature = "cuda")]
 pub use cuda::{Cuda, CudaBuffer, Precision};
-pub use shape::{Adam, Attention, Direction, Mat, MatMut, Packing, Product, Put, Store, Targets};
+pub use shape::{
+    Adam, Attention, Direction, Mat, MatMut, Matrix, Packing, Product, Put, Store, Targets,
+};
 
 use crate::Result;
 use crate::loss::{Loss, Outcome};

@@ -35,11 +35,11 @@ pub enum Put {
     Add(f32),
 }
 
-/// A row-major matrix in a buffer.
-#[derive(Debug)]
-pub struct Mat<'a, B> {
+/// A row-major matrix in a buffer, which is borrowed to be read ([`Mat`]) or to be written ([`MatMut`]).
+#[derive(Debug, Clone, Copy)]
+pub struct Matrix<R> {
     /// Where it lies.
-    pub buffer: &'a B,
+    pub buffer: R,
     /// Values before its first.
     pub offset: usize,
     /// Values from one row to the next; at least `columns`.
@@ -50,17 +50,14 @@ pub struct Mat<'a, B> {
     pub columns: usize,
 }
 
-impl<B> Clone for Mat<'_, B> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
+/// A matrix to be read.
+pub type Mat<'a, B> = Matrix<&'a B>;
+/// A matrix to be written.
+pub type MatMut<'a, B> = Matrix<&'a mut B>;
 
-impl<B> Copy for Mat<'_, B> {}
-
-impl<'a, B> Mat<'a, B> {
+impl<R> Matrix<R> {
     /// A matrix that fills the front of a buffer.
-    pub fn new(buffer: &'a B, rows: usize, columns: usize) -> Self {
+    pub fn new(buffer: R, rows: usize, columns: usize) -> Self {
         Self {
             buffer,
             offset: 0,
@@ -90,73 +87,17 @@ impl<'a, B> Mat<'a, B> {
         }
     }
 
-    /// Values from the buffer's start to the matrix's end.
+    /// Values from the buffer's start to the matrix's end; none where its sizes are no matrix's.
     pub(crate) fn end(&self) -> Option<usize> {
-        end(self.offset, self.stride, self.rows, self.columns)
-    }
-}
-
-/// A row-major matrix in a buffer, to be written.
-#[derive(Debug)]
-pub struct MatMut<'a, B> {
-    /// Where it lies.
-    pub buffer: &'a mut B,
-    /// Values before its first.
-    pub offset: usize,
-    /// Values from one row to the next; at least `columns`.
-    pub stride: usize,
-    /// Number of rows.
-    pub rows: usize,
-    /// Number of columns.
-    pub columns: usize,
-}
-
-impl<'a, B> MatMut<'a, B> {
-    /// A matrix that fills the front of a buffer.
-    pub fn new(buffer: &'a mut B, rows: usize, columns: usize) -> Self {
-        Self {
-            buffer,
-            offset: 0,
-            stride: columns,
-            rows,
-            columns,
+        if self.columns > self.stride {
+            return None;
         }
+        let before = self
+            .rows
+            .checked_sub(1)
+            .map_or(Some(0), |n| n.checked_mul(self.stride));
+        before?.checked_add(self.offset)?.checked_add(self.columns)
     }
-
-    /// Columns `first..first + columns` of this matrix.
-    #[must_use]
-    pub fn columns(self, first: usize, columns: usize) -> Self {
-        Self {
-            offset: self.offset + first,
-            columns,
-            ..self
-        }
-    }
-
-    /// Rows `first..first + rows` of this matrix.
-    #[must_use]
-    pub fn rows(self, first: usize, rows: usize) -> Self {
-        Self {
-            offset: self.offset + first * self.stride,
-            rows,
-            ..self
-        }
-    }
-
-    /// Values from the buffer's start to the matrix's end.
-    pub(crate) fn end(&self) -> Option<usize> {
-        end(self.offset, self.stride, self.rows, self.columns)
-    }
-}
-
-fn end(offset: usize, stride: usize, rows: usize, columns: usize) -> Option<usize> {
-    if columns > stride {
-        return None;
-    }
-    let before = rows
-        .checked_sub(1)
-        .map_or(Some(0), |n| n.checked_mul(stride));
-    before?.checked_add(offset)?.checked_add(columns)
 }
 
 /// Rows of a batch and the documents that they belong to. Each document starts at position 0 and sees
@@ -313,6 +254,24 @@ pub struct Adam {
     pub step: u64,
     /// The gradient is multiplied by it first (clipping).
     pub scale: f32,
+}
+
+/// [`Error::UnknownToken`] where an id lies beyond the vocabulary.
+pub(super) fn check_ids(ids: &[u32], vocabulary: usize) -> Result<()> {
+    match ids.iter().find(|&&id| id as usize >= vocabulary) {
+        Some(&token) => Err(Error::UnknownToken { token, vocabulary }),
+        None => Ok(()),
+    }
+}
+
+/// An error unless there is a weight and room for a value for each target.
+pub(super) fn check_targets(targets: usize, weights: usize, values: usize) -> Result<()> {
+    if weights == targets && values == targets {
+        return Ok(());
+    }
+    Err(Error::Invalid(format!(
+        "{weights} weights and {values} values for {targets} targets"
+    )))
 }
 
 /// An error where a size is 0: nothing is made of rows without values.

@@ -1,6 +1,6 @@
 //! Rotary positions (Su et al. 2021): pairs of a head's values are turned by an angle that grows
-//! with the position. Angles are computed in f32 as the reference does; nothing is tabulated, so
-//! that a file's claim of a huge context costs no memory.
+//! with the position. Angles are computed in f32 as the reference does, for the positions that
+//! are there: a file's claim of a huge context costs no memory.
 
 /// Which values of a head make a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +35,19 @@ impl Rope {
                 .iter()
                 .map(|f| (position as f32 * f).sin_cos()),
         );
+    }
+
+    /// Sines, then cosines, of each position below `positions`: `[position][sines, cosines][pairs]`.
+    pub(crate) fn table(&self, positions: usize) -> Vec<f32> {
+        let mut values = Vec::with_capacity(positions * 2 * self.pairs());
+        let mut row = Vec::new();
+        for position in 0..positions {
+            row.clear();
+            self.angles(position, &mut row);
+            values.extend(row.iter().map(|pair| pair.0));
+            values.extend(row.iter().map(|pair| pair.1));
+        }
+        values
     }
 
     /// Pairs in a head: angles that [`angles`](Self::angles) appends.

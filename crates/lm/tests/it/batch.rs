@@ -5,7 +5,7 @@ use lm::testing::{CONTEXT, tiny_gguf, tiny_model};
 use lm::{Cache, Error, Family, Model, Options, Scored, Step, Want};
 use proptest::prelude::*;
 
-fn feed(model: &Model, cache: &mut Cache, tokens: &[u32]) -> Vec<f32> {
+pub(crate) fn feed(model: &Model, cache: &mut Cache, tokens: &[u32]) -> Vec<f32> {
     let step = Step {
         cache,
         tokens,

@@ -121,19 +121,7 @@ fn copies_of_a_cache_share_what_is_written() {
     let model = tiny(HeldWeights::Exact, 1);
     let tokens = ids(130);
     let mut first = model.cache();
-    let feed = |cache: &mut lm::Cache, tokens: &[u32]| {
-        let step = Step {
-            cache,
-            tokens,
-            want: Want::logits(),
-        };
-        model
-            .forward(&mut [step])
-            .unwrap()
-            .remove(0)
-            .logits
-            .unwrap()
-    };
+    let feed = |cache: &mut lm::Cache, tokens: &[u32]| crate::batch::feed(&model, cache, tokens);
     feed(&mut first, &tokens);
     let mut second = first.clone();
     let one = first.memory();

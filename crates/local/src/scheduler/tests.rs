@@ -57,7 +57,7 @@ impl Bench {
             tokens: (0..PROMPT as u64).map(token).collect(),
             score: Some(0),
             path: lm::Path::Exact,
-            partition: None,
+            account: None,
             answers: (0..answers).map(writer).collect(),
         };
         let prompts = vec![prompt];
@@ -171,11 +171,11 @@ fn answers_that_could_not_begin_rest_too() {
 }
 
 /// A request of the prompt of `seed`, unscored, on behalf of somebody.
-fn of(bench: &Bench, seed: u64, partition: &str) -> (Job, Events) {
+fn of(bench: &Bench, seed: u64, account: u8) -> (Job, Events) {
     let (mut job, events) = bench.request(seed, 2);
     for prompt in &mut job.prompts {
         prompt.score = None;
-        prompt.partition = Some(partition.into());
+        prompt.account = Some(record::Id::from_bytes([account; 16]));
     }
     (job, events)
 }
@@ -184,12 +184,12 @@ fn of(bench: &Bench, seed: u64, partition: &str) -> (Job, Events) {
 fn a_known_beginning_is_not_read_again_and_changes_nothing() {
     let mut bench = Bench::new(4);
     let whole = alone(3, 2).tokens;
-    for (round, partition) in ["a", "a", "b"].into_iter().enumerate() {
-        let (mut job, mut events) = of(&bench, 3, partition);
+    for (round, account) in [1, 1, 2].into_iter().enumerate() {
+        let (mut job, mut events) = of(&bench, 3, account);
         let known = bench.scheduler.prefixes.find(&job.prompts[0]);
         let known = known.map(|cache| cache.len());
         // One token is left to be read, for the logits after it.
-        assert_eq!(known, (round == 1).then_some(PROMPT - 1), "{partition}");
+        assert_eq!(known, (round == 1).then_some(PROMPT - 1), "{account}");
         job.prompts[0].path = lm::Path::Fast;
         assert!(bench.scheduler.prefixes.find(&job.prompts[0]).is_none());
         job.prompts[0].path = lm::Path::Exact;
@@ -205,7 +205,7 @@ fn a_conversation_that_goes_on_takes_the_place_of_its_beginning() {
     let mut bench = Bench::new(4);
     let mut lengths = Vec::new();
     for length in [70, 110, 90, PROMPT] {
-        let (mut job, mut events) = of(&bench, 5, "a");
+        let (mut job, mut events) = of(&bench, 5, 1);
         job.prompts[0].tokens.truncate(length);
         bench.settle(vec![job]);
         finish(&mut bench, &mut events, &mut Read::new(2));
@@ -219,7 +219,7 @@ fn a_conversation_that_goes_on_takes_the_place_of_its_beginning() {
 fn kept_prompts_are_the_first_to_go_where_memory_is_short() {
     let mut bench = Bench::new(1);
     for seed in 0..12 {
-        let (job, mut events) = of(&bench, seed, "a");
+        let (job, mut events) = of(&bench, seed, 1);
         bench.settle(vec![job]);
         finish(&mut bench, &mut events, &mut Read::new(2));
     }

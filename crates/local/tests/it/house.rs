@@ -51,7 +51,7 @@ pub(crate) fn request(endpoint: Endpoint, body: impl Into<Vec<u8>>) -> Ask {
         body: body.into().into(),
         streamed: false,
         headers: HeaderMap::new(),
-        partition: None,
+        account: None,
     }
 }
 

@@ -180,7 +180,7 @@ pub(crate) fn chat() -> Ask {
         body: Bytes::from_static(br#"{"model":"m"}"#),
         streamed: false,
         headers: HeaderMap::new(),
-        partition: None,
+        account: None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::rows::Turn;
 use super::{Cpu, CpuBuffer, front, front_mut, gemm, head, kernel, some};
+use crate::device::shape::check_targets;
 use crate::device::{Attention, Direction, Mat, MatMut, Packing, Product, Put, Targets};
 use crate::loss::{Loss, Outcome, Target};
 use crate::{Error, Result};
@@ -107,12 +108,7 @@ impl Cpu {
     ) -> Result<()> {
         some(vocabulary, "a vocabulary")?;
         let rows = targets.len();
-        if weights.len() != rows || values.len() != rows {
-            let (w, v) = (weights.len(), values.len());
-            return Err(Error::Invalid(format!(
-                "{w} weights and {v} values for {rows} targets"
-            )));
-        }
+        check_targets(rows, weights.len(), values.len())?;
         let logits = front_mut(logits, rows * vocabulary, "logits")?;
         let teacher = match targets {
             Targets::Logits(buffer, rows) => {

@@ -3,6 +3,7 @@
 use super::attention::{self, Context, Forward};
 use super::rows;
 use super::{Cpu, CpuBuffer, front, front_mut, head, optimiser, short, some};
+use crate::device::shape::check_ids;
 use crate::device::{
     Adam, Attention, Device, Direction, Mat, MatMut, Packing, Product, Put, Store, Targets,
 };
@@ -368,12 +369,5 @@ impl Cpu {
             scratch: &self.scratch,
             shape,
         }
-    }
-}
-
-fn check_ids(ids: &[u32], vocabulary: usize) -> Result<()> {
-    match ids.iter().find(|&&id| id as usize >= vocabulary) {
-        Some(&token) => Err(Error::UnknownToken { token, vocabulary }),
-        None => Ok(()),
     }
 }

@@ -76,18 +76,10 @@ impl Cpu {
         if !same || kept.values.len() < positions * width {
             // The layout says which values make a pair; angles are the same for both.
             let rope = Rope::new(RopeLayout::Halves, base, width);
-            let mut values = Vec::with_capacity(positions * width);
-            let mut row = Vec::new();
-            for position in 0..positions {
-                row.clear();
-                rope.angles(position, &mut row);
-                values.extend(row.iter().map(|pair| pair.0));
-                values.extend(row.iter().map(|pair| pair.1));
-            }
             *kept = Angles {
                 base,
                 width,
-                values: Arc::new(values),
+                values: Arc::new(rope.table(positions)),
             };
         }
         Arc::clone(&kept.values)

@@ -11,6 +11,7 @@
 //! the processor's bytes.
 
 mod attend;
+mod calls;
 mod device;
 mod head;
 mod launch;

@@ -31,21 +31,6 @@ pub(super) struct Tables {
     pub(super) positions: CudaSlice<u32>,
 }
 
-/// Sines, then cosines, of each position.
-pub(super) fn angles(base: f32, width: usize, positions: usize) -> Vec<f32> {
-    // The layout says which values make a pair; angles are the same for both.
-    let rope = Rope::new(RopeLayout::Halves, base, width);
-    let mut values = Vec::with_capacity(positions * width);
-    let mut row = Vec::new();
-    for position in 0..positions {
-        row.clear();
-        rope.angles(position, &mut row);
-        values.extend(row.iter().map(|pair| pair.0));
-        values.extend(row.iter().map(|pair| pair.1));
-    }
-    values
-}
-
 /// Tiles of a packing, none over the end of a document.
 pub(super) fn tiles(packing: &Packing) -> Vec<[u32; 4]> {
     // Rows fit 32 bits: see `Cuda::tables`.
@@ -91,7 +76,9 @@ impl Cuda {
             return Ok(Arc::clone(&angles.values));
         }
         let positions = positions.next_power_of_two();
-        let values = Arc::new(self.upload(&angles(base, width, positions))?);
+        // The layout says which values make a pair; angles are the same for both.
+        let rope = Rope::new(RopeLayout::Halves, base, width);
+        let values = Arc::new(self.upload(&rope.table(positions))?);
         *kept = Some(Angles {
             base,
             width,

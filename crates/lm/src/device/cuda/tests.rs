@@ -4,9 +4,10 @@
 use super::library::SOURCES;
 use super::product::plan;
 use super::signature::{Kind, signature};
-use super::table::{angles, groups, tiles};
+use super::table::{groups, tiles};
 use super::*;
 use crate::device::{Packing, Product};
+use crate::ops::{Rope, RopeLayout};
 use proptest::prelude::*;
 
 /// `c[i + j ldc] = sum over l of op(left)[i][l] op(right)[l][j]`, as cuBLAS defines it: columns first.
@@ -103,7 +104,7 @@ fn tiles_cover_documents_and_end_with_them() {
         [66, 32, 34, 98],
     ];
     assert_eq!(tiles(&packing), want);
-    let values = angles(1e4, 4, 3);
+    let values = Rope::new(RopeLayout::Halves, 1e4, 4).table(3);
     assert_eq!(values[..4], [0.0, 0.0, 1.0, 1.0]);
     assert!((values[8] - 2f32.sin()).abs() < 1e-6 && (values[10] - 2f32.cos()).abs() < 1e-6);
 }
