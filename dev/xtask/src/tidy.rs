@@ -18,7 +18,7 @@ const FORBIDDEN: [&str; 5] = [
 ];
 
 /// Which rooms a room may touch. Tests may touch more: only what is shipped is checked.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("record", &[]),
     ("wire", &["record"]),
     ("ledger", &["record"]),
@@ -30,9 +30,12 @@ const ARROWS: [(&str, &[&str]); 11] = [
         "gateway",
         &["record", "wire", "guard", "upstream", "ledger"],
     ),
+    ("distill", &["record", "wire", "ledger", "upstream"]),
     (
         "operations",
-        &["record", "wire", "ledger", "guard", "upstream", "gateway"],
+        &[
+            "record", "wire", "ledger", "guard", "upstream", "gateway", "distill",
+        ],
     ),
     ("console", &["record", "operations"]),
     (
@@ -46,6 +49,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
             "upstream",
             "local",
             "gateway",
+            "distill",
             "operations",
             "console",
         ],

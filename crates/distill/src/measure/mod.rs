@@ -1,0 +1,1 @@
+//! Measuring: scores of answers, and how sure they are. Pure, in f64.
