@@ -13,6 +13,7 @@ use crate::exchange::{Exchange, Refusal};
 use crate::grant::{Grant, GrantTerms};
 use crate::id::{Id, kind};
 use crate::operator::{Invitation, Operator, Role, Token};
+use crate::run::RunEvent;
 use crate::time::Time;
 
 /// Who made a change.
@@ -187,5 +188,12 @@ pub enum Fact {
         until: Time,
         /// How many.
         count: u64,
+    },
+    /// Something about a distillation run.
+    Run {
+        /// The run.
+        run: Id<kind::Run>,
+        /// What.
+        event: Box<RunEvent>,
     },
 }

@@ -48,6 +48,8 @@ pub mod kind {
         Operator = "op";
         /// A credential of an operator's program.
         Token = "tok";
+        /// A distillation run.
+        Run = "run";
     }
 }
 

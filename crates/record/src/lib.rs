@@ -1,7 +1,7 @@
 //! The vocabulary of Stillhouse: plain data that every other room speaks.
 //!
-//! Here are ids, time, money, accounts, grants, operators, exchanges and the facts that the ledger
-//! keeps.
+//! Here are ids, time, money, accounts, grants, operators, exchanges, runs and the facts that the
+//! ledger keeps.
 //! A value that exists is valid: rules hold on construction and again when it is read back.
 //! Nothing here does IO, reads a clock, draws random numbers or is async, and this room imports
 //! no other room.
@@ -14,6 +14,7 @@ pub mod fact;
 pub mod grant;
 pub mod id;
 pub mod operator;
+pub mod run;
 pub mod seen;
 pub mod time;
 
@@ -31,6 +32,10 @@ pub use fact::{Actor, Change, Fact};
 pub use grant::{Grant, GrantBudget, GrantTerms, Tier};
 pub use id::Id;
 pub use operator::{Invitation, Operator, Role, Token};
+pub use run::{
+    Alarm, Call, CallRole, Cause, Export, Interval, Measure, Metric, Paid, Quote, Real, RunCreated,
+    RunEvent, Score, Scored, Stage,
+};
 pub use seen::{
     Form, Network, Parameters, Part, Piece, PlanKind, Program, SaidAnswer, SaidRequest, Seen,
     SeenAccount, Source, Speaker,

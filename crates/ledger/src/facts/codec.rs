@@ -22,6 +22,8 @@ pub mod kind {
     pub const REFUSAL: u16 = 22;
     /// [`record::Fact::RefusalsCounted`]
     pub const REFUSALS_COUNTED: u16 = 23;
+    /// [`record::Fact::Run`]
+    pub const RUN: u16 = 24;
 }
 
 /// The version of the payloads that this code writes.
@@ -72,6 +74,12 @@ struct Changed {
     by: record::Actor,
     why: String,
     change: Box<record::Change>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Ran {
+    run: record::Id<record::id::kind::Run>,
+    event: Box<record::RunEvent>,
 }
 
 /// Appends the fact's payload to `out` and returns its kind.
@@ -128,6 +136,11 @@ pub fn encode(fact: &Fact, out: &mut Vec<u8>) -> u16 {
             write(&Counted { from, until, count }, out);
             kind::REFUSALS_COUNTED
         }
+        Fact::Run { run, event } => {
+            let (run, event) = (*run, event.clone());
+            write(&Ran { run, event }, out);
+            kind::RUN
+        }
     }
 }
 
@@ -145,7 +158,7 @@ pub fn decode(kind: u16, version: u16, payload: &[u8]) -> Result<Option<Fact>, D
     if kind < kind::SERVER_STARTED {
         return Ok(None);
     }
-    if version != VERSION || kind > kind::REFUSALS_COUNTED {
+    if version != VERSION || kind > kind::RUN {
         return Err(DecodeError::Unknown { kind, version });
     }
     let fact = match kind {
@@ -173,9 +186,13 @@ pub fn decode(kind: u16, version: u16, payload: &[u8]) -> Result<Option<Fact>, D
         }
         kind::EXCHANGE => Fact::Exchange(Box::new(read::<Exchange>(kind, payload)?)),
         kind::REFUSAL => Fact::Refusal(Box::new(read::<Refusal>(kind, payload)?)),
-        _ => {
+        kind::REFUSALS_COUNTED => {
             let Counted { from, until, count } = read(kind, payload)?;
             Fact::RefusalsCounted { from, until, count }
+        }
+        _ => {
+            let Ran { run, event } = read(kind, payload)?;
+            Fact::Run { run, event }
         }
     };
     Ok(Some(fact))

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use parking_lot::{Mutex, RwLock};
 use record::id::kind as ids;
-use record::{Amount, Fact, Id, Time};
+use record::{Amount, Call, Fact, Id, RunEvent, Time};
 use serde::{Deserialize, Serialize};
 
 use super::books::{Books, OpenSlice};
@@ -111,7 +111,9 @@ pub(super) fn load(ledger: &Ledger) -> Result<Live> {
     })
 }
 
-/// What the recorded exchanges drew from each of these slices.
+/// What the recorded exchanges, and the work and the bought calls of runs, drew from each of these
+/// slices. A call that was asked and has no answer in the ledger counts at its worst case, but
+/// where the server answers it again without a new price.
 pub(super) fn drawn(ledger: &Ledger, open: &[OpenSlice]) -> Result<Vec<(OpenSlice, Amount)>> {
     let Some(first) = open.iter().map(|slice| slice.seq).min() else {
         return Ok(Vec::new());
@@ -120,14 +122,49 @@ pub(super) fn drawn(ledger: &Ledger, open: &[OpenSlice]) -> Result<Vec<(OpenSlic
         .iter()
         .map(|slice| (slice.slice.id, (*slice, Amount::ZERO)))
         .collect();
+    let mut asked: HashMap<(Id<ids::Run>, Call), (Id<ids::Slice>, Amount)> = HashMap::new();
+    let mut add = |slice: Id<ids::Slice>, amount: Amount| {
+        if let Some((_, sum)) = sums.get_mut(&slice) {
+            *sum = sum.plus(amount);
+        }
+    };
     for entry in ledger.read(first..) {
-        if let Some(Fact::Exchange(exchange)) = fact_of(&entry?, |k| k == kind::EXCHANGE)? {
-            for share in &exchange.shares {
-                if let Some((_, sum)) = sums.get_mut(&share.slice) {
-                    *sum = sum.plus(share.spent);
+        match fact_of(&entry?, |k| matches!(k, kind::EXCHANGE | kind::RUN))? {
+            Some(Fact::Exchange(exchange)) => {
+                for share in &exchange.shares {
+                    add(share.slice, share.spent);
                 }
             }
+            Some(Fact::Run { run, event }) => match *event {
+                RunEvent::Asked {
+                    call,
+                    slice,
+                    worst,
+                    idempotent,
+                    ..
+                } => {
+                    let counted = if idempotent { Amount::ZERO } else { worst };
+                    asked.insert((run, call), (slice, counted));
+                }
+                RunEvent::Bought {
+                    call, slice, spent, ..
+                }
+                | RunEvent::Lost {
+                    call, slice, spent, ..
+                } => {
+                    asked.remove(&(run, call));
+                    add(slice, spent);
+                }
+                RunEvent::Step { paid, .. }
+                | RunEvent::Evaluated { paid, .. }
+                | RunEvent::Quoted { paid, .. } => add(paid.slice, paid.amount),
+                _ => {}
+            },
+            _ => {}
         }
+    }
+    for (slice, worst) in asked.into_values() {
+        add(slice, worst);
     }
     let mut sums: Vec<_> = sums.into_values().collect();
     sums.sort_by_key(|(slice, _)| slice.seq);

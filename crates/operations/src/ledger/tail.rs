@@ -114,6 +114,8 @@ fn kind_name(number: u16) -> String {
         kind::SLICE_SETTLED => "slice_settled",
         kind::EXCHANGE => "exchange",
         kind::REFUSAL => "refusal",
+        kind::REFUSALS_COUNTED => "refusals_counted",
+        kind::RUN => "run",
         0..16 => "ledger",
         _ => "unknown",
     };

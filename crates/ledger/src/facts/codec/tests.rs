@@ -199,7 +199,177 @@ fn facts() -> Vec<Fact> {
         why: String::new(),
         change: Box::new(change),
     }));
+    facts.extend(run_events().into_iter().map(|event| Fact::Run {
+        run: id(19),
+        event: Box::new(event),
+    }));
     facts
+}
+
+fn real(value: f64) -> record::Real {
+    record::Real::new(value).unwrap()
+}
+
+fn call() -> record::Call {
+    record::Call {
+        stage: record::Stage::OnPolicy,
+        step: 7,
+        item: "row-3".into(),
+        attempt: 1,
+        role: record::CallRole::Score,
+    }
+}
+
+/// Every event of a run, in the order of their numbers, which is for ever.
+fn run_events() -> Vec<record::RunEvent> {
+    use record::{Alarm, Cause, Measure, Metric, Paid, RunEvent, Stage};
+    let paid = Paid {
+        slice: id(3),
+        amount: amount(900, 170),
+    };
+    let moved = |cause| RunEvent::Moved {
+        from: Stage::OnPolicy,
+        to: Stage::Paused,
+        cause,
+        actor: Actor::Operator("alice".into()),
+        back_to: Some(4),
+    };
+    let mut events = vec![
+        run_created(),
+        RunEvent::Approved {
+            grant_revision: 12,
+            licence: "own model".into(),
+        },
+    ];
+    events.extend(
+        [
+            Cause::Done,
+            Cause::Skipped,
+            Cause::Asked("lunch".into()),
+            Cause::Budget,
+            Cause::Grant("it was revoked".into()),
+            Cause::Disk { free: 1234 },
+            Cause::Alarm(Alarm::Length),
+            Cause::Failed("the teacher refuses".into()),
+        ]
+        .map(moved),
+    );
+    events.extend(run_calls());
+    events.extend([
+        RunEvent::Step {
+            stage: Stage::OnPolicy,
+            step: 7,
+            items: [20; 32],
+            teacher: [21; 32],
+            measures: vec![Measure {
+                metric: Metric::Loss,
+                value: real(0.25),
+            }],
+            paid,
+        },
+        RunEvent::Checkpoint {
+            stage: Stage::OnPolicy,
+            step: 7,
+            digest: [22; 32],
+        },
+        run_evaluated(paid),
+        RunEvent::Alarmed {
+            alarm: Alarm::Cut,
+            stage: Stage::OnPolicy,
+            step: 7,
+            value: real(0.5),
+            bound: real(0.2),
+        },
+        RunEvent::Quoted {
+            quote: Box::new(record::Quote {
+                verdict: "go".into(),
+                why: "the teacher knows more".into(),
+                amount: [amount(1, 2), amount(3, 4), amount(5, 6)],
+                seconds: [real(1.0), real(2.0), real(3.0)],
+            }),
+            paid,
+        },
+        RunEvent::Exported {
+            files: vec![record::Export {
+                form: "gguf".into(),
+                path: "student/student.gguf".into(),
+                digest: [23; 32],
+            }],
+        },
+    ]);
+    events
+}
+
+fn run_created() -> record::RunEvent {
+    record::RunEvent::Created(Box::new(record::RunCreated {
+        name: "invoices".into(),
+        grant: id(11),
+        account: id(1),
+        parent: Some((id(24), 8)),
+        seed: 42,
+        spec: "{}".into(),
+        budget: amount(1_000_000, 2_000_000),
+        student: [25; 32],
+        teacher: [21; 32],
+        data: [[26; 32], [27; 32]],
+    }))
+}
+
+fn run_calls() -> Vec<record::RunEvent> {
+    use record::RunEvent;
+    vec![
+        RunEvent::Asked {
+            call: call(),
+            request: [28; 32],
+            slice: id(3),
+            worst: amount(1000, 200),
+            idempotent: true,
+        },
+        RunEvent::Bought {
+            call: call(),
+            request: [28; 32],
+            slice: id(3),
+            usage: Usage {
+                input: 42,
+                cached_input: 7,
+                output: 1,
+                reasoning: 0,
+                source: UsageSource::Upstream,
+            },
+            spent: amount(900, 43),
+            response: [29; 32],
+        },
+        RunEvent::Lost {
+            call: call(),
+            slice: id(3),
+            spent: amount(0, 0),
+            why: "it was refused".into(),
+        },
+    ]
+}
+
+fn run_evaluated(paid: record::Paid) -> record::RunEvent {
+    let score = |of, right| record::Score {
+        of,
+        scorer: "json_fields".into(),
+        items: 200,
+        right,
+        score: record::Interval {
+            low: real(0.5),
+            value: real(0.6),
+            high: real(0.7),
+        },
+    };
+    record::RunEvent::Evaluated {
+        stage: record::Stage::OnPolicy,
+        step: 7,
+        scores: vec![
+            score(record::Scored::Start, None),
+            score(record::Scored::Teacher, Some(120)),
+            score(record::Scored::Student, Some(110)),
+        ],
+        paid,
+    }
 }
 
 fn kinds() -> Vec<Fact> {
