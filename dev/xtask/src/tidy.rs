@@ -26,6 +26,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("lm", &[]),
     ("upstream", &["record", "wire"]),
     ("local", &["record", "wire", "upstream", "lm"]),
+    ("trainer", &["record", "lm"]),
     (
         "gateway",
         &["record", "wire", "guard", "upstream", "ledger"],
@@ -48,6 +49,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
             "lm",
             "upstream",
             "local",
+            "trainer",
             "gateway",
             "distill",
             "operations",
