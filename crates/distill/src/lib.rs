@@ -4,3 +4,4 @@
 
 pub mod curate;
 pub mod measure;
+mod random;
