@@ -10,7 +10,7 @@ for line in open(sys.argv[1], encoding="utf-8"):
     row = json.loads(line)
     item = {"id": row["id"]}
     for side, template in sides.items():
-        item[side] = {"text": template.replace("{sentence}", row["sentence"])}
+        item[side] = {"text": template.format(sentence=row["sentence"])}
     if "answer" in row:
         item["answer"] = row["answer"]
     print(json.dumps(item))

@@ -3,5 +3,6 @@
 //! never runs without a live grant, and writes only under its run's folder.
 
 pub mod curate;
+pub mod export;
 pub mod measure;
 mod random;

@@ -1,7 +1,7 @@
 //! Greedy answers to rows, as a prompt's wording is tuned: `cargo run --release -p lm --example
 //! extract -- MODEL ROWS.jsonl TEMPLATE MAX_TOKENS {exact,fast} THREADS STOP...`.
 //!
-//! Each `{field}` of the template becomes that field of the row. What all prompts begin with is read
+//! Each `{field}` of the template becomes that field of the row; `{{` and `}}` are braces. What all prompts begin with is read
 //! once. Prints the row with `prompt_tokens`, `answer_tokens` and `given` added, one a line (an
 //! answer includes the stop that ended it); `bench/distill/score.py` counts which are right.
 #![expect(clippy::print_stdout, reason = "answers are printed")]
@@ -75,13 +75,14 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// The template with the row's fields in their places.
+/// The template with the row's fields in their places; doubled braces are braces.
 fn fill(template: &str, row: &Map<String, Value>) -> String {
-    row.iter()
-        .fold(template.to_string(), |text, (name, value)| {
-            let value = value.as_str().map_or_else(|| value.to_string(), Into::into);
-            text.replace(&format!("{{{name}}}"), &value)
-        })
+    let template = template.replace("{{", "\u{1}").replace("}}", "\u{2}");
+    let text = row.iter().fold(template, |text, (name, value)| {
+        let value = value.as_str().map_or_else(|| value.to_string(), Into::into);
+        text.replace(&format!("{{{name}}}"), &value)
+    });
+    text.replace('\u{1}', "{").replace('\u{2}', "}")
 }
 
 /// How many tokens all prompts begin with; at least one is left to each.

@@ -70,7 +70,7 @@ impl Row {
 
     /// What is asked: the named fields, else the prompt, else what is not a system message (one is
     /// shared by all rows, and would make them alike). `None` where there is nothing of it.
-    pub(super) fn asked(&self, fields: &[String]) -> Option<String> {
+    pub(crate) fn asked(&self, fields: &[String]) -> Option<String> {
         let texts: Vec<String> = match (fields, &self.prompt) {
             ([], Some(prompt)) => vec![prompt.clone()],
             ([], None) => {
