@@ -105,6 +105,8 @@ pub enum Cause {
     Alarm(Alarm),
     /// Something failed; in words, with whose fault it was.
     Failed(String),
+    /// What was measured speaks against going on; in words.
+    Advice(String),
 }
 
 /// What went out of bounds. This list only grows, at its end.
@@ -423,6 +425,13 @@ pub enum RunEvent {
     Exported {
         /// They.
         files: Vec<Export>,
+    },
+    /// Work of a stage that has no event of its own.
+    Worked {
+        /// The stage.
+        stage: Stage,
+        /// What it cost.
+        paid: Paid,
     },
 }
 

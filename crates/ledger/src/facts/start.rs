@@ -157,6 +157,7 @@ pub(super) fn drawn(ledger: &Ledger, open: &[OpenSlice]) -> Result<Vec<(OpenSlic
                 }
                 RunEvent::Step { paid, .. }
                 | RunEvent::Evaluated { paid, .. }
+                | RunEvent::Worked { paid, .. }
                 | RunEvent::Quoted { paid, .. } => add(paid.slice, paid.amount),
                 _ => {}
             },

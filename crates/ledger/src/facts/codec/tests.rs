@@ -251,6 +251,7 @@ fn run_events() -> Vec<record::RunEvent> {
             Cause::Disk { free: 1234 },
             Cause::Alarm(Alarm::Length),
             Cause::Failed("the teacher refuses".into()),
+            Cause::Advice("there is no gap".into()),
         ]
         .map(moved),
     );
@@ -295,6 +296,10 @@ fn run_events() -> Vec<record::RunEvent> {
                 path: "student/student.gguf".into(),
                 digest: [23; 32],
             }],
+        },
+        RunEvent::Worked {
+            stage: Stage::Collect,
+            paid,
         },
     ]);
     events

@@ -1,0 +1,251 @@
+//! A run's settings, settled: what the run file says, with defaults in place and paths made whole.
+//! They go into the ledger as JSON with the run's first entry, so that nothing outside decides
+//! what a run does.
+
+use std::path::PathBuf;
+
+use record::{Amount, Money, Prices};
+use serde::{Deserialize, Serialize};
+use trainer::protocol::{Learning, Sampling, Student};
+
+use crate::measure::Rule;
+
+/// A whole run file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// `[run]`
+    pub run: Run,
+    /// `[student]`
+    pub student: Student,
+    /// `[teacher]`: a model on this machine, or one behind an upstream of the settings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Teacher {
+    /// Its name, as the grant and the settings have it.
+    pub name: String,
+    /// A GGUF file or a folder of transformers: then it runs in the child.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<PathBuf>,
+    /// How it is asked elsewhere; settled from the settings' model of this name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub served: Option<Served>,
+    /// Whether its server answers the same `Idempotency-Key` again without a new price, as our own
+    /// door does.
+    #[serde(default)]
+    pub idempotent: bool,
+    /// Its licence, as its maker writes it.
+    #[serde(default)]
+    pub licence: String,
+}
+
+/// A teacher elsewhere: every call is bought.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Served {
+    /// The upstream's name in the settings.
+    pub upstream: String,
+    /// The upstream's own name for the model.
+    pub model: String,
+    /// What its tokens cost.
+    pub prices: Prices,
+}
+
+/// An amount of dollars, written as a number or a text.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "Written", into = "String")]
+pub struct Dollars(pub Money);
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Text(String),
+    Whole(u64),
+    Decimal(f64),
+}
+
+impl TryFrom<Written> for Dollars {
+    type Error = String;
+    fn try_from(written: Written) -> Result<Self, String> {
+        // A float by its shortest form is what was written.
+        let text = match written {
+            Written::Text(text) => text,
+            Written::Whole(number) => number.to_string(),
+            Written::Decimal(number) => number.to_string(),
+        };
+        text.parse().map(Self).map_err(|error| format!("{error}"))
+    }
+}
+
+impl From<Dollars> for String {
+    fn from(dollars: Dollars) -> Self {
+        dollars.0.to_string()
+    }
+}
+
+impl Dollars {
+    /// As dollars a million tokens: billionths a token, rounded up.
+    pub const fn a_token(self) -> u64 {
+        self.0.nanos().div_ceil(1_000_000)
+    }
+}
+
+/// `[data]`: rows, and how prompts are made of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Data {
+    /// Rows to learn from: JSON lines.
+    pub items: PathBuf,
+    /// Rows to measure on, never learnt from: JSON lines.
+    pub holdout: PathBuf,
+    /// What the student is asked, with `{field}` for fields of the row.
+    pub student: String,
+    /// What the teacher is shown instead, where it differs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub teacher: Option<String>,
+    /// Whether prompts are a user's message in the model's chat template, or raw text.
+    #[serde(default)]
+    pub chat: bool,
+    /// The field that holds the right answer, for scorers.
+    #[serde(default = "expected")]
+    pub expected: String,
+    /// The field that names the row; the line's number where there is none.
+    #[serde(default = "id")]
+    pub id: String,
+}
+
+/// `[stages]`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Stages {
+    /// Learning from the teacher's texts.
+    pub cold_start: Option<Stage>,
+    /// Learning from the student's own answers.
+    pub on_policy: Option<Stage>,
+}
+
+/// `[stages.cold_start]`, `[stages.on_policy]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stage {
+    /// Steps in all.
+    pub steps: u64,
+    /// Steps from one checkpoint to the next.
+    #[serde(default = "ten")]
+    pub checkpoint_every: u64,
+    /// Batches, rate and loss.
+    pub learning: Learning,
+    /// How answers are sampled.
+    #[serde(default)]
+    pub sampling: Sampling,
+}
+
+/// `[evaluate]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evaluate {
+    /// How answers are judged.
+    pub scorer: Rule,
+    /// On-policy steps from one evaluation to the next; 0: only at the end.
+    #[serde(default)]
+    pub every: u64,
+    /// Rows of the hold-out that are measured, the first ones; all where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub items: Option<usize>,
+    /// Most tokens of an answer.
+    #[serde(default = "most")]
+    pub max_tokens: usize,
+    /// Texts that end an answer.
+    #[serde(default)]
+    pub stop: Vec<String>,
+}
+
+/// `[budget]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Budget {
+    /// The most it may cost: bought calls, and the machine's time.
+    pub dollars: Dollars,
+    /// The most tokens of the teacher, scored and written, in process or bought.
+    pub tokens: u64,
+    /// What an hour of this machine costs.
+    #[serde(default)]
+    pub machine_dollars_per_hour: Dollars,
+}
+
+impl Budget {
+    /// Both bounds.
+    pub const fn amount(&self) -> Amount {
+        Amount {
+            money: self.dollars.0,
+            tokens: self.tokens,
+        }
+    }
+
+    /// What so many seconds of the machine cost, rounded up.
+    pub fn machine(&self, seconds: f64) -> Money {
+        let nanos = self.machine_dollars_per_hour.0.nanos() as f64 * seconds.max(0.0) / 3600.0;
+        Money::from_nanos(nanos.ceil() as u64)
+    }
+}
+
+/// `[alarms]`: bounds whose crossing pauses the run. 0 switches one off.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Alarms {
+    /// Share of answers cut at the most tokens.
+    pub cut: f64,
+    /// Mean length over the first steps'.
+    pub length: f64,
+    /// Share of repeated 4-grams.
+    pub repetition: f64,
+    /// Entropy under this share of the first steps'.
+    pub entropy: f64,
+    /// Gradient's norm over the run's median.
+    pub gradient: f64,
+    /// Distance to the teacher over the run's median.
+    pub kl: f64,
+    /// Evaluations in a row in which the hold-out's score fell.
+    pub holdout: u32,
+}
+
+impl Default for Alarms {
+    fn default() -> Self {
+        Self {
+            cut: 0.2,
+            length: 2.0,
+            repetition: 0.25,
+            entropy: 0.3,
+            gradient: 10.0,
+            kl: 10.0,
+            holdout: 3,
+        }
+    }
+}
+
+fn ten() -> u64 {
+    10
+}
+
+fn most() -> usize {
+    128
+}
+
+fn expected() -> String {
+    "expected".into()
+}
+
+fn id() -> String {
+    "id".into()
+}
+
+impl Spec {
+    /// The stage's settings, where the run has it.
+    pub fn stage(&self, stage: record::Stage) -> Option<&Stage> {
+        match stage {
+            record::Stage::ColdStart => self.stages.cold_start.as_ref(),
+            record::Stage::OnPolicy => self.stages.on_policy.as_ref(),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,507 @@
+//! The state of a run: a fold over its events, and nothing else. Folding refuses what cannot be:
+//! a move that the state machine does not have, a call that was bought before.
+
+use std::collections::BTreeMap;
+
+use record::id::kind;
+use record::{
+    Alarm, Amount, Call, Cause, Export, Id, Measure, Metric, Quote, RunCreated, RunEvent, Score,
+    Scored, Stage,
+};
+
+use crate::plan;
+use crate::spec::Spec;
+
+/// Why an event cannot follow those before it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Illegal {
+    /// The run has no first entry.
+    #[error("the run was not created yet")]
+    NotCreated,
+    /// It has two.
+    #[error("the run was created before")]
+    Twice,
+    /// Its settings can't be read.
+    #[error("the run's settings can't be read: {0}")]
+    Spec(String),
+    /// A move from where it is not.
+    #[error("the run is in {is:?}, not in {said:?}")]
+    Elsewhere {
+        /// Where it is.
+        is: Stage,
+        /// Where the event says it is.
+        said: Stage,
+    },
+    /// A move that there is not.
+    #[error("a run does not go from {from:?} to {to:?}")]
+    Move {
+        /// From.
+        from: Stage,
+        /// To.
+        to: Stage,
+    },
+    /// A call that was answered before.
+    #[error("the call was bought before: {0:?}")]
+    Bought(Call),
+    /// A call that was not asked.
+    #[error("the call was not asked: {0:?}")]
+    NotAsked(Call),
+    /// A step that skips one or was taken before.
+    #[error("step {step} of {stage:?} does not follow step {after}")]
+    Step {
+        /// The stage.
+        stage: Stage,
+        /// The step.
+        step: u64,
+        /// The last one.
+        after: u64,
+    },
+    /// More than the budget would be spent.
+    #[error("the budget would be overspent")]
+    Budget,
+}
+
+/// What became of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// It may be under way: at most this is spent.
+    Asked {
+        /// The request's digest.
+        request: [u8; 32],
+        /// The most that it costs.
+        worst: Amount,
+        /// Whether it can be asked again without a new price.
+        idempotent: bool,
+        /// The slice that pays.
+        slice: Id<kind::Slice>,
+    },
+    /// It was answered.
+    Bought {
+        /// The request's digest.
+        request: [u8; 32],
+        /// The answer's, in the vault.
+        response: [u8; 32],
+    },
+    /// It had no answer of use.
+    Lost,
+}
+
+/// A step that was taken.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// Over what was learnt.
+    pub items: [u8; 32],
+    /// What was measured.
+    pub measures: Vec<Measure>,
+}
+
+impl Step {
+    /// One of its numbers.
+    pub fn get(&self, metric: Metric) -> Option<f64> {
+        let found = self.measures.iter().find(|m| m.metric == metric);
+        found.map(|measure| measure.value.get())
+    }
+}
+
+/// A measured student.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evaluation {
+    /// In which stage.
+    pub stage: Stage,
+    /// After which step.
+    pub step: u64,
+    /// Its score.
+    pub score: Score,
+}
+
+/// A place: after so many steps of a stage.
+pub type Place = (Stage, u64);
+
+/// A run, as its events tell.
+#[derive(Debug, Clone, PartialEq)]
+pub struct State {
+    /// How it was written down.
+    pub created: RunCreated,
+    /// Its settings.
+    pub spec: Spec,
+    /// Where it stands.
+    pub stage: Stage,
+    /// Where it goes on when it is resumed.
+    pub paused_in: Option<Stage>,
+    /// Why it stands there.
+    pub cause: Option<Cause>,
+    /// Whether grant, licence and budget were found to cover it.
+    pub approved: bool,
+    /// What it is expected to need.
+    pub quote: Option<Quote>,
+    /// Somebody resumed it after the advice not to go on.
+    pub overruled: bool,
+    /// Steps taken, by place.
+    pub steps: BTreeMap<Place, Step>,
+    /// Checkpoints that stand, with the student's digest.
+    pub checkpoints: BTreeMap<Place, [u8; 32]>,
+    /// Bought calls.
+    pub calls: BTreeMap<Call, Fate>,
+    /// Settled so far.
+    pub spent: Amount,
+    /// The worst case of calls under way.
+    pub reserved: Amount,
+    /// The start model's score on the hold-out.
+    pub start: Option<Score>,
+    /// The teacher's.
+    pub teacher: Option<Score>,
+    /// The student's, in order.
+    pub evaluations: Vec<Evaluation>,
+    /// Alarms, in order.
+    pub alarms: Vec<(Alarm, Stage, u64)>,
+    /// How often it went back to an earlier checkpoint; it learns with another seed then.
+    pub rollbacks: u64,
+    /// Its files.
+    pub exported: Vec<Export>,
+    /// Seconds of work that steps told of.
+    pub seconds: f64,
+}
+
+impl State {
+    /// The state after these events.
+    ///
+    /// # Errors
+    /// The first event that cannot follow those before it.
+    pub fn fold<'a>(events: impl IntoIterator<Item = &'a RunEvent>) -> Result<Self, Illegal> {
+        let mut events = events.into_iter();
+        let first = events.next().ok_or(Illegal::NotCreated)?;
+        let mut state = Self::new(first)?;
+        for event in events {
+            state.apply(event)?;
+        }
+        Ok(state)
+    }
+
+    /// The state after the first event.
+    ///
+    /// # Errors
+    /// It is not the one that creates a run, or its settings can't be read.
+    pub fn new(event: &RunEvent) -> Result<Self, Illegal> {
+        let RunEvent::Created(created) = event else {
+            return Err(Illegal::NotCreated);
+        };
+        let spec = serde_json::from_str(&created.spec);
+        let spec = spec.map_err(|error| Illegal::Spec(error.to_string()))?;
+        Ok(Self {
+            created: created.as_ref().clone(),
+            spec,
+            stage: Stage::Draft,
+            paused_in: None,
+            cause: None,
+            approved: false,
+            quote: None,
+            overruled: false,
+            steps: BTreeMap::new(),
+            checkpoints: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            spent: Amount::ZERO,
+            reserved: Amount::ZERO,
+            start: None,
+            teacher: None,
+            evaluations: Vec::new(),
+            alarms: Vec::new(),
+            rollbacks: 0,
+            exported: Vec::new(),
+            seconds: 0.0,
+        })
+    }
+
+    /// Takes in the next event.
+    ///
+    /// # Errors
+    /// It cannot follow those before it; then nothing was taken in.
+    pub fn apply(&mut self, event: &RunEvent) -> Result<(), Illegal> {
+        match event {
+            RunEvent::Created(_) => return Err(Illegal::Twice),
+            RunEvent::Approved { .. } => self.approved = true,
+            RunEvent::Moved {
+                from,
+                to,
+                cause,
+                back_to,
+                ..
+            } => self.moved((*from, *to), cause, *back_to)?,
+            RunEvent::Asked { .. } | RunEvent::Bought { .. } | RunEvent::Lost { .. } => {
+                self.called(event)?;
+            }
+            RunEvent::Step {
+                stage,
+                step,
+                items,
+                measures,
+                paid,
+                ..
+            } => {
+                let after = self.done(*stage);
+                let (stage, step) = (*stage, *step);
+                if step != after + 1 {
+                    return Err(Illegal::Step { stage, step, after });
+                }
+                self.pay(paid.amount)?;
+                let (items, measures) = (*items, measures.clone());
+                let taken = Step { items, measures };
+                self.seconds += seconds(&taken);
+                self.steps.insert((stage, step), taken);
+            }
+            RunEvent::Checkpoint {
+                stage,
+                step,
+                digest,
+            } => {
+                self.checkpoints.insert((*stage, *step), *digest);
+            }
+            RunEvent::Evaluated {
+                stage,
+                step,
+                scores,
+                paid,
+            } => {
+                self.pay(paid.amount)?;
+                self.evaluated((*stage, *step), scores);
+            }
+            RunEvent::Alarmed {
+                alarm, stage, step, ..
+            } => self.alarms.push((*alarm, *stage, *step)),
+            RunEvent::Quoted { quote, paid } => {
+                self.pay(paid.amount)?;
+                self.quote = Some(quote.as_ref().clone());
+            }
+            RunEvent::Exported { files } => self.exported.clone_from(files),
+            RunEvent::Worked { paid, .. } => self.pay(paid.amount)?,
+        }
+        Ok(())
+    }
+
+    fn moved(
+        &mut self,
+        (from, to): (Stage, Stage),
+        cause: &Cause,
+        back_to: Option<u64>,
+    ) -> Result<(), Illegal> {
+        if from != self.stage {
+            let (is, said) = (self.stage, from);
+            return Err(Illegal::Elsewhere { is, said });
+        }
+        if !plan::allowed(self, to) {
+            return Err(Illegal::Move { from, to });
+        }
+        if to == Stage::Paused {
+            self.paused_in = Some(from);
+        } else if from == Stage::Paused {
+            self.overruled |= matches!(self.cause, Some(Cause::Advice(_)));
+            self.paused_in = None;
+        }
+        if let Some(step) = back_to {
+            let stage = match from {
+                Stage::Evaluate | Stage::Paused => self.learning(),
+                other => other,
+            };
+            self.steps.retain(|(s, k), _| *s != stage || *k <= step);
+            self.checkpoints
+                .retain(|(s, k), _| *s != stage || *k <= step);
+            self.rollbacks += 1;
+        }
+        self.stage = to;
+        self.cause = Some(cause.clone());
+        Ok(())
+    }
+
+    fn called(&mut self, event: &RunEvent) -> Result<(), Illegal> {
+        match event {
+            RunEvent::Asked {
+                call,
+                request,
+                slice,
+                worst,
+                idempotent,
+            } => {
+                match self.calls.get(call) {
+                    None => {}
+                    // Under way when the run was stopped: the same again.
+                    Some(Fate::Asked {
+                        worst,
+                        idempotent: true,
+                        ..
+                    }) => self.reserved = self.reserved.minus(*worst),
+                    Some(_) => return Err(Illegal::Bought(call.clone())),
+                }
+                let taken = self.spent.plus(self.reserved).plus(*worst);
+                if !taken.fits(self.created.budget) {
+                    return Err(Illegal::Budget);
+                }
+                self.reserved = self.reserved.plus(*worst);
+                let asked = Fate::Asked {
+                    request: *request,
+                    worst: *worst,
+                    idempotent: *idempotent,
+                    slice: *slice,
+                };
+                self.calls.insert(call.clone(), asked);
+            }
+            RunEvent::Bought {
+                call,
+                request,
+                spent,
+                response,
+                ..
+            } => {
+                self.answered(call, *spent)?;
+                let (request, response) = (*request, *response);
+                let bought = Fate::Bought { request, response };
+                self.calls.insert(call.clone(), bought);
+            }
+            RunEvent::Lost { call, spent, .. } => {
+                self.answered(call, *spent)?;
+                self.calls.insert(call.clone(), Fate::Lost);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn answered(&mut self, call: &Call, spent: Amount) -> Result<(), Illegal> {
+        match self.calls.get(call) {
+            Some(Fate::Asked { worst, .. }) => {
+                let worst = *worst;
+                if !spent.fits(worst) {
+                    return Err(Illegal::Budget);
+                }
+                self.reserved = self.reserved.minus(worst);
+                self.pay(spent)
+            }
+            Some(Fate::Bought { .. }) => Err(Illegal::Bought(call.clone())),
+            _ => Err(Illegal::NotAsked(call.clone())),
+        }
+    }
+
+    fn pay(&mut self, amount: Amount) -> Result<(), Illegal> {
+        let spent = self.spent.plus(amount);
+        if !spent.plus(self.reserved).fits(self.created.budget) {
+            return Err(Illegal::Budget);
+        }
+        self.spent = spent;
+        Ok(())
+    }
+
+    fn evaluated(&mut self, (stage, step): Place, scores: &[Score]) {
+        for score in scores {
+            match score.of {
+                Scored::Start => self.start = Some(score.clone()),
+                Scored::Teacher => self.teacher = Some(score.clone()),
+                Scored::Student => self.evaluations.push(Evaluation {
+                    stage,
+                    step,
+                    score: score.clone(),
+                }),
+            }
+        }
+    }
+
+    /// The last step that was taken in a stage; 0 for none.
+    pub fn done(&self, stage: Stage) -> u64 {
+        let steps = self.steps.range((stage, 0)..=(stage, u64::MAX));
+        steps.last().map_or(0, |((_, step), _)| *step)
+    }
+
+    /// The last checkpoint of a stage.
+    pub fn checkpoint(&self, stage: Stage) -> Option<u64> {
+        let found = self.checkpoints.range((stage, 0)..=(stage, u64::MAX));
+        found.last().map(|((_, step), _)| *step)
+    }
+
+    /// The stage that the student learnt in last.
+    pub fn learning(&self) -> Stage {
+        let at = self.paused_in.unwrap_or(self.stage);
+        match self.spec.stages.on_policy.is_some() && at >= Stage::OnPolicy {
+            true => Stage::OnPolicy,
+            false => Stage::ColdStart,
+        }
+    }
+
+    /// Where the student stands: its newest checkpoint; `None` at the start model.
+    pub fn place(&self) -> Option<Place> {
+        let last = self.checkpoints.last_key_value();
+        last.map(|(place, _)| *place)
+    }
+
+    /// The evaluated checkpoint with the best score that still stands.
+    pub fn best(&self) -> Option<&Evaluation> {
+        let standing = self
+            .evaluations
+            .iter()
+            .filter(|e| self.checkpoints.contains_key(&(e.stage, e.step)));
+        standing.max_by(|a, b| {
+            let (a, b) = (a.score.score.value.get(), b.score.score.value.get());
+            a.total_cmp(&b)
+        })
+    }
+
+    /// What may still be spent beside what is reserved.
+    pub fn left(&self) -> Amount {
+        self.created
+            .budget
+            .minus(self.spent)
+            .minus(self.reserved)
+    }
+
+    /// The seed of what it learns from now on.
+    pub fn seed(&self) -> u64 {
+        // After a roll-back the same seed would lead to the same place.
+        self.created
+            .seed
+            .wrapping_add(self.rollbacks.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    }
+
+    /// The attempt of a call, and its answer where it was bought. A call with another request, or
+    /// one that was lost, is another attempt.
+    pub fn attempt(&self, wanted: &Call, request: &[u8; 32]) -> (u32, Option<[u8; 32]>) {
+        let mut call = wanted.clone();
+        call.attempt = 0;
+        loop {
+            match self.calls.get(&call) {
+                Some(Fate::Bought {
+                    request: asked,
+                    response,
+                }) if asked == request => return (call.attempt, Some(*response)),
+                Some(Fate::Asked {
+                    request: asked,
+                    idempotent: true,
+                    ..
+                }) if asked == request => return (call.attempt, None),
+                None => return (call.attempt, None),
+                Some(_) => call.attempt += 1,
+            }
+        }
+    }
+
+    /// Calls whose answer was lost when the run was stopped, and that are paid all the same.
+    pub fn adrift(&self) -> Vec<(Call, Amount, Id<kind::Slice>)> {
+        let adrift = self.calls.iter().filter_map(|(call, fate)| match fate {
+            Fate::Asked {
+                worst,
+                idempotent: false,
+                slice,
+                ..
+            } => Some((call.clone(), *worst, *slice)),
+            _ => None,
+        });
+        adrift.collect()
+    }
+}
+
+/// Seconds that a step took.
+pub(crate) fn seconds(step: &Step) -> f64 {
+    [
+        Metric::SampleSeconds,
+        Metric::ScoreSeconds,
+        Metric::LearnSeconds,
+    ]
+    .into_iter()
+    .filter_map(|metric| step.get(metric))
+    .sum()
+}
