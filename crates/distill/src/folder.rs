@@ -121,7 +121,9 @@ impl Folder {
 
     /// Whether somebody drives the run now.
     pub fn is_driven(&self) -> bool {
-        let file = OpenOptions::new().append(true).open(self.path("trainer.log"));
+        let file = OpenOptions::new()
+            .append(true)
+            .open(self.path("trainer.log"));
         file.is_ok_and(|file| matches!(file.try_lock(), Err(std::fs::TryLockError::WouldBlock)))
     }
 

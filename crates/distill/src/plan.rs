@@ -221,3 +221,6 @@ fn evaluate(state: &State) -> Next {
         cause: Cause::Done,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -154,7 +154,11 @@ mod tests {
     fn templates_are_filled_and_faults_named() {
         let row = row(r#"{"id":"a","text":"Ada","n":3}"#);
         assert_eq!(fill("{text}: {n} {{}}", &row).unwrap(), "Ada: 3 {}");
-        for (bad, says) in [("{no}", "`no`"), ("{text", "single `{`"), ("}", "single `}`")] {
+        for (bad, says) in [
+            ("{no}", "`no`"),
+            ("{text", "single `{`"),
+            ("}", "single `}`"),
+        ] {
             assert!(fill(bad, &row).unwrap_err().contains(says), "{bad}");
         }
     }

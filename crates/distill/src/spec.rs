@@ -18,7 +18,38 @@ pub struct Spec {
     pub run: Run,
     /// `[student]`
     pub student: Student,
-    /// `[teacher]`: a model on this machine, or one behind an upstream of the settings.
+    /// `[teacher]`
+    pub teacher: Teacher,
+    /// `[data]`
+    pub data: Data,
+    /// `[stages]`
+    pub stages: Stages,
+    /// `[evaluate]`
+    pub evaluate: Evaluate,
+    /// `[budget]`
+    pub budget: Budget,
+    /// `[alarms]`
+    #[serde(default)]
+    pub alarms: Alarms,
+}
+
+/// `[run]`: whose it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Run {
+    /// Its name.
+    pub name: String,
+    /// Decides all that is random.
+    #[serde(default)]
+    pub seed: u64,
+    /// The grant's id, or the first letters of its token.
+    pub grant: String,
+    /// Threads of the child; 0 for as many as there are cores.
+    #[serde(default)]
+    pub threads: usize,
+}
+
+/// `[teacher]`: a model on this machine, or one behind an upstream of the settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Teacher {

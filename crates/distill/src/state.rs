@@ -443,10 +443,7 @@ impl State {
 
     /// What may still be spent beside what is reserved.
     pub fn left(&self) -> Amount {
-        self.created
-            .budget
-            .minus(self.spent)
-            .minus(self.reserved)
+        self.created.budget.minus(self.spent).minus(self.reserved)
     }
 
     /// The seed of what it learns from now on.

@@ -31,7 +31,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
         "gateway",
         &["record", "wire", "guard", "upstream", "ledger"],
     ),
-    ("distill", &["record", "wire", "ledger", "upstream"]),
+    ("distill", &["record", "wire", "ledger", "upstream", "trainer"]),
     (
         "operations",
         &[

@@ -7,7 +7,7 @@ use trainer::protocol::{
 };
 
 use super::watch::Flow;
-use super::{Child, Driver, Stop, Worked};
+use super::{Driver, Stop, Worked};
 use crate::alarm::{self, Crossed};
 use crate::error::{Error, Result};
 use crate::state::Place;

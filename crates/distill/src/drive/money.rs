@@ -82,6 +82,13 @@ impl Purse {
         }
     }
 
+    /// Takes back what was taken at worst.
+    pub(super) fn refund(&mut self, amount: Amount) {
+        if let Some(open) = &mut self.open {
+            open.used = open.used.minus(amount);
+        }
+    }
+
     /// The most that can be taken out of the open slice.
     pub(super) fn room(&self) -> Amount {
         let open = self.open.map(|open| open.slice.reserved.minus(open.used));

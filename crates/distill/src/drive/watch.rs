@@ -12,7 +12,7 @@ use crate::folder::Ask;
 use crate::grant;
 
 /// Less than this free, and the run is paused.
-pub const LEAST_FREE: u64 = 2_000_000_000;
+pub(super) const LEAST_FREE: u64 = 2_000_000_000;
 /// Files are looked at so often.
 const LOOK_US: u64 = 200_000;
 

@@ -222,7 +222,7 @@ fn call() -> record::Call {
 
 /// Every event of a run, in the order of their numbers, which is for ever.
 fn run_events() -> Vec<record::RunEvent> {
-    use record::{Alarm, Cause, Measure, Metric, Paid, RunEvent, Stage};
+    use record::{Alarm, Cause, Paid, RunEvent, Stage};
     let paid = Paid {
         slice: id(3),
         amount: amount(900, 170),
@@ -256,7 +256,14 @@ fn run_events() -> Vec<record::RunEvent> {
         .map(moved),
     );
     events.extend(run_calls());
-    events.extend([
+    events.extend(run_work(paid));
+    events
+}
+
+/// What runs do, beside what they buy.
+fn run_work(paid: record::Paid) -> Vec<record::RunEvent> {
+    use record::{Alarm, Measure, Metric, RunEvent, Stage};
+    vec![
         RunEvent::Step {
             stage: Stage::OnPolicy,
             step: 7,
@@ -301,8 +308,7 @@ fn run_events() -> Vec<record::RunEvent> {
             stage: Stage::Collect,
             paid,
         },
-    ]);
-    events
+    ]
 }
 
 fn run_created() -> record::RunEvent {

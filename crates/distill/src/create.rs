@@ -1,0 +1,130 @@
+//! A run is made: its data frozen in its folder, its models' digests taken, its first entry
+//! written. Nothing is spent yet.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use ledger::facts::Facts;
+use record::id::kind;
+use record::{Fact, Id, RunCreated, RunEvent};
+
+use crate::error::{Error, Result};
+use crate::folder::Folder;
+use crate::rows;
+use crate::spec::Spec;
+use crate::state::{Place, State};
+
+/// Makes a run of settled settings. `grant` is the one that they name.
+///
+/// # Errors
+/// Rows or models that can't be read; the ledger's and the disk's. Nothing is written then but,
+/// perhaps, its folder.
+pub fn create(
+    facts: &Facts,
+    runs: &Path,
+    run: Id<kind::Run>,
+    (spec, grant): (&Spec, &record::Grant),
+    parent: Option<(Id<kind::Run>, u64)>,
+) -> Result<State> {
+    let folder = Folder::new(runs, run);
+    folder.make()?;
+    let data = freeze(&folder, spec)?;
+    let student = model_digest(&spec.student.model)?;
+    let teacher = match (&spec.teacher.model, &spec.teacher.served) {
+        (Some(model), _) => model_digest(model)?,
+        (None, served) => {
+            let served = served.as_ref().map(|s| (&s.upstream, &s.model));
+            *blake3::hash(format!("{:?}/{served:?}", spec.teacher.name).as_bytes()).as_bytes()
+        }
+    };
+    let json = serde_json::to_string(spec).map_err(|error| Error::Refused(error.to_string()))?;
+    let event = RunEvent::Created(Box::new(RunCreated {
+        name: spec.run.name.clone(),
+        grant: grant.id,
+        account: grant.account,
+        parent,
+        seed: spec.run.seed,
+        spec: json,
+        budget: spec.budget.amount(),
+        student,
+        teacher,
+        data,
+    }));
+    let state = State::new(&event)?;
+    let event = Box::new(event);
+    facts.bind(&Fact::Run { run, event })?.wait()?;
+    Ok(state)
+}
+
+/// Makes a run that goes on from a checkpoint of another one, under other settings perhaps: its
+/// start model is that checkpoint's student.
+///
+/// # Errors
+/// The checkpoint's files can't be read; as [`create`].
+pub fn begins_at(runs: &Path, parent: Id<kind::Run>, place: Place, spec: &mut Spec) -> Result<()> {
+    let folder = Folder::new(runs, parent);
+    let exported = folder.path(&format!("fork-{}-{}", place.1, "student"));
+    if !exported.exists() {
+        return Err(Error::Refused(format!(
+            "{} is not there: the parent's student was not exported",
+            exported.display()
+        )));
+    }
+    spec.student.model = exported;
+    Ok(())
+}
+
+/// Writes the items into the run's folder, so that nothing outside decides what a run does.
+fn freeze(folder: &Folder, spec: &Spec) -> Result<[[u8; 32]; 2]> {
+    let data = &spec.data;
+    let items = read(&data.items, spec)?;
+    let holdout = read(&data.holdout, spec)?;
+    let holdout = match spec.evaluate.items {
+        Some(most) => &holdout[..holdout.len().min(most)],
+        None => &holdout[..],
+    };
+    let mut expected = BTreeMap::new();
+    for row in holdout {
+        let text = row.text(&data.expected).unwrap_or_default();
+        expected.insert(row.id.clone(), text);
+    }
+    let write = |name: &str, bytes: &[u8]| -> Result<[u8; 32]> {
+        folder.write(name, bytes)?;
+        Ok(*blake3::hash(bytes).as_bytes())
+    };
+    let learnt = rows::lines(&rows::items(&data.items, &items, data)?);
+    let held = rows::lines(&rows::items(&data.holdout, holdout, data)?);
+    let json = serde_json::to_vec(&expected).map_err(|e| Error::Refused(e.to_string()))?;
+    write("expected.json", &json)?;
+    Ok([
+        write("items.jsonl", learnt.as_bytes())?,
+        write("holdout.jsonl", held.as_bytes())?,
+    ])
+}
+
+fn read(file: &Path, spec: &Spec) -> Result<Vec<rows::Row>> {
+    let text = std::fs::read_to_string(file).map_err(Error::io(file))?;
+    rows::read(file, &text, &spec.data.id)
+}
+
+/// BLAKE3 of a model's file; of its files' names and digests where it is a folder.
+///
+/// # Errors
+/// It can't be read.
+pub fn model_digest(model: &Path) -> Result<[u8; 32]> {
+    let mut hasher = blake3::Hasher::new();
+    if model.is_dir() {
+        let entries = std::fs::read_dir(model).map_err(Error::io(model))?;
+        let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+        files.retain(|path| path.is_file());
+        files.sort();
+        for file in files {
+            hasher.update(file.file_name().unwrap_or_default().as_encoded_bytes());
+            hasher.update(&model_digest(&file)?);
+        }
+    } else {
+        let mut file = std::fs::File::open(model).map_err(Error::io(model))?;
+        hasher.update_reader(&mut file).map_err(Error::io(model))?;
+    }
+    Ok(*hasher.finalize().as_bytes())
+}

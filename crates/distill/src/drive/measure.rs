@@ -1,0 +1,357 @@
+//! Answers that are measured or learnt from: the hold-out, the smoke test, the collection for a
+//! cold start and its curation. Answers are kept as files in the run's folder, so that none is
+//! written twice.
+
+use std::collections::BTreeMap;
+
+use record::{Amount, Interval, Paid, Real, RunEvent, Score, Scored, Stage};
+use trainer::protocol::{Answer, Answered, Job, Report, Sampling, Who, items};
+
+use super::learn::place_of;
+use super::watch::Flow;
+use super::{Driver, Stop, Worked};
+use crate::error::{Error, Result};
+use crate::measure::{Estimate, Scorer, wilson};
+use crate::rows;
+use crate::state::Place;
+use crate::{alarm, curation};
+
+/// Items of the smoke test.
+const SMOKE: usize = 16;
+/// Seconds of the machine that a job of answers may take before the budget is asked again.
+const ANSWERING: f64 = 1800.0;
+
+/// Somebody's answers, with what they took.
+pub(super) struct Answers {
+    /// The answers, in the items' order.
+    pub(super) answers: Vec<Answered>,
+    /// Seconds.
+    pub(super) seconds: f64,
+    /// Tokens of the teacher.
+    pub(super) tokens: u64,
+}
+
+/// Whose answers to what.
+pub(super) struct Wanted<'a> {
+    /// Who answers.
+    pub(super) who: Who,
+    /// Which student.
+    pub(super) place: Option<Place>,
+    /// The file of items, in the run's folder.
+    pub(super) items: &'a str,
+    /// How.
+    pub(super) sampling: Sampling,
+    /// The file of answers, in the run's folder.
+    pub(super) file: String,
+}
+
+impl Driver<'_, '_> {
+    /// Has somebody answer items; what was answered before is read.
+    pub(super) fn answers(&mut self, wanted: &Wanted<'_>) -> Result<Worked<Answers>> {
+        if let Some(bytes) = self.folder.read(&wanted.file)?
+            && let Ok(answers) = serde_json::from_slice(&bytes)
+        {
+            return Ok(Ok(Answers {
+                answers,
+                seconds: 0.0,
+                tokens: 0,
+            }));
+        }
+        let spec = &self.state.spec;
+        let job = Job::Answer(Box::new(Answer {
+            folder: self.folder.root().to_owned(),
+            items: self.folder.path(wanted.items),
+            seed: self.state.created.seed,
+            who: wanted.who,
+            student: spec.student.clone(),
+            place: wanted.place.map(place_of),
+            teacher: spec.teacher.model.clone(),
+            sampling: wanted.sampling.clone(),
+            samples: 1,
+            score: false,
+            fast: false,
+            threads: spec.run.threads,
+        }));
+        let worst = self.answering(wanted)?;
+        if let Err(stop) = self.draw(worst)? {
+            return Ok(Err(stop));
+        }
+        let began = (self.world.clock)();
+        let mut answers: Vec<Answered> = Vec::new();
+        let what = format!("{:?} answers", wanted.who);
+        let worked = self.work(job, |this, _, report| {
+            if let Report::Answers(told) = report {
+                answers.extend(told.answers);
+                let (done, of) = (told.done as u64, told.of as u64);
+                this.world.observer.working(&this.state, &what, done, of);
+            }
+            Ok(Flow::On)
+        })?;
+        if let Err(stop) = worked {
+            return Ok(Err(stop));
+        }
+        let bytes =
+            serde_json::to_vec(&answers).map_err(|error| Error::Child(error.to_string()))?;
+        self.folder.write(&wanted.file, &bytes)?;
+        let tokens = match wanted.who {
+            Who::Teacher => answers.iter().map(|a| a.prompt_tokens + a.tokens).sum(),
+            _ => 0,
+        };
+        Ok(Ok(Answers {
+            answers,
+            seconds: self.since(began),
+            tokens,
+        }))
+    }
+
+    /// The most that answers cost.
+    fn answering(&self, wanted: &Wanted<'_>) -> Result<Amount> {
+        let tokens = match wanted.who {
+            Who::Teacher => {
+                let items = self.items(wanted.items)?;
+                let prompts = items.iter().map(|item| bytes_of(item.teacher()));
+                let answers = items.len() * wanted.sampling.max_tokens;
+                prompts.sum::<u64>() + answers as u64
+            }
+            _ => 0,
+        };
+        let machine = self.state.spec.budget.machine(ANSWERING);
+        let left = self.state.left();
+        // The machine's time is taken as it comes, up to what is left.
+        let money = machine.min(record::Money::from_nanos(left.money.nanos() / 2));
+        Ok(Amount { money, tokens })
+    }
+
+    pub(super) fn items(&self, name: &str) -> Result<Vec<trainer::protocol::Item>> {
+        let bytes = self.folder.read(name)?.unwrap_or_default();
+        items(bytes.as_slice()).map_err(|error| Error::Child(format!("{name}: {error}")))
+    }
+
+    /// The longest prompt that the teacher is shown, in bytes: a token has at least one.
+    pub(super) fn longest_prompt(&self) -> Result<u64> {
+        let items = self.items("items.jsonl")?;
+        let longest = items.iter().map(|item| bytes_of(item.teacher())).max();
+        Ok(longest.unwrap_or(0))
+    }
+
+    /// How the hold-out is answered.
+    pub(super) fn greedy(&self) -> Sampling {
+        let evaluate = &self.state.spec.evaluate;
+        Sampling {
+            max_tokens: evaluate.max_tokens,
+            temperature: 0.0,
+            stop: evaluate.stop.clone(),
+            ..Sampling::default()
+        }
+    }
+
+    /// Which answers were right, in the items' order.
+    pub(super) fn judged(&self, answers: &[Answered]) -> Result<Vec<bool>> {
+        let bytes = self.folder.read("expected.json")?.unwrap_or_default();
+        let expected: BTreeMap<String, String> =
+            serde_json::from_slice(&bytes).map_err(|error| Error::Child(error.to_string()))?;
+        let refused = |error: crate::measure::ScorerError| Error::Refused(error.to_string());
+        let scorer = Scorer::new(&self.state.spec.evaluate.scorer).map_err(refused)?;
+        answers
+            .iter()
+            .map(|answer| {
+                let wanted = expected.get(&answer.item).map_or("", String::as_str);
+                let score = scorer.score(&answer.text, wanted).map_err(refused)?;
+                Ok(score.right)
+            })
+            .collect()
+    }
+
+    pub(super) fn evaluate(&mut self, who: &[Scored], place: Option<Place>) -> Result<Worked<()>> {
+        let (mut scores, mut seconds, mut tokens) = (Vec::new(), 0.0, 0);
+        for of in who {
+            let answered = match self.answers(&self.holdout(*of, place))? {
+                Ok(answered) => answered,
+                Err(stop) => return Ok(Err(stop)),
+            };
+            seconds += answered.seconds;
+            tokens += answered.tokens;
+            let right = self.judged(&answered.answers)?;
+            scores.push(score(*of, &self.state.spec.evaluate.scorer, &right)?);
+        }
+        let Some(paid) = self.payment(seconds, tokens)? else {
+            return Ok(Err(Stop::pause(record::Cause::Budget)));
+        };
+        let (stage, step) = place.unwrap_or((Stage::ColdStart, 0));
+        self.record(&RunEvent::Evaluated {
+            stage,
+            step,
+            scores,
+            paid,
+        })?;
+        if let Some(crossed) = alarm::after_evaluation(&self.state, &self.state.spec.alarms)
+            && let Flow::Stop(stop) = self.alarmed(stage, step, crossed)?
+        {
+            return Ok(Err(stop));
+        }
+        Ok(Ok(()))
+    }
+
+    fn holdout(&self, of: Scored, place: Option<Place>) -> Wanted<'static> {
+        let (who, place, name) = match of {
+            Scored::Start => (Who::Start, None, "start".to_owned()),
+            Scored::Teacher => (Who::Teacher, None, "teacher".to_owned()),
+            Scored::Student => {
+                let (stage, step) = place.unwrap_or((Stage::ColdStart, 0));
+                let name = super::learn::stage_of(stage).name();
+                // After a roll-back the same step is another student.
+                let name = format!("student-{name}-{step}-{}", self.state.rollbacks);
+                (Who::Student, place, name)
+            }
+        };
+        Wanted {
+            who,
+            place,
+            items: "holdout.jsonl",
+            sampling: self.greedy(),
+            file: format!("answers/{name}.json"),
+        }
+    }
+
+    /// Pays, with a slice of its own where none is open.
+    pub(super) fn payment(&mut self, seconds: f64, tokens: u64) -> Result<Option<Paid>> {
+        if self.purse.slice().is_none() && self.draw(Amount::ZERO)?.is_err() {
+            return Ok(None);
+        }
+        Ok(self.paid(seconds, tokens))
+    }
+
+    /// A few items all the way through: all but one must be answered by the start model and, where
+    /// it is here, by the teacher.
+    pub(super) fn smoke(&mut self) -> Result<Worked<()>> {
+        let few = self.items("items.jsonl")?;
+        let few = &few[..few.len().min(SMOKE)];
+        self.folder
+            .write("smoke.jsonl", rows::lines(few).as_bytes())?;
+        let (mut seconds, mut tokens) = (0.0, 0);
+        let teacher = self.state.spec.teacher.model.is_some();
+        let all = [Who::Start, Who::Teacher];
+        for who in &all[..1 + usize::from(teacher)] {
+            let wanted = Wanted {
+                who: *who,
+                place: None,
+                items: "smoke.jsonl",
+                sampling: self.greedy(),
+                file: format!("answers/smoke-{who:?}.json").to_lowercase(),
+            };
+            let answered = match self.answers(&wanted)? {
+                Ok(answered) => answered,
+                Err(stop) => return Ok(Err(stop)),
+            };
+            seconds += answered.seconds;
+            tokens += answered.tokens;
+            let whole = answered.answers.iter().filter(|a| a.tokens > 0).count();
+            if whole + 1 < few.len() {
+                return Ok(Err(Stop::failed(format!(
+                    "smoke test: of {} items {whole} were answered by {who:?}",
+                    few.len()
+                ))));
+            }
+        }
+        self.worked(seconds, tokens, Stage::Collect)
+    }
+
+    /// The teacher's answers to the items, for a cold start.
+    pub(super) fn collect(&mut self) -> Result<Worked<()>> {
+        if self.state.spec.teacher.model.is_none() {
+            return Ok(Err(Stop::failed(
+                "a cold start collects answers of a teacher on this machine: name its `model`",
+            )));
+        }
+        let sampling = match &self.state.spec.stages.cold_start {
+            Some(stage) => stage.sampling.clone(),
+            None => Sampling::default(),
+        };
+        let wanted = Wanted {
+            who: Who::Teacher,
+            place: None,
+            items: "items.jsonl",
+            sampling,
+            file: "answers/collected.json".into(),
+        };
+        let answered = match self.answers(&wanted)? {
+            Ok(answered) => answered,
+            Err(stop) => return Ok(Err(stop)),
+        };
+        self.worked(answered.seconds, answered.tokens, Stage::Curate)
+    }
+
+    /// Rows to learn from, out of what was collected.
+    pub(super) fn curate(&mut self) -> Result<Worked<()>> {
+        let bytes = self.folder.read("answers/collected.json")?;
+        let answers: Vec<Answered> = serde_json::from_slice(&bytes.unwrap_or_default())
+            .map_err(|error| Error::Child(error.to_string()))?;
+        let (items, holdout) = (self.items("items.jsonl")?, self.items("holdout.jsonl")?);
+        let curated = curation::curate(&items, &answers, &holdout);
+        if curated.kept.is_empty() {
+            return Ok(Err(Stop::failed("curation left no row to learn from")));
+        }
+        let report =
+            serde_json::to_vec(&curated.left).map_err(|error| Error::Child(error.to_string()))?;
+        self.folder.write("curation.json", &report)?;
+        let lines = rows::lines(&curated.kept);
+        self.folder.write("curated.jsonl", lines.as_bytes())?;
+        self.go(Stage::ColdStart, record::Cause::Done, None)?;
+        Ok(Ok(()))
+    }
+
+    fn worked(&mut self, seconds: f64, tokens: u64, then: Stage) -> Result<Worked<()>> {
+        let Some(paid) = self.payment(seconds, tokens)? else {
+            return Ok(Err(Stop::pause(record::Cause::Budget)));
+        };
+        let stage = self.state.stage;
+        self.record(&RunEvent::Worked { stage, paid })?;
+        self.go(then, record::Cause::Done, None)?;
+        Ok(Ok(()))
+    }
+}
+
+/// A share of right answers as the ledger has it.
+fn score(of: Scored, rule: &crate::measure::Rule, right: &[bool]) -> Result<Score> {
+    let count = right.iter().filter(|right| **right).count() as u64;
+    let items = right.len() as u64;
+    let named = serde_json::to_value(rule).ok();
+    let scorer = named
+        .as_ref()
+        .and_then(|value| value.get("kind")?.as_str())
+        .unwrap_or("exact")
+        .to_owned();
+    Ok(Score {
+        of,
+        scorer,
+        items,
+        right: Some(count),
+        score: interval(wilson(count, items))?,
+    })
+}
+
+/// An estimate as the ledger has it.
+pub(super) fn interval(estimate: Estimate) -> Result<Interval> {
+    let real = |value| {
+        Real::new(value).ok_or_else(|| Error::Refused("there is nothing to measure".into()))
+    };
+    Ok(Interval {
+        low: real(estimate.low)?,
+        value: real(estimate.value)?,
+        high: real(estimate.high)?,
+    })
+}
+
+/// Bytes of a prompt, with room for what a chat template adds.
+pub(super) fn bytes_of(prompt: &trainer::protocol::Prompt) -> u64 {
+    use trainer::protocol::Prompt;
+    const AROUND: usize = 64;
+    let bytes = match prompt {
+        Prompt::Text { text } => text.len(),
+        Prompt::Messages { messages } => messages
+            .iter()
+            .map(|message| message.content.len() + AROUND)
+            .sum::<usize>(),
+    };
+    (bytes + AROUND) as u64
+}

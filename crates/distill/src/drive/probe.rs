@@ -1,0 +1,127 @@
+//! Measuring before spending: a probe of one batch, a small evaluation, the quote.
+
+use record::{Amount, RunEvent, Stage};
+use trainer::protocol::{Job, Probe, Probed, Report, Who};
+
+use super::measure::Wanted;
+use super::watch::Flow;
+use super::{Driver, Stop, Worked};
+use crate::error::Result;
+use crate::quote::{Measured, quote};
+use crate::rows;
+
+/// Items of the small evaluation.
+const FEW: usize = 64;
+/// Items of the probe's batch at most.
+const BATCH: u32 = 16;
+/// Seconds of the machine that the probe may take before the budget is asked again.
+const PROBING: f64 = 300.0;
+
+impl Driver<'_, '_> {
+    pub(super) fn probe(&mut self) -> Result<Worked<()>> {
+        let began = (self.world.clock)();
+        let holdout = self.items("holdout.jsonl")?;
+        let few = &holdout[..holdout.len().min(FEW)];
+        self.folder
+            .write("few.jsonl", rows::lines(few).as_bytes())?;
+        let start = match self.small(Who::Start)? {
+            Ok(start) => start,
+            Err(stop) => return Ok(Err(stop)),
+        };
+        let local = self.state.spec.teacher.model.is_some();
+        let teacher = match local {
+            false => None,
+            true => match self.small(Who::Teacher)? {
+                Ok(teacher) => Some(teacher),
+                Err(stop) => return Ok(Err(stop)),
+            },
+        };
+        let probed = match self.probe_batch(local)? {
+            Ok(probed) => probed,
+            Err(stop) => return Ok(Err(stop)),
+        };
+        let count = few.len().max(1) as f64;
+        let lengths: Vec<u64> = start.answers.iter().map(|a| a.tokens).collect();
+        let start_right = self.judged(&start.answers)?;
+        let teacher_right = match &teacher {
+            Some(teacher) => self.judged(&teacher.answers)?,
+            None => Vec::new(),
+        };
+        let each = [
+            start.seconds / count,
+            teacher.as_ref().map_or(0.0, |t| t.seconds) / count,
+        ];
+        let quote = quote(
+            &self.state.spec,
+            &Measured {
+                probed: probed.as_ref(),
+                start: &start_right,
+                teacher: &teacher_right,
+                lengths: &lengths,
+                seconds_an_item: each,
+                holdout: holdout.len(),
+            },
+        );
+        if let Some(probed) = &probed {
+            let told = serde_json::to_vec(probed).unwrap_or_default();
+            self.folder.write("probed.json", &told)?;
+        }
+        let tokens = teacher.map_or(0, |teacher| teacher.tokens)
+            + match (&probed, local) {
+                (Some(p), true) => p.tokens.teacher_prompt + p.tokens.answer,
+                _ => 0,
+            };
+        let Some(paid) = self.payment(self.since(began), tokens)? else {
+            return Ok(Err(Stop::pause(record::Cause::Budget)));
+        };
+        self.record(&RunEvent::Quoted {
+            quote: Box::new(quote),
+            paid,
+        })?;
+        Ok(Ok(()))
+    }
+
+    fn small(&mut self, who: Who) -> Result<Worked<super::measure::Answers>> {
+        let wanted = Wanted {
+            who,
+            place: None,
+            items: "few.jsonl",
+            sampling: self.greedy(),
+            file: format!("answers/few-{who:?}.json").to_lowercase(),
+        };
+        self.answers(&wanted)
+    }
+
+    /// One batch of the on-policy stage, measured and not learnt; with a teacher elsewhere it is not
+    /// asked yet, as nothing is bought before the quote.
+    fn probe_batch(&mut self, local: bool) -> Result<Worked<Option<Probed>>> {
+        let Some(stage) = self.state.spec.stages.on_policy.clone() else {
+            return Ok(Ok(None));
+        };
+        if !local {
+            return Ok(Ok(None));
+        }
+        let learn = self.learn_job(Stage::OnPolicy, (None, None), stage.steps)?;
+        let items = stage.learning.batch.min(BATCH);
+        let answers = u64::from(items) * u64::from(stage.learning.samples);
+        let tokens = answers * (self.longest_prompt()? + stage.sampling.max_tokens as u64);
+        let machine = self.state.spec.budget.machine(PROBING);
+        let half = record::Money::from_nanos(self.state.left().money.nanos() / 2);
+        let worst = Amount {
+            money: machine.min(half),
+            tokens,
+        };
+        if let Err(stop) = self.draw(worst)? {
+            return Ok(Err(stop));
+        }
+        let mut found = None;
+        let job = Job::Probe(Box::new(Probe { learn, items }));
+        let worked = self.work(job, |_, _, report| {
+            if let Report::Probed(probed) = report {
+                found = Some(*probed);
+            }
+            Ok(Flow::On)
+        })?;
+        Ok(worked.map(|_| found))
+    }
+}

@@ -1,0 +1,90 @@
+//! The student's files and checkpoints: exported after the last evaluation, with a card that says
+//! what was measured and nothing else.
+
+use record::{Export as File, RunEvent, Stage};
+use trainer::protocol::{Export, Exported, Format, Job, Report, Tuning};
+
+use super::learn::{digest, place_of, stage_of};
+use super::watch::Flow;
+use super::{Driver, Worked};
+use crate::card;
+use crate::error::{Error, Result};
+
+impl Driver<'_, '_> {
+    pub(super) fn export(&mut self) -> Result<Worked<()>> {
+        let spec = &self.state.spec;
+        let mut formats = vec![Format::Safetensors, Format::GgufF16, Format::GgufQ8];
+        if matches!(spec.student.tuning, Tuning::Lora { .. }) {
+            formats.push(Format::Adapter);
+        }
+        let job = Job::Export(Box::new(Export {
+            folder: self.folder.root().to_owned(),
+            to: self.folder.path("student"),
+            seed: self.state.created.seed,
+            student: spec.student.clone(),
+            place: self.state.place().map(place_of),
+            formats,
+            base: spec.student.model.display().to_string(),
+        }));
+        let mut exported: Option<Exported> = None;
+        let worked = self.work(job, |_, _, report| {
+            if let Report::Exported(told) = report {
+                exported = Some(told);
+            }
+            Ok(Flow::On)
+        })?;
+        if let Err(stop) = worked {
+            return Ok(Err(stop));
+        }
+        let told = exported
+            .ok_or_else(|| Error::Child("it exported nothing and said it was done".into()))?;
+        let mut files = Vec::with_capacity(told.files.len() + 1);
+        for file in &told.files {
+            files.push(File {
+                form: form(file.format).to_owned(),
+                path: format!("student/{}", file.path),
+                digest: digest(&file.blake3)?,
+            });
+        }
+        let card = card::write(self.run, &self.state, &files);
+        self.folder.write("student/README.md", card.as_bytes())?;
+        files.push(File {
+            form: "card".into(),
+            path: "student/README.md".into(),
+            digest: *blake3::hash(card.as_bytes()).as_bytes(),
+        });
+        self.record(&RunEvent::Exported { files })?;
+        Ok(Ok(()))
+    }
+
+    /// Removes checkpoints of a stage that are not written down: of a step that was gone back
+    /// over, or whose entry was not written before a stop. They would be taken for newer ones.
+    pub(super) fn drop_checkpoints(&self, stage: Stage) -> Result<()> {
+        let folder = self.folder.path("checkpoints");
+        let prefix = format!("{}-", stage_of(stage).name());
+        let Ok(entries) = std::fs::read_dir(&folder) else {
+            return Ok(());
+        };
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let step = name.to_str().and_then(|name| name.strip_prefix(&prefix));
+            let step = step.and_then(|step| step.parse::<u64>().ok());
+            let Some(step) = step else {
+                continue;
+            };
+            if !self.state.checkpoints.contains_key(&(stage, step)) {
+                let path = entry.path();
+                std::fs::remove_dir_all(&path).map_err(Error::io(&path))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn form(format: Format) -> &'static str {
+    match format {
+        Format::Safetensors => "safetensors",
+        Format::GgufF16 | Format::GgufQ8 => "gguf",
+        Format::Adapter => "adapter",
+    }
+}

@@ -1,0 +1,199 @@
+//! The run file: read, checked, and its paths made whole. Each error names the line and the key,
+//! and says what would be right where that can be guessed.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::spec::Spec;
+
+/// Reads a run file. Paths in it are below the folder that it lies in.
+///
+/// # Errors
+/// [`Error::Spec`]; the file can't be read.
+pub fn read(file: &Path) -> Result<Spec> {
+    let text = std::fs::read_to_string(file).map_err(Error::io(file))?;
+    let mut spec = parse(file, &text)?;
+    let folder = file.parent().unwrap_or(Path::new("."));
+    let whole = |path: &mut PathBuf| -> Result<()> {
+        let joined = folder.join(&*path);
+        *path = std::path::absolute(&joined).map_err(Error::io(&joined))?;
+        Ok(())
+    };
+    whole(&mut spec.student.model)?;
+    whole(&mut spec.data.items)?;
+    whole(&mut spec.data.holdout)?;
+    if let Some(model) = &mut spec.teacher.model {
+        whole(model)?;
+    }
+    Ok(spec)
+}
+
+/// Reads a run file's text.
+///
+/// # Errors
+/// [`Error::Spec`].
+pub fn parse(file: &Path, text: &str) -> Result<Spec> {
+    let spec: Spec = toml::from_str(text).map_err(|error| {
+        let what = error.message().to_owned();
+        let hint = nearest(&what);
+        wrong(file, (text, error.span()), what, hint)
+    })?;
+    check(&spec).map_err(|(key, what, hint)| {
+        let what = format!("`{key}` {what}");
+        wrong(
+            file,
+            (text, place(text, key)),
+            what,
+            hint.map(str::to_owned),
+        )
+    })?;
+    Ok(spec)
+}
+
+type Fault = (&'static str, &'static str, Option<&'static str>);
+
+/// What the types cannot say.
+fn check(spec: &Spec) -> std::result::Result<(), Fault> {
+    let stages = [&spec.stages.cold_start, &spec.stages.on_policy];
+    if stages.iter().all(|stage| stage.is_none()) {
+        let hint = "give [stages.on_policy], [stages.cold_start] or both";
+        return Err(("stages", "is empty: nothing would be learnt", Some(hint)));
+    }
+    if spec.teacher.served.is_some() {
+        let hint = "name the model of the settings by `name`";
+        return Err(("served", "is not for the run file", Some(hint)));
+    }
+    for stage in stages.into_iter().flatten() {
+        if stage.steps == 0 || stage.steps > trainer::protocol::MOST_STEPS {
+            return Err(("steps", "is not between 1 and 1,000,000", None));
+        }
+        if stage.checkpoint_every == 0 {
+            return Err(("checkpoint_every", "is 0: nothing could be resumed", None));
+        }
+        if stage.learning.batch == 0 || stage.learning.samples == 0 {
+            return Err(("batch", "or `samples` is 0", None));
+        }
+        if stage.sampling.max_tokens == 0 {
+            return Err(("max_tokens", "is 0", None));
+        }
+    }
+    if spec.run.name.trim().is_empty() || spec.run.name.len() > 200 {
+        return Err(("name", "is empty or longer than 200 bytes", None));
+    }
+    if spec.budget.tokens == 0 {
+        let hint = "say how many tokens the teacher may score or write";
+        return Err(("tokens", "is 0: nothing could be learnt", Some(hint)));
+    }
+    Ok(())
+}
+
+/// Where a key stands first in the text.
+fn place(text: &str, key: &str) -> Option<Range<usize>> {
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        let bare = line.trim_start().trim_start_matches('[');
+        let is = bare.strip_prefix(key).is_some_and(|rest| {
+            let next = rest.trim_start().chars().next();
+            matches!(next, Some('=' | '.' | ']'))
+        });
+        if is {
+            return Some(at..at + line.len());
+        }
+        at += line.len();
+    }
+    None
+}
+
+/// `unknown field `x`, expected one of `a`, `b``: the known name that is likest to it.
+fn nearest(message: &str) -> Option<String> {
+    let mut names = message.split('`').skip(1).step_by(2);
+    let name = names.next().filter(|_| message.starts_with("unknown"))?;
+    let likeness = |other: &str| strsim::jaro_winkler(name, other);
+    let best = names.max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
+    (likeness(best) > 0.8).then(|| format!("did you mean `{best}`?"))
+}
+
+fn wrong(
+    file: &Path,
+    (text, span): (&str, Option<Range<usize>>),
+    what: String,
+    hint: Option<String>,
+) -> Error {
+    let start = span.map_or(0, |span| span.start).min(text.len());
+    let line = text.as_bytes()[..start]
+        .iter()
+        .filter(|byte| **byte == b'\n')
+        .count();
+    Error::Spec {
+        file: file.to_owned(),
+        line: line + 1,
+        what,
+        hint,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+[run]
+name = "r"
+grant = "gt"
+[student]
+model = "s.gguf"
+tuning = { kind = "full" }
+[teacher]
+name = "t"
+[data]
+items = "i.jsonl"
+holdout = "h.jsonl"
+student = "{text}"
+[stages.on_policy]
+steps = 4
+learning = { batch = 2, rate = { rate = 1e-3 }, loss = { kind = "reverse_kl" } }
+[evaluate]
+scorer = { kind = "exact" }
+[budget]
+dollars = 1
+tokens = 1000
+"#;
+
+    #[test]
+    fn a_good_file_is_read_and_comes_back_from_json() {
+        let spec = parse(Path::new("x"), GOOD).unwrap();
+        assert_eq!(spec.budget.dollars.0.to_string(), "1.00");
+        assert_eq!(spec.stages.on_policy.as_ref().unwrap().checkpoint_every, 10);
+        let json = serde_json::to_string(&spec).unwrap();
+        assert_eq!(serde_json::from_str::<Spec>(&json).unwrap(), spec);
+    }
+
+    #[test]
+    fn faults_are_named_by_line_and_key() {
+        for (from, to, says, hint) in [
+            (
+                "steps = 4",
+                "step = 4",
+                "x:15: unknown field `step`",
+                Some("`steps`"),
+            ),
+            ("steps = 4", "steps = 0", "x:15: `steps` is not", None),
+            (
+                "tokens = 1000",
+                "tokens = 0",
+                "x:21: `tokens` is 0",
+                Some("teacher"),
+            ),
+            ("dollars = 1", "dollars = \"x\"", "x:20: ", None),
+            ("name = \"t\"", "", "x:8: missing field `name`", None),
+        ] {
+            let text = GOOD.replace(from, to);
+            let error = parse(Path::new("x"), &text).unwrap_err();
+            assert!(error.to_string().contains(says), "{error}");
+            if let Some(hint) = hint {
+                assert!(error.hint().unwrap().contains(hint), "{error:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! A teacher elsewhere, as the driver asks it: one question, one answer, or why there was none.
+//! Whoever implements the trait dials; what came back is checked here before it is believed.
+
+use record::Usage;
+use trainer::protocol::{PositionScores, Score, Scores, SequenceScores};
+
+/// Why a question has no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unanswered {
+    /// It was not asked, or refused before anything was computed: nothing is owed.
+    Refused(String),
+    /// Nobody knows whether it was computed: it may be owed.
+    Lost(String),
+}
+
+/// The answer to a question.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// What the teacher calls its version, where it tells.
+    pub revision: Option<String>,
+    /// One a sequence, in order.
+    pub sequences: Vec<SequenceScores>,
+    /// What is owed for.
+    pub usage: Usage,
+}
+
+/// Somebody who scores given tokens.
+pub trait Teacher {
+    /// Asks. `key` is the request's `Idempotency-Key`.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    fn score(&self, question: &Score, key: &str) -> Result<Answer, Unanswered>;
+}
+
+/// Room for rounding, in probability and in nats.
+const SLACK: f64 = 2e-3;
+
+/// Looks for what no model can have said.
+///
+/// # Errors
+/// The first such thing, in words.
+pub fn check(question: &Score, sequences: &[SequenceScores]) -> Result<(), String> {
+    if sequences.len() != question.sequences.len() {
+        return Err(format!(
+            "{} sequences were asked for, {} were answered",
+            question.sequences.len(),
+            sequences.len()
+        ));
+    }
+    for (asked, told) in question.sequences.iter().zip(sequences) {
+        let scored = asked.tokens.len().saturating_sub(asked.from);
+        if told.positions.len() != scored {
+            return Err(format!(
+                "item {}: {scored} tokens were asked for, {} were answered",
+                asked.item,
+                told.positions.len()
+            ));
+        }
+        for (index, position) in told.positions.iter().enumerate() {
+            let ids = asked.ids.get(index).map_or(&[][..], Vec::as_slice);
+            possible(ids, position)
+                .map_err(|why| format!("item {}, token {index}: {why}", asked.item))?;
+        }
+    }
+    Ok(())
+}
+
+fn possible(ids: &[u32], position: &PositionScores) -> Result<(), String> {
+    if position.at.len() != ids.len() {
+        return Err("not all ids that were asked for were answered".into());
+    }
+    let at = ids.iter().copied().zip(position.at.iter().copied());
+    let named = at.filter_map(|(id, value)| Some((id, value?)));
+    let mut seen = std::collections::BTreeMap::new();
+    for (id, value) in named.chain(position.top.iter().copied()) {
+        if value.is_nan() || f64::from(value) > SLACK {
+            return Err(format!(
+                "the log-probability {value} of token {id} is impossible"
+            ));
+        }
+        seen.insert(id, f64::from(value));
+    }
+    let mass: f64 = seen.values().map(|value| value.exp()).sum();
+    let tail = position.tail.unwrap_or(0.0);
+    if !(-SLACK..=1.0 + SLACK).contains(&tail) {
+        return Err(format!("the mass {tail} of all other tokens is impossible"));
+    }
+    if mass + tail > 1.0 + SLACK {
+        return Err(format!("the probabilities are {:.4} together", mass + tail));
+    }
+    Ok(())
+}
+
+/// The answer in the child's form.
+pub fn scores(question: u64, sequences: Vec<SequenceScores>) -> Scores {
+    Scores {
+        question,
+        sequences: sequences.into_iter().map(Some).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_model_can_say_is_found() {
+        let position = |at: &[f32], tail| PositionScores {
+            at: at.iter().copied().map(Some).collect(),
+            top: Vec::new(),
+            tail,
+        };
+        let good = position(&[-0.1, -3.0], Some(0.04));
+        assert_eq!(possible(&[1, 2], &good), Ok(()));
+        for (bad, says) in [
+            (position(&[0.5, -3.0], None), "impossible"),
+            (position(&[f32::NAN, -3.0], None), "impossible"),
+            (position(&[-0.1, -0.1], None), "together"),
+            (position(&[-0.1, -3.0], Some(f64::NAN)), "impossible"),
+            (position(&[-0.1, -3.0], Some(0.5)), "together"),
+            (position(&[-0.1], None), "not all ids"),
+        ] {
+            let why = possible(&[1, 2], &bad).unwrap_err();
+            assert!(why.contains(says), "{why}");
+        }
+    }
+}
