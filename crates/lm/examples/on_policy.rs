@@ -19,7 +19,7 @@ use lm::loss::{Kind, Loss};
 use lm::train::{
     Batch, Document, Goal, Lora, Network, Optimiser, Schedule, Settings, Target, Trainer, Tuning,
 };
-use lm::{Limits, Model, ModelFiles, Options, Path, Question, Sampling, Specials, Weights};
+use lm::{Limits, Model, ModelFiles, Options, Path, Question, Sampling, Specials};
 use measure::{cpu_seconds, forget_peak, peak};
 use std::error::Error;
 use std::io::BufRead;
@@ -77,8 +77,6 @@ struct Loop {
     trainer: Trainer<Cpu>,
     teacher: Network<Cpu>,
     sampler: Model,
-    /// What the trainer writes and the sampler reads.
-    weights: Weights,
     prompts: Vec<Vec<u32>>,
     tokens: usize,
 }
@@ -98,20 +96,18 @@ impl Loop {
         let rows = prompts.iter().map(|p| p.len() + tokens).sum();
         let settings = Settings::new(tuning, Optimiser::new(Schedule::constant(1e-5)), rows);
         let frozen = Settings::new(Tuning::Frozen, settings.optimiser, rows);
-        let weights = Weights::from_files(&files, None)?;
         let options = Options {
             threads,
             ..Options::default()
         };
-        let sampler = Model::from_weights(&weights, Arc::clone(files.tokenizer()), None, &options)?;
-        let trainer = Trainer::open(Arc::clone(&device), &files, settings)?;
+        let mut trainer = Trainer::open(Arc::clone(&device), &files, settings)?;
+        let sampler = trainer.sampler(Arc::clone(files.tokenizer()), None, &options)?;
         let teacher = ModelFiles::open(teacher.as_ref())?;
         Ok(Self {
             teacher: Network::open(Arc::clone(&device), &teacher, &frozen)?,
             device,
             trainer,
             sampler,
-            weights,
             prompts,
             tokens,
         })
@@ -163,8 +159,7 @@ impl Loop {
         let report = self
             .trainer
             .step(&[(&batch, goal)], &Loss::new(Kind::ReverseKl))?;
-        self.trainer.write_weights(&mut self.weights)?;
-        self.sampler.refresh(&self.weights)?;
+        self.trainer.refresh(&mut self.sampler)?;
         Ok(report.loss)
     }
 }

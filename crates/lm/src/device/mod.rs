@@ -70,6 +70,11 @@ pub trait Device: Sync {
     /// As [`write`](Self::write).
     fn read(&self, buffer: &Self::Buffer, offset: usize, values: &mut [f32]) -> Result<()>;
 
+    /// The values themselves, where they are in this process's memory as f32.
+    fn view<'a>(&self, _buffer: &'a Self::Buffer) -> Option<&'a [f32]> {
+        None
+    }
+
     /// Sets all values to zero.
     ///
     /// # Errors

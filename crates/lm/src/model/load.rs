@@ -11,7 +11,11 @@ use crate::template::ChatTemplate;
 use crate::tokenizer::Tokenizer;
 use crate::weights::{Tensors, Weights};
 use crate::{Error, Result};
+use rayon::prelude::*;
 use std::sync::Arc;
+
+/// Values that one task looks through.
+const FINITE: usize = 1 << 16;
 
 impl Model {
     /// Loads a GGUF file, or a folder of transformers (config.json, tokenizer.json, safetensors).
@@ -83,7 +87,7 @@ impl Model {
     }
 
     /// A model of zeros; memory is foreseen before it is taken.
-    fn empty(
+    pub(crate) fn empty(
         config: &Config,
         tokenizer: Arc<Tokenizer>,
         template: Option<ChatTemplate>,
@@ -108,6 +112,23 @@ impl Model {
             pool: pool(options.threads)?,
             config: config.clone(),
         })
+    }
+
+    /// Sets the exact path's weights of one tensor, of the size that the shape asks for.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where a value is not finite; then the tensor is as it was.
+    pub(crate) fn set(&mut self, name: &str, values: &[f32]) -> Result<()> {
+        // Without an early end, so that it is vectorised.
+        let finite = |part: &[f32]| part.iter().fold(true, |all, v| all & v.is_finite());
+        if !self.pool.install(|| values.par_chunks(FINITE).all(finite)) {
+            let text = format!("tensor {name:?} has values that are not finite");
+            return Err(Error::Invalid(text));
+        }
+        match &mut self.exact {
+            Some(exact) => exact.set(&self.config, name, values, &self.pool),
+            None => Ok(()),
+        }
     }
 
     /// Sets every weight. The fast path's come first: they alone can fail where values are finite.

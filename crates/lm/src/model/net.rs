@@ -3,7 +3,7 @@
 
 use super::{Config, Family};
 use crate::ops::{Activations, Fineness, Kernel, Level, Linear, Quantised};
-use crate::weights::Tensors;
+use crate::weights::{Tensors, Weights};
 use crate::{Error, Result};
 
 /// The instructions of this processor that the operations use.
@@ -104,36 +104,63 @@ impl Net<Linear> {
         tensors: &dyn Tensors,
         pool: &rayon::ThreadPool,
     ) -> Result<()> {
-        let set = |linear: &mut Linear, first: usize, rows: &[f32]| {
-            pool.install(|| linear.set_rows(first, rows));
-        };
-        let read = |name: &str| tensors.read(name);
-        set(&mut self.embedding, 0, &read("token_embd.weight")?);
-        if let Some(head) = &mut self.head {
-            set(head, 0, &read("output.weight")?);
-        }
-        self.norm.copy_from_slice(&read("output_norm.weight")?);
+        let mut names = Weights::expected_shapes(config).into_iter();
+        names.try_for_each(|(name, _)| self.set(config, &name, &tensors.read(&name)?, pool))
+    }
+
+    /// Sets the weights of one tensor.
+    pub(super) fn set(
+        &mut self,
+        config: &Config,
+        name: &str,
+        values: &[f32],
+        pool: &rayon::ThreadPool,
+    ) -> Result<()> {
         let (query, qkv) = config.attention_widths();
         let (kept, feed) = ((qkv - query) / 2, config.feed_width);
-        for (i, layer) in self.layers.iter_mut().enumerate() {
-            let read = |part: &str| tensors.read(&format!("blk.{i}.{part}"));
-            let norm = read("attn_norm.weight")?;
-            layer.attention_norm.copy_from_slice(&norm);
-            layer.feed_norm.copy_from_slice(&read("ffn_norm.weight")?);
-            for (part, first) in QKV.iter().zip([0, query, query + kept]) {
-                set(&mut layer.qkv, first, &read(&format!("{part}.weight"))?);
+        let unknown = || Error::Invalid(format!("no place for a tensor {name:?}"));
+        let place = match name {
+            "token_embd.weight" => Place::Rows(&mut self.embedding, 0),
+            "output.weight" => Place::Rows(self.head.as_mut().ok_or_else(unknown)?, 0),
+            "output_norm.weight" => Place::Norm(&mut self.norm),
+            _ => {
+                let block = name.strip_prefix("blk.").and_then(|n| n.split_once('.'));
+                let (number, part) = block.ok_or_else(unknown)?;
+                let number: usize = number.parse().map_err(|_| unknown())?;
+                let layer = self.layers.get_mut(number).ok_or_else(unknown)?;
+                match part {
+                    "attn_norm.weight" => Place::Norm(&mut layer.attention_norm),
+                    "ffn_norm.weight" => Place::Norm(&mut layer.feed_norm),
+                    "attn_q.weight" => Place::Rows(&mut layer.qkv, 0),
+                    "attn_k.weight" => Place::Rows(&mut layer.qkv, query),
+                    "attn_v.weight" => Place::Rows(&mut layer.qkv, query + kept),
+                    "attn_q.bias" => Place::Bias(&mut layer.qkv, 0),
+                    "attn_k.bias" => Place::Bias(&mut layer.qkv, query),
+                    "attn_v.bias" => Place::Bias(&mut layer.qkv, query + kept),
+                    "attn_output.weight" => Place::Rows(&mut layer.output, 0),
+                    "ffn_gate.weight" => Place::Rows(&mut layer.gate_up, 0),
+                    "ffn_up.weight" => Place::Rows(&mut layer.gate_up, feed),
+                    "ffn_down.weight" => Place::Rows(&mut layer.down, 0),
+                    _ => return Err(unknown()),
+                }
             }
-            if let Some(bias) = bias(config, tensors, i)? {
-                layer.qkv.set_bias(bias);
-            }
-            set(&mut layer.output, 0, &read("attn_output.weight")?);
-            for (part, first) in GATE_UP.iter().zip([0, feed]) {
-                set(&mut layer.gate_up, first, &read(&format!("{part}.weight"))?);
-            }
-            set(&mut layer.down, 0, &read("ffn_down.weight")?);
+        };
+        match place {
+            Place::Rows(linear, first) => pool.install(|| linear.set_rows(first, values)),
+            Place::Bias(linear, first) => linear.set_bias(first, values),
+            Place::Norm(norm) => norm.copy_from_slice(values),
         }
         Ok(())
     }
+}
+
+/// Where a tensor's values go.
+enum Place<'a> {
+    /// Outputs of a layer from this one on.
+    Rows(&'a mut Linear, usize),
+    /// The same of its bias.
+    Bias(&'a mut Linear, usize),
+    Norm(&'a mut [f32]),
 }
 
 impl Net<Quantised> {

@@ -59,10 +59,10 @@ impl Linear {
         });
     }
 
-    /// Adds a bias, one value an output.
-    pub(crate) fn set_bias(&mut self, bias: Vec<f32>) {
-        assert_eq!(bias.len(), self.outputs, "one bias an output");
-        self.bias = Some(bias);
+    /// Sets the biases of outputs `first..`; those never set are zero.
+    pub(crate) fn set_bias(&mut self, first: usize, values: &[f32]) {
+        let bias = self.bias.get_or_insert_with(|| vec![0.0; self.outputs]);
+        bias[first..first + values.len()].copy_from_slice(values);
     }
 
     /// Copies the weights of one output, as an embedding table is read.

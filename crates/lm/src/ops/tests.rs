@@ -34,7 +34,7 @@ fn linear(inputs: usize, outputs: usize, bias: bool) -> (Linear, Vec<f32>, Vec<f
         vec![0.0; outputs]
     };
     if bias {
-        linear.set_bias(biases.clone());
+        linear.set_bias(0, &biases);
     }
     (linear, weights, biases)
 }

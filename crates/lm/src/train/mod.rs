@@ -15,6 +15,7 @@ mod memory;
 mod network;
 mod parameter;
 mod prune;
+mod sampler;
 mod settings;
 mod state;
 mod trainer;

@@ -227,40 +227,14 @@ impl<D: Device> Trainer<D> {
                 "weights of another shape than what is trained".into(),
             ));
         }
-        let device = &*network.device;
-        let mut put = |parameter: &Parameter<D::Buffer>, buffer: &D::Buffer| -> Result<()> {
-            for (part, offset) in parameter.offsets() {
-                if let Some(tensor) = weights.get_mut(&part.name) {
-                    device.read(buffer, offset, tensor.data_mut())?;
-                    continue;
-                }
-                let mut values = vec![0.0; part.length()];
-                device.read(buffer, offset, &mut values)?;
-                weights.insert(&part.name, Tensor::new(part.shape.clone(), values)?)?;
+        self.each_tensor(&mut |part, values| {
+            if let Some(tensor) = weights.get_mut(&part.name) {
+                tensor.data_mut().copy_from_slice(values);
+                return Ok(());
             }
-            Ok(())
-        };
-        let outer = [
-            Some(&network.embedding),
-            Some(&network.norm),
-            network.head.as_ref(),
-        ];
-        for parameter in outer.into_iter().flatten() {
-            put(parameter, &parameter.value)?;
-        }
-        let mut room = None;
-        for layer in &network.layers {
-            for norm in [&layer.attention_norm, &layer.feed_norm] {
-                put(norm, &norm.value)?;
-            }
-            for linear in layer.linears() {
-                put(&linear.weight, linear.merged(device, &mut room)?)?;
-                if let Some(bias) = &linear.bias {
-                    put(bias, &bias.value)?;
-                }
-            }
-        }
-        Ok(())
+            let tensor = Tensor::new(part.shape.clone(), values.to_vec())?;
+            weights.insert(&part.name, tensor)
+        })
     }
 
     /// The low-rank changes, where those are what is trained.

@@ -59,6 +59,10 @@ impl Device for Cpu {
         buffer.0.len()
     }
 
+    fn view<'a>(&self, buffer: &'a Buffer) -> Option<&'a [f32]> {
+        Some(&buffer.0)
+    }
+
     fn write(&self, buffer: &mut Buffer, offset: usize, values: &[f32]) -> Result<()> {
         let have = buffer.0.len();
         let end = offset.saturating_add(values.len());

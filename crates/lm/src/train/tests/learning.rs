@@ -280,3 +280,43 @@ fn pruned_heads_are_those_of_a_model_without_them() {
     assert!(prune_heads(&whole, &[vec![0], vec![0, 1]]).is_err());
     assert!(drop_layers(&whole, &[2]).is_err() && drop_layers(&whole, &[]).is_err());
 }
+
+#[test]
+fn a_refreshed_sampler_is_a_model_of_the_weights() {
+    for (family, tuning) in [
+        (Family::Llama, Tuning::Full),
+        (Family::Qwen2, Tuning::Full),
+        (Family::Qwen2, Tuning::Lora(lora())),
+    ] {
+        let start = crate::testing::tiny_weights(family, 3);
+        let tokenizer = crate::testing::tiny_tokenizer(family);
+        let device = Arc::new(crate::device::Cpu::new(2).unwrap());
+        let mut trainer = Trainer::new(device, start, settings(tuning)).unwrap();
+        let options = crate::Options {
+            threads: 1,
+            ..Default::default()
+        };
+        let mut sampler = trainer
+            .sampler(Arc::clone(&tokenizer), None, &options)
+            .unwrap();
+        let before = sampler.score(&[5, 9, 77], 4).unwrap();
+        let batch = batch(&documents());
+        trainer
+            .step(&[(&batch, Goal::Next)], &cross_entropy())
+            .unwrap();
+        trainer.refresh(&mut sampler).unwrap();
+        let weights = trainer.weights().unwrap();
+        let model = crate::Model::from_weights(&weights, tokenizer, None, &options).unwrap();
+        let want = model.score(&[5, 9, 77], 4).unwrap();
+        assert_ne!(before, want);
+        assert_eq!(sampler.score(&[5, 9, 77], 4).unwrap(), want);
+    }
+}
+
+#[test]
+fn a_sampler_of_another_shape_or_path_is_refused() {
+    let trainer = trainer(Family::Llama, settings(Tuning::Full), 1);
+    let bytes = crate::testing::tiny_gguf(Family::Qwen2, 1);
+    let mut other = crate::Model::from_bytes(&bytes, &crate::Options::default()).unwrap();
+    assert!(trainer.refresh(&mut other).unwrap_err().is_callers_fault());
+}
