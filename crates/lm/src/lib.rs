@@ -73,6 +73,8 @@
 //! Trainer::{weights() -> Weights, write_weights(&mut Weights), adapter() -> Option<Adapter>,
 //!           load_adapter(&Adapter), save(&Path), restore(&Path), network() -> &mut Network,
 //!           gradient_norms(..) -> BTreeMap<String, f64>, steps() -> u64}
+//! Trainer::sampler(Arc<Tokenizer>, Option<ChatTemplate>, &Options) -> Result<Model>   exact path
+//! Trainer::refresh(&self, &mut Model) -> Result<()>              the sampler's weights, as they are now
 //! Network::{new, open} with Tuning::Frozen; score(&Batch) -> Vec<f32>, hidden(&Batch) -> Hidden
 //! Batch::new(&[Document::{text(tokens), answer(tokens, first)}]), learnt() -> &[u32], weights_mut()
 //! Goal::{Next, Rows(&[loss::Target<f32>]), Teacher(&Hidden, &Network)}   one target a learnt token
