@@ -32,16 +32,16 @@
 //! Cache::{path(), len(), is_empty(), room(), memory(), truncate(usize)}, Clone
 //! Model::forward(&mut [Step]) -> Result<Vec<Output>>            one output a step, same order
 //!     Step   { cache: &mut Cache, tokens: &[u32], want: Want }  tokens are appended to the cache
-//!     Want   { logits: bool, score: &[u32], top: usize, at: &[Vec<u32>] }
+//!     Want   { logits: bool, score: &[u32], top: usize, at: &[Vec<u32>], hidden: bool }
 //!            Want::nothing(), Want::logits(), Want::score(targets, top)
-//!     Output { logits: Option<Vec<f32>>, scores: Vec<Scored> }
+//!     Output { logits: Option<Vec<f32>>, scores: Vec<Scored>, hidden: Vec<f32> }
 //! Scored { token: u32, logprob: f32, rank: u32, top: Vec<TokenLogprob { token, logprob }>,
 //!          at: Vec<f32>, tail: f32 }            the ids asked for, and the mass of all others
 //!
 //! Tokenizer::{encode(&str, Specials::{Text, Parse}) -> Vec<u32>, decode(&[u32]) -> String,
 //!             bytes(id) -> &[u8], check(&[u32]) -> Result<()>, special(&str) -> Option<u32>,
 //!             token_text(id) -> String, is_control(id) -> bool, is_end(id) -> bool,
-//!             vocabulary() -> usize, begin() -> Option<u32>}
+//!             vocabulary() -> usize, begin() -> Option<u32>, end() -> Option<u32>}
 //! Detokenizer::{new(), push(&mut self, &[u8]) -> String, finish(&mut self) -> String}
 //! Chat::new(&impl Serialize) -> Result<Chat>, .tools(&impl Serialize) -> Result<Chat>,
 //!     .generation_prompt(bool), .date(Date { year, month, day })
@@ -71,13 +71,15 @@
 //! Trainer::{new(Arc<D>, Weights, Settings), open(Arc<D>, &ModelFiles, Settings)} -> Result<Trainer>
 //! Trainer::step(&mut self, &[(&Batch, Goal)], &Loss) -> Result<Report>
 //! Trainer::{weights() -> Weights, write_weights(&mut Weights), adapter() -> Option<Adapter>,
-//!           load_adapter(&Adapter), save(&Path), restore(&Path), network() -> &mut Network,
+//!           load_adapter(&Adapter), save(&Path), restore(&Path), begin_anew(), network() -> &mut Network,
+//!           dry_step(..) -> Report,
 //!           gradient_norms(..) -> BTreeMap<String, f64>, steps() -> u64}
 //! Trainer::sampler(Arc<Tokenizer>, Option<ChatTemplate>, &Options) -> Result<Model>   exact path
 //! Trainer::refresh(&self, &mut Model) -> Result<()>              the sampler's weights, as they are now
 //! Network::{new, open} with Tuning::Frozen; score(&Batch) -> Vec<f32>, hidden(&Batch) -> Hidden
 //! Batch::new(&[Document::{text(tokens), answer(tokens, first)}]), learnt() -> &[u32], weights_mut()
-//! Goal::{Next, Rows(&[loss::Target<f32>]), Teacher(&Hidden, &Network)}   one target a learnt token
+//! Goal::{Next, Rows(&[loss::Target<f32>]), Teacher(&Hidden, &Network), Hidden(&Hidden, &Head)}
+//!      one target a learnt token; Hidden::of_rows(&D, width, &[f32]) of a Model's Output::hidden
 //! Settings::new(Tuning::{Full, Lora(Lora), Frozen}, Optimiser, rows); checkpointing, memory, seed
 //! Memory::foresee(&device, &Config, &Settings), pack(&lengths, rows), drop_layers, prune_heads
 //! ```

@@ -123,6 +123,7 @@ impl Sequence {
                     },
                     top: prompt.score.unwrap_or(0),
                     at: &[],
+                    hidden: false,
                 };
                 (&all[start..end], want)
             }
@@ -146,6 +147,7 @@ impl Sequence {
         let Output {
             logits,
             scores: new,
+            hidden: _,
         } = output;
         self.share = 0;
         let is_fed = self.ready() == 0;

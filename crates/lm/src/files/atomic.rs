@@ -10,7 +10,10 @@ use std::path::{Path, PathBuf};
 const TRIES: u32 = 1000;
 
 /// Writes a file, in the place of one that is there.
-pub(crate) fn file(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
+///
+/// # Errors
+/// [`Error::File`], and those of `fill`; then the old one is as it was.
+pub fn file(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
     let (part, file) = beside(path, |part| {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true).open(part)
@@ -24,7 +27,11 @@ pub(crate) fn file(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<()>)
 }
 
 /// Makes a folder, in the place of an empty one or of none; `fill` writes its files.
-pub(super) fn folder(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+///
+/// # Errors
+/// [`Error::File`], also where a folder is there that is not empty, and those of `fill`; then
+/// nothing has changed.
+pub fn folder(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let mut there = match fs::read_dir(path) {
         Err(e) if e.kind() == ErrorKind::NotFound => None,
         other => Some(other.map_err(|e| failed(path, e))?),

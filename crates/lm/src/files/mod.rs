@@ -11,7 +11,8 @@ mod safetensors;
 mod write;
 
 pub use adapter::{Adapter, LowRank};
-pub(crate) use atomic::{failed, file as write_file};
+pub(crate) use atomic::failed;
+pub use atomic::{file as write_file, folder as write_folder};
 pub use safetensors::{SafeTensor, parse as safetensors_header};
 
 use crate::gguf::Source;

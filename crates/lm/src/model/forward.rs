@@ -27,6 +27,9 @@ pub struct Want<'a> {
     /// Further tokens whose log-probabilities are told with each score: the `i`-th list with the
     /// `i`-th. Empty, or as many as there are scores.
     pub at: &'a [Vec<u32>],
+    /// The last hidden rows of all of the step's tokens: what a teacher gives to
+    /// [`crate::train::Hidden::of_rows`].
+    pub hidden: bool,
 }
 
 impl<'a> Want<'a> {
@@ -75,6 +78,9 @@ pub struct Output {
     pub logits: Option<Vec<f32>>,
     /// One a target of [`Want::score`].
     pub scores: Vec<Scored>,
+    /// Where [`Want::hidden`] asked for them: after the last norm, one row of the model's width a
+    /// token.
+    pub hidden: Vec<f32>,
 }
 
 /// A row of the batch: its step and its position in the sequence.
@@ -284,6 +290,14 @@ impl Model {
         let head = net.head.as_ref().unwrap_or(&net.embedding);
         let (mut hidden, mut normed, mut logits) = (Vec::new(), Vec::new(), Vec::new());
         let mut quantised = Activations::default();
+        let mut first = 0;
+        for (step, out) in steps.iter().zip(&mut out) {
+            let rows = &x[first * width..][..step.tokens.len() * width];
+            if step.want.hidden {
+                self.norm(rows, &net.norm, &mut out.hidden);
+            }
+            first += step.tokens.len();
+        }
         for wanted in wanted.chunks(HEAD_ROWS) {
             hidden.clear();
             wanted

@@ -9,6 +9,8 @@ use rayon::prelude::*;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+/// Tokens from which on what all prompts begin with is read once for all.
+const COMMON: usize = 32;
 /// Rows of prompts in a pass, beside those of the answers.
 const READ_ROWS: usize = 512;
 
@@ -79,6 +81,7 @@ impl Model {
             return Err(Error::Invalid("a batch of 0 slots".into()));
         }
         let mut prompts = self.prompts(questions)?;
+        let common = self.common(&prompts, batch)?;
         let mut out: Vec<Option<Generated>> = questions.iter().map(|_| None).collect();
         let mut reading: VecDeque<Reading<'_>> = VecDeque::new();
         let mut writing: Vec<Writing> = Vec::new();
@@ -89,7 +92,7 @@ impl Model {
             {
                 reading.push_back(Reading {
                     prompt,
-                    cache: self.cache_on(batch.path),
+                    cache: common.clone(),
                     share: 0,
                     logits: Vec::new(),
                 });
@@ -105,6 +108,32 @@ impl Model {
             }
             self.pass(&mut reading, &mut writing)?;
         }
+    }
+
+    /// A cache with what all prompts begin with, where that is worth it. Bits are the same however a
+    /// prompt is cut.
+    fn common(&self, prompts: &VecDeque<Prompt<'_>>, batch: Batch) -> Result<Cache> {
+        let mut cache = self.cache_on(batch.path);
+        let (Some(first), true) = (prompts.front(), prompts.len() > 1) else {
+            return Ok(cache);
+        };
+        let equal = |other: &Prompt<'_>| {
+            let pairs = first.tokens.iter().zip(other.tokens);
+            // The last token is read by itself: its logits are wanted.
+            let shortest = first.tokens.len().min(other.tokens.len()) - 1;
+            pairs.take_while(|(a, b)| a == b).count().min(shortest)
+        };
+        let common = prompts.iter().map(equal).min().unwrap_or(0);
+        if common >= COMMON {
+            for tokens in first.tokens[..common].chunks(READ_ROWS) {
+                self.forward(&mut [Step {
+                    cache: &mut cache,
+                    tokens,
+                    want: Want::nothing(),
+                }])?;
+            }
+        }
+        Ok(cache)
     }
 
     /// Prompts in the order of their first questions.

@@ -147,6 +147,12 @@ impl Tokenizer {
         definition.begin.filter(|_| definition.add_begin)
     }
 
+    /// The token that ends an answer; where several do, the file's first.
+    #[must_use]
+    pub fn end(&self) -> Option<u32> {
+        self.definition.ends.first().copied()
+    }
+
     /// A chat template for this tokenizer, with its spellings of begin and end.
     ///
     /// # Errors

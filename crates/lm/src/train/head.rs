@@ -160,11 +160,19 @@ impl<'a, D: Device> End<'a, D> {
     }
 
     fn check(&self, goal: &Goal<'_, D>, rows: usize) -> Result<()> {
-        let (targets, vocabulary) = match goal {
-            Goal::Next => (rows, self.vocabulary),
-            Goal::Rows(targets) => (targets.len(), self.vocabulary),
-            Goal::Teacher(hidden, teacher) => (hidden.rows, teacher.config().vocabulary),
+        let (targets, vocabulary, fits) = match (goal, goal.taught()) {
+            (_, Some(taught)) => {
+                let values = self.device.length(&taught.hidden.values);
+                let fits = values == taught.hidden.rows * taught.width;
+                (taught.hidden.rows, taught.vocabulary, fits)
+            }
+            (Goal::Rows(targets), None) => (targets.len(), self.vocabulary, true),
+            (_, None) => (rows, self.vocabulary, true),
         };
+        if !fits {
+            let text = "a teacher's rows are not as wide as its table";
+            return Err(Error::Invalid(text.into()));
+        }
         if targets != rows {
             return Err(Error::Invalid(format!(
                 "{targets} targets for {rows} learnt tokens"
@@ -201,10 +209,10 @@ impl<'a, D: Device> End<'a, D> {
     ) -> Result<()> {
         let (device, vocabulary, rows) = (self.device, self.vocabulary, stop - start);
         let room = &mut *self.room;
-        let targets = match goal {
-            Goal::Next => Targets::Tokens(&batch.next[start..stop]),
-            Goal::Rows(targets) => Targets::Rows(&targets[start..stop]),
-            Goal::Teacher(hidden, teacher) => {
+        let targets = match (goal, goal.taught()) {
+            (Goal::Rows(targets), _) => Targets::Rows(&targets[start..stop]),
+            (_, None) => Targets::Tokens(&batch.next[start..stop]),
+            (_, Some(taught)) => {
                 if room.teacher.is_none() {
                     let length = room.chunk * vocabulary;
                     room.teacher = Some(device.zeros(Store::Activation, length)?);
@@ -214,9 +222,9 @@ impl<'a, D: Device> End<'a, D> {
                         "a buffer that was just made is not there".into(),
                     ));
                 };
-                let width = teacher.config().width;
+                let (hidden, width) = (taught.hidden, taught.width);
                 let x = Mat::new(&hidden.values, hidden.rows, width).rows(start, rows);
-                let table = Mat::new(teacher.table(), vocabulary, width);
+                let table = Mat::new(taught.table, vocabulary, width);
                 let out = MatMut::new(logits, rows, vocabulary);
                 device.multiply(Product::Nt, x, table, out, Put::Set(1.0))?;
                 Targets::Logits(logits, rows)

@@ -18,6 +18,7 @@ mod prune;
 mod sampler;
 mod settings;
 mod state;
+mod teacher;
 mod trainer;
 
 pub use batch::{Batch, Document, pack};
@@ -25,6 +26,7 @@ pub use memory::Memory;
 pub use network::{Goal, Hidden, Network};
 pub use prune::{drop_layers, prune_heads};
 pub use settings::{Decay, Lora, Optimiser, Schedule, Settings, Target, Tuning};
+pub use teacher::Head;
 pub use trainer::{Report, Trainer};
 
 /// Two numbers to one that depends on all bits of both (`SplitMix64`'s finaliser).

@@ -51,6 +51,8 @@ pub enum Goal<'a, D: Device> {
     /// A teacher's distribution over the whole vocabulary, computed chunk by chunk on the device from
     /// its last hidden rows.
     Teacher(&'a Hidden<D>, &'a Network<D>),
+    /// The same with rows from elsewhere, and the teacher's table alone.
+    Hidden(&'a Hidden<D>, &'a super::Head<D>),
 }
 
 /// The last hidden rows of a network for the learnt rows of a batch: the distribution over the whole

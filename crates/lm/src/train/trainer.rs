@@ -172,6 +172,29 @@ impl<D: Device> Trainer<D> {
         Ok(report)
     }
 
+    /// The numbers of a step that is not taken: its rate is told, and nothing changes.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step), but for [`Error::Diverged`].
+    pub fn dry_step(&mut self, batches: &[(&Batch, Goal<'_, D>)], loss: &Loss) -> Result<Report> {
+        let total: f64 = batches.iter().map(|(batch, _)| batch.total_weight()).sum();
+        if total <= 0.0 {
+            return Err(Error::Invalid("a step without a token that counts".into()));
+        }
+        let report = self.gradients(batches, loss, total);
+        let device = Arc::clone(&self.network.device);
+        let mut squares = 0.0;
+        for parameter in self.network.parameters() {
+            squares += parameter.square_sum(&*device)?;
+            if let Some(trained) = &mut parameter.trained {
+                trained.fresh = true;
+            }
+        }
+        let mut report = report?;
+        report.gradient_norm = squares.sqrt();
+        Ok(report)
+    }
+
     /// Every trained tensor's name and the norm of its gradient, of a step that is not taken: what tells
     /// whether a gradient reaches all that is trained.
     ///
@@ -202,6 +225,23 @@ impl<D: Device> Trainer<D> {
             }
         }
         Ok(out)
+    }
+
+    /// Forgets moments and steps: what was learnt is the start of another training.
+    ///
+    /// # Errors
+    /// The device's own.
+    pub fn begin_anew(&mut self) -> Result<()> {
+        let device = Arc::clone(&self.network.device);
+        for parameter in self.network.parameters() {
+            if let Some(trained) = &mut parameter.trained {
+                trained.fresh = true;
+                let mut moments = trained.moments.iter_mut();
+                moments.try_for_each(|moment| device.clear(moment))?;
+            }
+        }
+        self.step = 0;
+        Ok(())
     }
 
     /// The weights as they are now, with low-rank changes merged.

@@ -50,10 +50,11 @@ proptest! {
     }
 
     #[test]
-    fn questions_are_answered_as_each_alone(lengths in prop::collection::vec((1usize..120, 1usize..40, 0u64..3), 1..9), slots in 1usize..6) {
+    fn questions_are_answered_as_each_alone(lengths in prop::collection::vec((1usize..120, 1usize..40, 0u64..3), 1..9), slots in 1usize..6, common in 0usize..90) {
         let model = tiny_model(Family::Qwen2, 2).unwrap();
-        // Some prompts are equal: they are read once.
-        let prompts: Vec<Vec<u32>> = lengths.iter().map(|&(n, _, seed)| ids(seed as usize, n / 40 * 40 + 1)).collect();
+        // Some prompts are equal: they are read once. So is what all begin with.
+        let prompt = |n: usize, seed: u64| [ids(9, common), ids(seed as usize, n / 40 * 40 + 1)].concat();
+        let prompts: Vec<Vec<u32>> = lengths.iter().map(|&(n, _, seed)| prompt(n, seed)).collect();
         let questions: Vec<Question<'_>> = lengths
             .iter()
             .zip(&prompts)

@@ -1,8 +1,8 @@
 //! Items: what a student is asked, what its teacher sees instead, and an answer to learn. Read from a
 //! file with one JSON document a line; a line that is none is named by its number.
 
-use super::line::{LineError, read_line};
-use super::{MOST_ITEMS, VERSION};
+use super::MOST_ITEMS;
+use super::line::{LineError, Lines};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::io::BufRead;
@@ -63,21 +63,19 @@ pub struct Message {
 /// # Errors
 /// [`LineError::Line`] with the line's number: too long, no item, an id that was there before, more
 /// than [`MOST_ITEMS`].
-pub fn items(mut input: impl BufRead) -> Result<Vec<Item>, LineError> {
+pub fn items(input: impl BufRead) -> Result<Vec<Item>, LineError> {
     let (mut out, mut seen) = (Vec::new(), HashSet::new());
-    let mut buffer = Vec::new();
-    for number in 1.. {
-        let wrong = |what: String| LineError::Line { number, what };
-        let Some(item) = read_line::<Item>(&mut input, &mut buffer, number)? else {
-            break;
+    let mut lines = Lines::new(input);
+    while let Some(item) = lines.read::<Item>()? {
+        let wrong = |what: String| LineError::Line {
+            number: lines.number(),
+            what,
         };
         if !seen.insert(item.id.clone()) {
             return Err(wrong(format!("a second item with the id {:?}", item.id)));
         }
         if out.len() == MOST_ITEMS {
-            return Err(wrong(format!(
-                "more than {MOST_ITEMS} items (protocol {VERSION})"
-            )));
+            return Err(wrong(format!("more than {MOST_ITEMS} items")));
         }
         out.push(item);
     }

@@ -142,7 +142,7 @@ pub struct Answer {
     pub folder: PathBuf,
     /// Items, one a line.
     pub items: PathBuf,
-    /// The run's seed, where answers are sampled.
+    /// The run's seed.
     pub seed: u64,
     /// Who answers.
     pub who: Who,

@@ -24,33 +24,62 @@ pub enum LineError {
     Io(#[from] std::io::Error),
 }
 
-/// Reads the next line that is not empty; none at the end. `buffer` is only room; `number` is the
-/// line's for errors.
-///
-/// # Errors
-/// [`LineError::Line`] where it is too long, cut off in the middle, or not a `T`; [`LineError::Io`].
-pub fn read_line<T: DeserializeOwned>(
-    input: &mut impl BufRead,
-    buffer: &mut Vec<u8>,
+/// The lines of a file or pipe.
+#[derive(Debug)]
+pub struct Lines<R> {
+    input: R,
+    buffer: Vec<u8>,
     number: u64,
-) -> Result<Option<T>, LineError> {
-    let wrong = |what: String| LineError::Line { number, what };
-    loop {
-        buffer.clear();
-        let most = MOST_LINE as u64;
-        let read = input.by_ref().take(most + 1).read_until(b'\n', buffer)?;
-        if read > MOST_LINE {
-            return Err(wrong(format!("longer than {MOST_LINE} bytes")));
-        }
-        if read == 0 {
-            return Ok(None);
-        }
-        if !buffer.trim_ascii().is_empty() {
-            break;
+}
+
+impl<R: BufRead> Lines<R> {
+    /// Before the first line.
+    #[must_use]
+    pub fn new(input: R) -> Self {
+        Self {
+            input,
+            buffer: Vec::new(),
+            number: 0,
         }
     }
-    let parsed = serde_json::from_slice(buffer);
-    parsed.map(Some).map_err(|e| wrong(e.to_string()))
+
+    /// The number of the line that was read last, from 1.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Reads the next line that is not empty; none at the end.
+    ///
+    /// # Errors
+    /// [`LineError::Line`] where it is too long, cut off in the middle, or not a `T`;
+    /// [`LineError::Io`].
+    pub fn read<T: DeserializeOwned>(&mut self) -> Result<Option<T>, LineError> {
+        loop {
+            self.buffer.clear();
+            let mut bounded = self.input.by_ref().take(MOST_LINE as u64 + 1);
+            let read = bounded.read_until(b'\n', &mut self.buffer)?;
+            if read == 0 {
+                return Ok(None);
+            }
+            self.number += 1;
+            if read > MOST_LINE {
+                return Err(self.wrong(format!("longer than {MOST_LINE} bytes")));
+            }
+            if !self.buffer.trim_ascii().is_empty() {
+                break;
+            }
+        }
+        let parsed = serde_json::from_slice(&self.buffer);
+        parsed.map(Some).map_err(|e| self.wrong(e.to_string()))
+    }
+
+    fn wrong(&self, what: String) -> LineError {
+        LineError::Line {
+            number: self.number,
+            what,
+        }
+    }
 }
 
 /// Writes one line and flushes it.
@@ -75,16 +104,16 @@ mod tests {
 
     #[test]
     fn lines_are_bounded_and_blank_ones_passed_over() {
-        let mut input = &b"\n 1 \n\n[2]\n3"[..];
-        let mut buffer = Vec::new();
-        let mut next = |n| read_line::<u32>(&mut input, &mut buffer, n);
-        assert_eq!(next(1).unwrap(), Some(1));
-        assert!(next(2).unwrap_err().to_string().starts_with("line 2: "));
-        assert_eq!(next(3).unwrap(), Some(3));
-        assert_eq!(next(4).unwrap(), None);
-        let endless = std::io::repeat(b'1').take(u64::MAX);
-        let error = read_line::<u32>(&mut std::io::BufReader::new(endless), &mut buffer, 1);
-        assert!(error.unwrap_err().to_string().contains("longer than"));
-        assert!(buffer.len() <= MOST_LINE + 1);
+        let mut lines = Lines::new(&b"\n 1 \n\n[2]\n3"[..]);
+        let mut next = || lines.read::<u32>();
+        assert_eq!(next().unwrap(), Some(1));
+        assert!(next().unwrap_err().to_string().starts_with("line 4: "));
+        assert_eq!(next().unwrap(), Some(3));
+        assert_eq!(next().unwrap(), None);
+        let endless = std::io::BufReader::new(std::io::repeat(b'1'));
+        let mut lines = Lines::new(endless);
+        let error = lines.read::<u32>().unwrap_err().to_string();
+        assert!(error.contains("longer than"), "{error}");
+        assert!(lines.buffer.len() <= MOST_LINE + 1);
     }
 }

@@ -27,7 +27,7 @@ mod settings;
 
 pub use item::{Item, Message, Prompt, items};
 pub use job::{Answer, Export, Format, Job, Learn, Place, Probe, Stage, Student, Teacher, Who};
-pub use line::{LineError, MOST_LINE, read_line, write_line};
+pub use line::{LineError, Lines, MOST_LINE, write_line};
 pub use order::{Order, PositionScores, Scores, SequenceScores};
 pub use report::{
     Answered, Answers, Checkpoint, Done, Ending, Exported, ExportedFile, Failed, Fault, Metrics,

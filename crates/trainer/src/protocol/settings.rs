@@ -249,10 +249,13 @@ pub struct Sampling {
     /// Only so many of the likeliest; 0 for all.
     #[serde(default)]
     pub top_k: usize,
-    /// Texts that end an answer. Answers that are learnt off-policy get the first of them at their
-    /// end, or the model's end token where there is none.
+    /// Texts that end an answer. An answer that is learnt off-policy gets the first of them at its
+    /// end, where none of them is there yet; where there are none, the model's end token.
     #[serde(default)]
     pub stop: Vec<String>,
+    /// The text that ended an answer stays part of it, as the `}` of a JSON object.
+    #[serde(default)]
+    pub keep_stop: bool,
     /// Answers that are written at once.
     #[serde(default = "slots")]
     pub slots: usize,
@@ -267,6 +270,7 @@ impl Default for Sampling {
             top_p: 1.0,
             top_k: 0,
             stop: Vec::new(),
+            keep_stop: false,
             slots: slots(),
         }
     }

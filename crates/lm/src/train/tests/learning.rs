@@ -179,6 +179,104 @@ fn a_student_learns_its_teacher() {
 }
 
 #[test]
+fn a_teacher_s_rows_may_come_from_a_model_with_another_prompt() {
+    use crate::testing::{tiny_gguf, tiny_weights};
+    use crate::{Model, ModelFiles, Options, Step, Want};
+    let file = tiny_gguf(Family::Qwen2, 3);
+    let files = ModelFiles::from_bytes(&file).unwrap();
+    let device = Arc::new(Cpu::new(2).unwrap());
+    let head = Head::open(&*device, &files).unwrap();
+    let mut network =
+        Network::open(Arc::clone(&device), &files, &settings(Tuning::Frozen)).unwrap();
+    let student = tiny_weights(Family::Qwen2, 4);
+    let mut trainer = Trainer::new(Arc::clone(&device), student, settings(Tuning::Full)).unwrap();
+    // The same answer, after a long prompt for the teacher and a short one for the student.
+    let (long, short, answer) = ([5u32, 6, 7, 8, 9, 10], [5u32, 6], [20u32, 21, 22, 23]);
+    let (long, short) = (
+        [&long[..], &answer].concat(),
+        [&short[..], &answer].concat(),
+    );
+    let learnt = Batch::new(&[Document::answer(&short, 2)]).unwrap();
+    let taught = Batch::new(&[Document::answer(&long, 6)]).unwrap();
+    let rows = network.hidden(&taught).unwrap();
+    let model = Model::from_files(&files, &Options::default()).unwrap();
+    let mut cache = model.cache();
+    let mut feed = |tokens, want| {
+        let cache = &mut cache;
+        let step = Step {
+            cache,
+            tokens,
+            want,
+        };
+        model.forward(&mut [step]).unwrap()
+    };
+    feed(&long[..5], Want::nothing());
+    let want = Want {
+        hidden: true,
+        ..Want::nothing()
+    };
+    let output = feed(&long[5..9], want);
+    let hidden = Hidden::of_rows(&*device, 64, &output[0].hidden).unwrap();
+    let loss = Loss::new(Kind::ReverseKl);
+    let mut norms = |goal| trainer.gradient_norms(&[(&learnt, goal)], &loss).unwrap();
+    let exact = norms(Goal::Teacher(&rows, &network));
+    let close = norms(Goal::Hidden(&hidden, &head));
+    for (name, norm) in &exact {
+        assert!(
+            (norm - close[name]).abs() <= 1e-4 * (1e-3 + norm),
+            "{name}: {norm}, {}",
+            close[name]
+        );
+    }
+    assert!(exact.values().sum::<f64>() > 0.1);
+    // What does not fit is refused.
+    assert!(Hidden::of_rows(&*device, 64, &[0.0; 65]).is_err());
+    let narrow = Hidden::of_rows(&*device, 32, &[0.0; 4 * 32]).unwrap();
+    assert!(
+        trainer
+            .step(&[(&learnt, Goal::Hidden(&narrow, &head))], &loss)
+            .is_err()
+    );
+}
+
+#[test]
+fn a_dry_step_tells_the_same_and_changes_nothing() {
+    let mut first = trainer(Family::Llama, settings(Tuning::Full), 1);
+    let before = bits(&mut first);
+    let batch = batch(&documents());
+    let goal = [(&batch, Goal::Next)];
+    let dry = first.dry_step(&goal, &cross_entropy()).unwrap();
+    assert_eq!(bits(&mut first), before);
+    assert_eq!(first.step(&goal, &cross_entropy()).unwrap(), dry);
+    let mut second = trainer(Family::Llama, settings(Tuning::Full), 1);
+    second.step(&goal, &cross_entropy()).unwrap();
+    assert_eq!(bits(&mut first), bits(&mut second));
+}
+
+#[test]
+fn a_training_begun_anew_goes_as_one_from_the_same_weights() {
+    let lora = || settings(Tuning::Lora(lora()));
+    let mut first = trainer(Family::Llama, lora(), 1);
+    let batch = batch(&documents());
+    let step = |trainer: &mut Trainer<Cpu>| {
+        let report = trainer
+            .step(&[(&batch, Goal::Next)], &cross_entropy())
+            .unwrap();
+        (report.step, report.loss)
+    };
+    step(&mut first);
+    let adapter = first.adapter().unwrap().unwrap();
+    first.begin_anew().unwrap();
+    let mut second = trainer(Family::Llama, lora(), 1);
+    second.load_adapter(&adapter).unwrap();
+    for number in 1..4 {
+        let got = step(&mut first);
+        assert_eq!((got, got.0), (step(&mut second), number));
+    }
+    assert_eq!(bits(&mut first), bits(&mut second));
+}
+
+#[test]
 fn weights_written_out_are_the_base_with_the_adapter_merged() {
     let tuning = Tuning::Lora(lora());
     let mut trainer = trainer(Family::Llama, settings(tuning), 2);

@@ -1,0 +1,462 @@
+//! The job that learns: steps, each of answers, scores and a change of the weights; checkpoints
+//! between them. What a step does depends on the job, its number and the weights alone.
+
+use crate::World;
+use crate::checkpoint::Checkpoints;
+use crate::error::{Error, Result};
+use crate::parent::Parent;
+use crate::protocol::{
+    self, Checkpoint, Done, Item, Kind, Learn, Metrics, Place, Ready, Report, Seconds, Stage,
+    Support, Teacher, Tokens,
+};
+use crate::sampled::{self, Answer, Sampled, TOP, Which};
+use crate::student::Student;
+use crate::targets::{self, Learnt};
+use crate::teacher::{self, Local, Needs, Taught};
+use crate::{load, metrics, random};
+use std::io::Write;
+use std::time::Duration;
+
+/// A job under way.
+pub(crate) struct Run<'a> {
+    pub(crate) job: &'a Learn,
+    pub(crate) items: Vec<Item>,
+    pub(crate) student: Student,
+    pub(crate) local: Option<Local>,
+    needs: Option<Needs>,
+    checkpoints: Checkpoints,
+    /// Where it went on from.
+    from: Option<Place>,
+    /// Steps done.
+    pub(crate) step: u64,
+    /// What was sampled for the next step.
+    ahead: Option<Sampled>,
+    world: World<'a>,
+    pub(crate) seconds: Seconds,
+}
+
+/// A step's answers with what the teacher told, ready to be learnt.
+pub(crate) struct Graded {
+    sampled: Sampled,
+    taught: Vec<Option<Taught>>,
+    /// Whether the teacher was asked at all.
+    asked: bool,
+}
+
+/// Does the job.
+pub(crate) fn learn<W: Write>(
+    job: &Learn,
+    parent: &mut Parent<W>,
+    world: World<'_>,
+) -> Result<Done> {
+    let started = (world.clock)();
+    let mut run = Run::open(job, world)?;
+    let local = match &job.teacher {
+        Teacher::Local { model } => Some(load::digest(model)?),
+        Teacher::Parent | Teacher::None => None,
+    };
+    parent.say(&Report::Ready(Ready {
+        version: protocol::VERSION,
+        from: run.from,
+        items: run.items.len(),
+        student: load::digest(&job.student.model)?,
+        teacher: local,
+        seconds: since(world, started),
+    }))?;
+    let last = job.until.map_or(job.steps, |until| until.min(job.steps));
+    let mut written = run.step;
+    while run.step < last {
+        let step = run.next(parent)?;
+        parent.say(&Report::Step(Box::new(step)))?;
+        let paused = parent.paused()?;
+        if run.step == last || paused || run.step.is_multiple_of(job.checkpoint_every) {
+            parent.say(&Report::Checkpoint(run.checkpoint()?))?;
+            written = run.step;
+        }
+        if paused {
+            break;
+        }
+    }
+    Ok(Done {
+        paused: written < last,
+        step: Some(run.step),
+    })
+}
+
+impl<'a> Run<'a> {
+    /// Loads all, and goes to the place that the job names.
+    pub(crate) fn open(job: &'a Learn, world: World<'a>) -> Result<Self> {
+        check(job)?;
+        let items = load::items(&job.items)?;
+        let learning = (job.seed, &job.learning);
+        let mut student = Student::open(&job.student, learning, (job.steps, job.threads))?;
+        let needs = targets::needs(&job.learning.loss, job.stage);
+        let checkpoints = Checkpoints::of(&job.folder);
+        checkpoints.clean()?;
+        let newest = checkpoints.places(job.stage)?.pop();
+        let from = job.from.or(newest).or(job.begin);
+        let (mut step, mut ahead) = (0, None);
+        if let Some(place) = from {
+            let same = place.stage == job.stage;
+            ahead = checkpoints.restore(&mut student, place, same)?;
+            step = if same { place.step } else { 0 };
+        }
+        if job.from.is_some() {
+            // What came after belongs to a course that was given up.
+            let mut later = checkpoints.places(job.stage)?;
+            later.retain(|p| p.step > step);
+            later.into_iter().try_for_each(|p| checkpoints.remove(p))?;
+        }
+        let local = match &job.teacher {
+            Teacher::Local { model } if needs.is_some() => {
+                Some(Local::open(model, &student, &items, job.threads)?)
+            }
+            Teacher::Local { .. } | Teacher::Parent | Teacher::None => None,
+        };
+        if job.stage == Stage::OnPolicy {
+            student.refresh()?;
+        }
+        Ok(Self {
+            job,
+            items,
+            student,
+            local,
+            needs,
+            checkpoints,
+            from,
+            step,
+            ahead,
+            world,
+            seconds: Seconds::default(),
+        })
+    }
+
+    /// The next step.
+    fn next<W: Write>(&mut self, parent: &mut Parent<W>) -> Result<protocol::Step> {
+        self.seconds = Seconds::default();
+        let step = self.step + 1;
+        let graded = self.graded(step, parent)?;
+        let learnt = self.learnt(&graded)?;
+        if learnt.is_empty() {
+            return Err(Error::Teacher(
+                "it scored none of the answers of a step".into(),
+            ));
+        }
+        let own = self.job.stage == Stage::OnPolicy;
+        let mut metrics = metrics::of(&learnt, own);
+        let started = (self.world.clock)();
+        let report = self.take(&learnt, &mut metrics)?;
+        self.seconds.learning = since(self.world, started);
+        let tokens = self.tokens(&learnt)?;
+        let shown = learnt.iter().take(self.job.show as usize);
+        let tokenizer = &self.student.reader.tokenizer;
+        let shown = shown.map(|l| metrics::shown(&self.items[l.answer.item].id, l, tokenizer));
+        let samples = shown.collect();
+        let unscored = graded.sampled.answers.len() - learnt.len();
+        drop(learnt);
+        self.step = step;
+        if own {
+            let started = (self.world.clock)();
+            self.student.refresh()?;
+            self.seconds.refreshing = since(self.world, started);
+        }
+        let sampled = &graded.sampled;
+        Ok(protocol::Step {
+            stage: self.job.stage,
+            step,
+            seed: sampled.seed,
+            rate: report.rate,
+            ids: self.ids(sampled),
+            items: self.chosen_ids(step),
+            metrics,
+            tokens,
+            seconds: self.seconds,
+            staleness: (step - 1 - sampled.written_at) as u32,
+            unscored: unscored as u32,
+            samples,
+        })
+    }
+
+    /// The answers of a step and what the teacher says of them. One step off, the next ones are
+    /// written while the parent's teacher is at work.
+    pub(crate) fn graded<W: Write>(&mut self, step: u64, parent: &mut Parent<W>) -> Result<Graded> {
+        let sampled = match self.ahead.take().filter(|ahead| ahead.step == step) {
+            Some(ahead) => ahead,
+            None => self.answers(step)?,
+        };
+        let served = self.job.teacher == Teacher::Parent;
+        let question = match self.needs {
+            Some(needs) if served => {
+                let (stage, reader) = (self.job.stage, &self.student.reader);
+                let needs = self.asked_of_parent(needs);
+                let about = (self.items.as_slice(), reader);
+                Some((
+                    teacher::ask(parent, about, (stage, &sampled), needs)?,
+                    needs,
+                ))
+            }
+            _ => None,
+        };
+        if self.job.learning.one_step_off && step < self.job.steps {
+            self.ahead = Some(self.answers(step + 1)?);
+        }
+        let started = (self.world.clock)();
+        let taught = match (question, self.needs) {
+            (Some((question, needs)), _) => {
+                teacher::told(parent.answer(question)?, &sampled.answers, needs)?
+            }
+            (None, Some(needs)) => self.score(&sampled.answers, needs)?,
+            (None, None) => sampled.answers.iter().map(|_| None).collect(),
+        };
+        self.seconds.scoring = since(self.world, started);
+        Ok(Graded {
+            sampled,
+            taught,
+            asked: self.needs.is_some(),
+        })
+    }
+
+    /// The parent's teacher is also asked for what the curves are made of.
+    fn asked_of_parent(&self, needs: Needs) -> Needs {
+        match self.job.stage {
+            Stage::OnPolicy => Needs {
+                top: needs.top.max(TOP),
+                ..needs
+            },
+            Stage::ColdStart => needs,
+        }
+    }
+
+    /// What the teacher beside the student says.
+    fn score(&self, answers: &[Answer], needs: Needs) -> Result<Vec<Option<Taught>>> {
+        let missing = || Error::Job("this loss needs a teacher, and the job has none".into());
+        let local = self.local.as_ref().ok_or_else(missing)?;
+        let taught = local.score(&self.items, answers, needs)?;
+        Ok(taught.into_iter().map(Some).collect())
+    }
+
+    /// The answers of a step.
+    fn answers(&mut self, step: u64) -> Result<Sampled> {
+        let Learn {
+            seed,
+            stage,
+            learning,
+            sampling,
+            ..
+        } = self.job;
+        let chosen = self.chosen(step);
+        let which = Which {
+            seed: *seed,
+            stage: *stage,
+            step,
+            items: &self.items,
+            chosen: &chosen,
+        };
+        let reader = &self.student.reader;
+        if *stage == Stage::ColdStart {
+            return sampled::given(which, reader, sampling);
+        }
+        let started = (self.world.clock)();
+        let top = TOP.max(self.needs.map_or(0, |needs| needs.at));
+        let student = (self.student.sampler()?, reader, self.step);
+        let sampled = sampled::own(which, student, sampling, (learning.samples, top))?;
+        self.seconds.sampling += since(self.world, started);
+        Ok(sampled)
+    }
+
+    fn chosen(&self, step: u64) -> Vec<usize> {
+        let Learn {
+            seed,
+            stage,
+            learning,
+            ..
+        } = self.job;
+        random::items(
+            *seed,
+            *stage,
+            step,
+            (u64::from(learning.batch), self.items.len()),
+        )
+    }
+
+    fn chosen_ids(&self, step: u64) -> Vec<String> {
+        let chosen = self.chosen(step).into_iter();
+        chosen.map(|item| self.items[item].id.clone()).collect()
+    }
+
+    /// Answers with prompts, those alone of which the teacher told where it was asked.
+    pub(crate) fn learnt<'g>(&self, graded: &'g Graded) -> Result<Vec<Learnt<'g>>> {
+        let mut out = Vec::new();
+        for (answer, taught) in graded.sampled.answers.iter().zip(&graded.taught) {
+            if graded.asked && taught.is_none() {
+                continue;
+            }
+            let item = &self.items[answer.item];
+            let prompt = self.student.reader.prompt(&item.id, &item.student)?;
+            let (length, most) = (prompt.len() + answer.tokens.len(), self.job.learning.rows);
+            if length > most {
+                return Err(Error::Item {
+                    id: item.id.clone(),
+                    what: format!("{length} tokens, and a pass has room for {most} (rows)"),
+                });
+            }
+            out.push(Learnt {
+                prompt,
+                answer,
+                taught: taught.clone(),
+            });
+        }
+        Ok(out)
+    }
+
+    /// The change of the weights; its numbers go into `metrics`.
+    fn take(&mut self, learnt: &[Learnt<'_>], metrics: &mut Metrics) -> Result<lm::train::Report> {
+        let step = self.batches(learnt)?;
+        let loss = targets::loss(&self.job.learning.loss);
+        let head = self.local.as_ref().map(|local| &local.head);
+        let trainer = &mut self.student.trainer;
+        let report = step.with(head, |batches| trainer.step(batches, &loss))?;
+        put(metrics, &report);
+        Ok(report)
+    }
+
+    /// The numbers of a step that is not taken.
+    pub(crate) fn dry(&mut self, learnt: &[Learnt<'_>], metrics: &mut Metrics) -> Result<()> {
+        let step = self.batches(learnt)?;
+        let loss = targets::loss(&self.job.learning.loss);
+        let head = self.local.as_ref().map(|local| &local.head);
+        let trainer = &mut self.student.trainer;
+        let report = step.with(head, |batches| trainer.dry_step(batches, &loss))?;
+        put(metrics, &report);
+        Ok(())
+    }
+
+    fn batches(&self, learnt: &[Learnt<'_>]) -> Result<targets::Step> {
+        let width = self.local.as_ref().map_or(0, |local| local.width);
+        let Learn { learning, .. } = self.job;
+        let device = (&*self.student.device, width, learning.rows);
+        targets::Step::new(learnt, &learning.loss, device)
+    }
+
+    /// Tokens that a step took.
+    pub(crate) fn tokens(&self, learnt: &[Learnt<'_>]) -> Result<Tokens> {
+        let mut out = Tokens::default();
+        let mut teacher: Option<(usize, u64)> = None;
+        for learnt in learnt {
+            out.student_prompt += learnt.prompt.len() as u64;
+            out.answer += learnt.answer.tokens.len() as u64;
+            if learnt.taught.is_none() {
+                continue;
+            }
+            let index = learnt.answer.item;
+            let prompt = match teacher.filter(|(item, _)| *item == index) {
+                Some((_, tokens)) => tokens,
+                None => {
+                    let item = &self.items[index];
+                    self.student.reader.prompt(&item.id, item.teacher())?.len() as u64
+                }
+            };
+            teacher = Some((index, prompt));
+            out.teacher_prompt += prompt;
+        }
+        Ok(out)
+    }
+
+    /// BLAKE3 over a step's tokens.
+    fn ids(&self, sampled: &Sampled) -> String {
+        let mut hasher = blake3::Hasher::new();
+        for answer in &sampled.answers {
+            let id = &self.items[answer.item].id;
+            hasher.update(&(id.len() as u64).to_le_bytes());
+            hasher.update(id.as_bytes());
+            hasher.update(&(answer.tokens.len() as u64).to_le_bytes());
+            for token in &answer.tokens {
+                hasher.update(&token.to_le_bytes());
+            }
+        }
+        hasher.finalize().to_hex().to_string()
+    }
+
+    fn checkpoint(&mut self) -> Result<Checkpoint> {
+        let started = (self.world.clock)();
+        let place = Place {
+            stage: self.job.stage,
+            step: self.step,
+        };
+        let (ahead, keep) = (self.ahead.as_ref(), self.job.keep);
+        let mut out = self
+            .checkpoints
+            .write(&mut self.student, place, ahead, keep)?;
+        out.seconds = since(self.world, started);
+        Ok(out)
+    }
+}
+
+fn put(metrics: &mut Metrics, report: &lm::train::Report) {
+    metrics.loss = report.loss;
+    metrics.tokens = report.tokens as u64;
+    metrics.gradient_norm = report.gradient_norm;
+    metrics.clamped = report.clamped;
+    metrics.saturated = report.saturated;
+}
+
+/// Seconds since.
+pub(crate) fn since(world: World<'_>, started: Duration) -> f64 {
+    (world.clock)().saturating_sub(started).as_secs_f64()
+}
+
+/// What can not go together.
+fn check(job: &Learn) -> Result<()> {
+    let wrong = |ok: bool, what: &str| match ok {
+        true => Ok(()),
+        false => Err(Error::Job(what.into())),
+    };
+    let (learning, sampling) = (&job.learning, &job.sampling);
+    let answers = u64::from(learning.batch) * u64::from(learning.samples);
+    let range = 1..=protocol::MOST_SEQUENCES as u64;
+    wrong(
+        range.contains(&answers),
+        "answers of a step (batch x samples) are 1 to 65536",
+    )?;
+    wrong(
+        (1..=protocol::MOST_STEPS).contains(&job.steps),
+        "steps are 1 to 1000000",
+    )?;
+    wrong(job.checkpoint_every > 0, "checkpoint_every is 0")?;
+    wrong(
+        sampling.max_tokens > 0 && sampling.slots > 0,
+        "max_tokens or slots is 0",
+    )?;
+    let support = match learning.loss.support {
+        Support::Whole => 1,
+        Support::Teacher(k) | Support::Student(k) | Support::Union(k) => k as usize,
+    };
+    wrong(
+        (1..=protocol::MOST_IDS / 2).contains(&support),
+        "ids of a support are 1 to 512",
+    )?;
+    wrong(
+        learning.rate.floor >= 0.0 && learning.rate.floor <= 1.0,
+        "a rate's floor is not in 0 to 1",
+    )?;
+    let loss = &learning.loss;
+    let Some(needs) = targets::needs(loss, job.stage) else {
+        return Ok(());
+    };
+    let own = matches!(loss.kind, Kind::Policy { .. }) || needs.at > 0;
+    wrong(
+        job.stage == Stage::OnPolicy || !own,
+        "a policy gradient and the student's support need the student's own answers (on_policy)",
+    )?;
+    match job.teacher {
+        Teacher::None => wrong(false, "this loss needs a teacher"),
+        Teacher::Parent => wrong(
+            !needs.whole,
+            "a served teacher gives no whole distribution: name a support of the loss",
+        ),
+        Teacher::Local { .. } => wrong(
+            needs.whole || loss.temperature == 1.0,
+            "a local teacher at another temperature than 1 gives its whole distribution only",
+        ),
+    }
+}
