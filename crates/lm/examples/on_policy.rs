@@ -61,11 +61,11 @@ fn main() -> Result<()> {
             given => serde_json::from_str(given)?,
         };
         let sampled = wall.elapsed().as_secs_f64();
-        let loss = pair.learn(&answers)?;
+        let (loss, scoring, refreshing) = pair.learn(&answers)?;
         let (wall, cpu) = (wall.elapsed().as_secs_f64(), cpu_seconds()? - cpu);
         let (tokens, peak) = (answers.iter().map(Vec::len).sum::<usize>(), peak()?);
         println!(
-            r#"{{"wall": {wall}, "cpu": {cpu}, "sampling": {sampled}, "tokens": {tokens}, "loss": {loss}, "peak": {peak}}}"#
+            r#"{{"wall": {wall}, "cpu": {cpu}, "sampling": {sampled}, "scoring": {scoring}, "refreshing": {refreshing}, "tokens": {tokens}, "loss": {loss}, "peak": {peak}}}"#
         );
     }
     Ok(())
@@ -144,8 +144,9 @@ impl Loop {
             .collect())
     }
 
-    /// One step on these answers; the student that samples is then that of after the step.
-    fn learn(&mut self, answers: &[Vec<u32>]) -> Result<f64> {
+    /// One step on these answers; the student that samples is then that of after the step. Gives the
+    /// loss in nats, and the seconds of the teacher's body and of the refreshing.
+    fn learn(&mut self, answers: &[Vec<u32>]) -> Result<(f64, f64, f64)> {
         let sequence = |(p, a): (&Vec<u32>, &Vec<u32>)| [p.as_slice(), a.as_slice()].concat();
         let sequences: Vec<Vec<u32>> = self.prompts.iter().zip(answers).map(sequence).collect();
         let documents: Vec<Document<'_>> = sequences
@@ -154,12 +155,16 @@ impl Loop {
             .map(|(all, prompt)| Document::answer(all, prompt.len()))
             .collect();
         let batch = Batch::new(&documents)?;
+        let started = Instant::now();
         let hidden = self.teacher.hidden(&batch)?;
+        let scoring = started.elapsed().as_secs_f64();
         let goal = Goal::Teacher(&hidden, &self.teacher);
         let report = self
             .trainer
             .step(&[(&batch, goal)], &Loss::new(Kind::ReverseKl))?;
+        let started = Instant::now();
         self.trainer.refresh(&mut self.sampler)?;
-        Ok(report.loss)
+        let refreshing = started.elapsed().as_secs_f64();
+        Ok((report.loss, scoring, refreshing))
     }
 }

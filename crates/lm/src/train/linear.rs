@@ -241,7 +241,8 @@ impl<B> Linear<B> {
             return Ok(&self.weight.value);
         };
         let length = self.outputs * self.inputs;
-        let fits = room.take().filter(|b| device.length(b) == length);
+        // A larger one is as good: taking memory costs more than the product.
+        let fits = room.take().filter(|b| device.length(b) >= length);
         let mut merged = match fits {
             Some(buffer) => buffer,
             None => device.zeros(Store::Exact, length)?,

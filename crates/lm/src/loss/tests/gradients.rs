@@ -43,8 +43,10 @@ fn check(loss: Loss, student: &[f64], target: &Target<'_, f64>) -> Checked {
             continue;
         }
         let want = (up - down) / (2.0 * STEP);
+        // K3 of a token that the student hardly knows is large: its difference is as rough as that.
+        let rounding = 4.0 * f64::EPSILON * out.value.abs() / STEP;
         prop_assert!(
-            (grad[i] - want).abs() < 1e-6 * want.abs().max(1.0),
+            (grad[i] - want).abs() < 1e-6 * want.abs().max(1.0) + rounding,
             "{loss:?} {i}: {} {want}",
             grad[i]
         );
