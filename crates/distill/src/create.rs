@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::folder::Folder;
 use crate::rows;
 use crate::spec::Spec;
-use crate::state::{Place, State};
+use crate::state::State;
 
 /// Makes a run of settled settings. `grant` is the one that they name.
 ///
@@ -54,24 +54,6 @@ pub fn create(
     let event = Box::new(event);
     facts.bind(&Fact::Run { run, event })?.wait()?;
     Ok(state)
-}
-
-/// Makes a run that goes on from a checkpoint of another one, under other settings perhaps: its
-/// start model is that checkpoint's student.
-///
-/// # Errors
-/// The checkpoint's files can't be read; as [`create`].
-pub fn begins_at(runs: &Path, parent: Id<kind::Run>, place: Place, spec: &mut Spec) -> Result<()> {
-    let folder = Folder::new(runs, parent);
-    let exported = folder.path(&format!("fork-{}-{}", place.1, "student"));
-    if !exported.exists() {
-        return Err(Error::Refused(format!(
-            "{} is not there: the parent's student was not exported",
-            exported.display()
-        )));
-    }
-    spec.student.model = exported;
-    Ok(())
 }
 
 /// Writes the items into the run's folder, so that nothing outside decides what a run does.

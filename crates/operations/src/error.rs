@@ -154,6 +154,28 @@ impl From<ChangeError> for Error {
     }
 }
 
+impl From<::distill::Error> for Error {
+    fn from(error: ::distill::Error) -> Self {
+        use ::distill::Error as Run;
+        let (message, hint) = (error.to_string(), error.hint().map(str::to_owned));
+        match error {
+            Run::Ledger(error) => error.into(),
+            Run::Spec { .. } | Run::Row { .. } => Self::Invalid {
+                field: "file".into(),
+                message,
+                hint,
+            },
+            Run::NoRun(_) => Self::NotFound {
+                message,
+                hint: Some("`stillhouse distill list` shows what there is".into()),
+            },
+            Run::Driven | Run::Refused(_) => Self::Conflict { message, hint },
+            Run::Io { .. } | Run::Failed { .. } => Self::Unavailable { message, hint },
+            Run::Child(_) | Run::Illegal(_) => Self::Internal { message, hint },
+        }
+    }
+}
+
 impl From<::ledger::Error> for Error {
     fn from(error: ::ledger::Error) -> Self {
         use ::ledger::Error as Ledger;

@@ -5,6 +5,7 @@
 //! arguments, knows HTML, or reads a clock or seeds of its own: a [`House`] is handed in.
 
 pub mod account;
+pub mod distill;
 mod error;
 pub mod exchange;
 mod find;

@@ -33,6 +33,9 @@ use crate::{grant, runs};
 use child::{Child, Heard};
 use money::Purse;
 
+pub use student::materialise;
+pub use trainer::protocol::Format;
+
 /// How long it listens to the child before it looks around again.
 const TICK: Duration = Duration::from_millis(50);
 

@@ -1,14 +1,20 @@
 //! The student's files and checkpoints: exported after the last evaluation, with a card that says
 //! what was measured and nothing else.
 
-use record::{Export as File, RunEvent, Stage};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use record::id::kind;
+use record::{Export as File, Id, RunEvent, Stage};
 use trainer::protocol::{Export, Exported, Format, Job, Report, Tuning};
 
 use super::learn::{digest, place_of, stage_of};
 use super::watch::Flow;
-use super::{Driver, Worked};
+use super::{Child, Driver, Heard, TICK, Worked};
 use crate::card;
 use crate::error::{Error, Result};
+use crate::folder::Folder;
+use crate::state::{Place, State};
 
 impl Driver<'_, '_> {
     pub(super) fn export(&mut self) -> Result<Worked<()>> {
@@ -78,6 +84,49 @@ impl Driver<'_, '_> {
             }
         }
         Ok(())
+    }
+}
+
+/// Writes the files of a run's student at a checkpoint into a folder below the run's, such as to
+/// fork from it. Nothing is written into the ledger.
+///
+/// # Errors
+/// The child's, in words; the disk's.
+pub fn materialise(
+    (runs, trainer): (&Path, &[OsString]),
+    (run, state): (Id<kind::Run>, &State),
+    place: Place,
+    (name, formats): (&str, &[Format]),
+) -> Result<PathBuf> {
+    let folder = Folder::new(runs, run);
+    let to = folder.path(name);
+    let log = folder.path("export.log");
+    let log = std::fs::File::create(&log).map_err(Error::io(&log))?;
+    let job = Job::Export(Box::new(Export {
+        folder: folder.root().to_owned(),
+        to: to.clone(),
+        seed: state.created.seed,
+        student: state.spec.student.clone(),
+        place: Some(place_of(place)),
+        formats: formats.to_vec(),
+        base: state.spec.student.model.display().to_string(),
+    }));
+    let mut child = Child::start(trainer, &log, job)?;
+    loop {
+        match child.hear(TICK) {
+            Heard::Report(report) => match *report {
+                Report::Done(_) => return Ok(to),
+                Report::Failed(failed) => {
+                    return Err(Error::Failed {
+                        message: failed.message,
+                        hint: failed.hint,
+                    });
+                }
+                _ => {}
+            },
+            Heard::Nothing => {}
+            Heard::Gone(what) => return Err(Error::Child(what)),
+        }
     }
 }
 
