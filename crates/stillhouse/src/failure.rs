@@ -74,6 +74,18 @@ pub(crate) enum Failure {
     /// A replay was stopped before the end of its input.
     #[error("the replay was stopped; {0} tells what was read by then")]
     Stopped(PathBuf),
+    /// A run did not end well: how, and with which status the process ends.
+    #[error("the run is {stage}: {why}")]
+    Run {
+        /// Where it stands.
+        stage: String,
+        /// Why.
+        why: String,
+        /// What to do.
+        hint: Option<String>,
+        /// 3 held back by a person's wish or an alarm, 4 rejected, 5 budget, 6 grant.
+        code: u8,
+    },
     /// `doctor` found something.
     #[error("{faults} faults, {warnings} warnings")]
     Unwell {
@@ -114,6 +126,7 @@ impl Failure {
                 Some("name another address by `operator.listen`, or none: []".into())
             }
             Self::Stopped(_) => None,
+            Self::Run { hint, .. } => hint.clone(),
             Self::BackupUnsound(_) => Some("take an older backup".into()),
             Self::Unwell { .. } => Some("each line above says what to do".into()),
             Self::Unsound => Some("restore a backup; the findings above name what is bad".into()),
@@ -128,6 +141,7 @@ impl Failure {
             Self::Unwell { faults, .. } if *faults > 0 => 2,
             // As a shell has it for a program that an interrupt ended.
             Self::Stopped(_) => 130,
+            Self::Run { code, .. } => *code,
             Self::Verb(operations::Error::Invalid { .. }) => 2,
             _ => 1,
         }

@@ -66,6 +66,17 @@ pub(crate) fn peak_memory() -> Option<u64> {
     Some(kib * 1024)
 }
 
+/// This program's file, to start it again.
+pub(crate) fn program() -> std::io::Result<PathBuf> {
+    std::env::current_exe()
+}
+
+/// Bytes that are free where a path is; `None` where the system does not tell.
+pub(crate) fn free(path: &std::path::Path) -> Option<u64> {
+    let room = rustix::fs::statvfs(path).ok()?;
+    Some(room.f_bavail.saturating_mul(room.f_frsize))
+}
+
 /// Who runs this process, as the ledger names operators.
 pub(crate) fn operator() -> record::Actor {
     record::Actor::Operator(format!("uid:{}", rustix::process::getuid().as_raw()))

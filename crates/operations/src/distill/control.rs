@@ -124,15 +124,9 @@ pub fn export(
         None => state.place(),
     };
     let place = place.filter(|place| state.checkpoints.contains_key(place));
-    let place = place.ok_or_else(|| {
-        Error::missing("the run has no such checkpoint", None)
-    })?;
+    let place = place.ok_or_else(|| Error::missing("the run has no such checkpoint", None))?;
     let name = format!("student-{}", place.1);
-    let made = ::distill::drive::materialise(
-        (runs, trainer),
-        (id, &state),
-        place,
-        (&name, formats),
-    )?;
+    let made =
+        ::distill::drive::materialise((runs, trainer), (id, &state), place, (&name, formats))?;
     Ok(made)
 }

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use ::distill::spec::Served;
 use ::distill::{Spec, State, file};
-use record::id::kind;
 use record::Id;
+use record::id::kind;
 
 use super::view;
 use crate::error::{Error, Result};
@@ -117,4 +117,3 @@ fn settle(spec: &mut Spec, place: &Place<'_>) -> Result<()> {
     }
     Ok(())
 }
-

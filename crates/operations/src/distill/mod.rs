@@ -10,4 +10,4 @@ mod view;
 
 pub use control::{Control, cancel, drive, export, pause, resume};
 pub use make::{Made, Place, fork, make};
-pub use view::{Curve, Difference, Point, Row, Run, diff, list, show};
+pub use view::{Curve, Difference, Point, Row, Run, diff, list, show, why};

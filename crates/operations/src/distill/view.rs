@@ -139,9 +139,7 @@ pub fn show(reader: &Reader, text: &str) -> Result<Run> {
     let state = State::fold(told.iter().map(|told| &told.event)).map_err(::distill::Error::from)?;
     let revision = told.last().map_or(0, |told| told.seq);
     let moves = told.iter().filter_map(|told| match &told.event {
-        RunEvent::Moved { to, cause, .. } => {
-            Some((told.time.rfc3339(), stage(*to), words(cause)))
-        }
+        RunEvent::Moved { to, cause, .. } => Some((told.time.rfc3339(), stage(*to), words(cause))),
         _ => None,
     });
     let count = |wanted: fn(&RunEvent) -> bool| {
@@ -277,7 +275,7 @@ pub(super) fn row(id: Id<kind::Run>, state: &State, revision: u64) -> Row {
         name: state.created.name.clone(),
         stage: stage(state.stage),
         paused_in: state.paused_in.map(stage),
-        why: state.cause.as_ref().map(words).unwrap_or_default(),
+        why: why(state),
         teacher: state.spec.teacher.name.clone(),
         step: learns.map_or(0, |_| state.done(at)),
         steps: learns.map_or(0, |learns| learns.steps),
@@ -338,6 +336,11 @@ fn lower(alarm: &record::Alarm) -> String {
 fn named(value: &impl Serialize) -> String {
     let value = serde_json::to_value(value).unwrap_or_default();
     value.as_str().unwrap_or_default().to_owned()
+}
+
+/// Why a run stands where it does, in words.
+pub fn why(state: &State) -> String {
+    state.cause.as_ref().map(words).unwrap_or_default()
 }
 
 /// Why, in words.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::distill::DistillVerb;
 use super::models::ModelVerb;
 
 /// A gateway in front of language models, with a ledger that forgets nothing.
@@ -106,6 +107,12 @@ pub(super) enum Command {
     Guard {
         #[command(subcommand)]
         verb: GuardVerb,
+    },
+    /// Sanctioned distillation: a student learns from its teacher under a grant. Runs in the
+    /// foreground, where no server runs on the data folder.
+    Distill {
+        #[command(subcommand)]
+        verb: DistillVerb,
     },
     /// Tries the guard on old traffic or another gateway's logs. Needs no server, touches nobody.
     Replay(Replay),

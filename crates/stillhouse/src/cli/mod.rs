@@ -5,6 +5,7 @@
 
 mod arguments;
 mod call;
+mod distill;
 mod doctor;
 mod door;
 mod field;
@@ -73,6 +74,7 @@ impl Arguments {
                 restore::run(&backup, &to, keys.as_deref(), global.json)
             }
             Command::Replay(replay) => replay::run(&replay, global.json),
+            Command::Distill { verb } => verb.run(&settled(&global)?, global.json),
             Command::Guard {
                 verb: GuardVerb::Fit(fit),
             } => fit::run(&fit, global.json),

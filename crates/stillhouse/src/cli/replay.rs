@@ -58,7 +58,7 @@ pub(super) fn run(given: &Replay, json: bool) -> Result<()> {
 /// Does long work with progress on a terminal, which an interrupt ends.
 pub(super) fn watched<T>(work: impl FnOnce(&mut World<'_>) -> operations::Result<T>) -> Result<T> {
     let mut teller = Teller::new();
-    let stop = interrupts()?;
+    let stop = interrupts("stopping: what was read is written")?;
     let done = work(&mut World {
         clock: &world::now,
         peak_memory: &world::peak_memory,
@@ -78,8 +78,8 @@ fn key(text: &str) -> Result<[u8; 32]> {
     Ok(key)
 }
 
-/// A flag that an interrupt sets; a second one ends the process at once.
-fn interrupts() -> Result<Arc<AtomicBool>> {
+/// A flag that an interrupt sets, whereupon `said` is told; a second one ends the process at once.
+pub(super) fn interrupts(said: &'static str) -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let set = Arc::clone(&stop);
     let failed = |error| Failure::system("listening to signals")(error);
@@ -95,14 +95,15 @@ fn interrupts() -> Result<Arc<AtomicBool>> {
     std::thread::spawn(move || {
         runtime.block_on(interrupt.recv());
         set.store(true, Ordering::Relaxed);
-        tell("\nstopping: what was read is written; interrupt again to end at once\n");
+        tell(&format!("\n{said}; interrupt again to end at once\n"));
         runtime.block_on(interrupt.recv());
         std::process::exit(130);
     });
     Ok(stop)
 }
 
-fn tell(text: &str) {
+/// Says something on standard error.
+pub(super) fn tell(text: &str) {
     // Progress that nobody reads is no failure.
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }

@@ -12,9 +12,19 @@ use super::field;
     not(test),
     expect(dead_code, reason = "the tests hold the tree against it")
 )]
-pub(super) const PROCESS: [&str; 12] = [
+pub(super) const PROCESS: [&str; 22] = [
     "completions",
     "config check",
+    "distill cancel",
+    "distill diff",
+    "distill export",
+    "distill fork",
+    "distill list",
+    "distill pause",
+    "distill plan",
+    "distill resume",
+    "distill run",
+    "distill watch",
     "doctor",
     "guard fit",
     "man",

@@ -1,0 +1,189 @@
+//! `stillhouse distill`: runs made, driven in the foreground, looked at and steered.
+//!
+//! Who drives a run holds the ledger and answers on the local socket meanwhile, so that the other
+//! verbs of the house (such as revoking its grant) go through it.
+
+mod drive;
+mod show;
+mod teller;
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use operations::distill::{self, Control};
+use record::Stage;
+
+use super::door;
+use super::{pretty, print};
+use crate::failure::Result;
+use crate::settings::Settings;
+use crate::{wiring, world};
+use drive::House;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DistillVerb {
+    /// Measures the gap, says what the run would need and whether to run it; then it is paused.
+    Plan {
+        /// The run file.
+        file: PathBuf,
+    },
+    /// Makes a run of a run file, or goes on with one that was stopped. An interrupt pauses it.
+    Run {
+        /// The run file, or the run's id or name.
+        run: String,
+    },
+    /// Shows a run: where it stands, what was measured, what it cost.
+    Watch {
+        /// The run's id or name.
+        run: String,
+        /// Goes on until the run ends or is paused.
+        #[arg(long, short)]
+        follow: bool,
+    },
+    /// Every run, newest first.
+    List,
+    /// Pauses a run: its step is finished and written down first.
+    Pause {
+        /// The run's id or name.
+        run: String,
+        /// Why, for the ledger.
+        #[arg(long, default_value = "")]
+        why: String,
+    },
+    /// Goes on with a paused run, in the foreground.
+    Resume {
+        /// The run's id or name.
+        run: String,
+        /// Goes back to the checkpoint after this step first; 0: to the stage's beginning.
+        #[arg(long, value_name = "STEP")]
+        back_to: Option<u64>,
+        /// Why, for the ledger.
+        #[arg(long, default_value = "")]
+        why: String,
+    },
+    /// Ends a run for good. What it made stays in its folder.
+    Cancel {
+        /// The run's id or name.
+        run: String,
+        /// Why, for the ledger.
+        #[arg(long, default_value = "")]
+        why: String,
+    },
+    /// Makes a run that begins with the student of another one's checkpoint, and drives it.
+    Fork {
+        /// The run's id or name.
+        run: String,
+        /// The checkpoint after this step; the newest where it is left out; 0: the start model.
+        #[arg(long, value_name = "STEP")]
+        at: Option<u64>,
+        /// A run file in place of the run's own settings.
+        #[arg(long)]
+        file: Option<PathBuf>,
+    },
+    /// What differs between two runs: settings, and what came of them.
+    Diff {
+        /// A run's id or name.
+        a: String,
+        /// Another one's.
+        b: String,
+    },
+    /// Writes a checkpoint's student as safetensors and GGUF into the run's folder.
+    Export {
+        /// The run's id or name.
+        run: String,
+        /// The checkpoint after this step; the newest where it is left out.
+        #[arg(long, value_name = "STEP")]
+        at: Option<u64>,
+    },
+}
+
+impl DistillVerb {
+    /// Does it.
+    ///
+    /// # Errors
+    /// The verb's; how a run ended, where it did not end held.
+    pub(super) fn run(self, settings: &Settings, json: bool) -> Result<()> {
+        let runs = drive::runs(settings);
+        match self {
+            Self::Plan { file } => {
+                let after = Some(Stage::Plan);
+                drive::with(settings, json, after, |house| house.make(&file))
+            }
+            Self::Run { run } => {
+                drive::with(settings, json, None, |house| house.make_or_find(&run))
+            }
+            Self::Resume { run, back_to, why } => drive::with(settings, json, None, |house| {
+                house.resume(&run, &why, back_to)
+            }),
+            Self::Fork { run, at, file } => drive::with(settings, json, None, |house| {
+                house.fork(&run, at, file.as_deref())
+            }),
+            Self::Watch { run, follow } => show::watch(settings, &run, follow, json),
+            Self::List => {
+                let rows = distill::list(&door::reader(settings)?)?;
+                print(&match json {
+                    true => pretty(&rows),
+                    false => show::list(&rows).to_string(),
+                })
+            }
+            Self::Diff { a, b } => {
+                let found = distill::diff(&door::reader(settings)?, &a, &b)?;
+                print(&match json {
+                    true => pretty(&found),
+                    false => show::diff(&found, (&a, &b)).to_string(),
+                })
+            }
+            Self::Pause { run, why } => {
+                let by = world::operator();
+                let done = steer(settings, |control| {
+                    distill::pause(control, &runs, &run, (&by, &why))
+                })?;
+                said(json, done, "paused", "pauses when its step is done")
+            }
+            Self::Cancel { run, why } => {
+                let by = world::operator();
+                let done = steer(settings, |control| {
+                    distill::cancel(control, &runs, &run, (&by, &why))
+                })?;
+                said(json, done, "cancelled", "ends now")
+            }
+            Self::Export { run, at } => {
+                let reader = door::reader(settings)?;
+                let trainer = drive::trainer()?;
+                let made =
+                    distill::export(&reader, (&runs, &trainer), (&run, at), &House::FORMATS)?;
+                print(&match json {
+                    true => pretty(&serde_json::json!({ "folder": made })),
+                    false => format!("{}\n", made.display()),
+                })
+            }
+        }
+    }
+}
+
+/// Steers a run, where nobody drives one by an entry of our own.
+fn steer(
+    settings: &Settings,
+    act: impl Fn(&Control<'_>) -> operations::Result<bool>,
+) -> Result<bool> {
+    let reader = door::reader(settings)?;
+    if reader.is_served() {
+        return Ok(act(&Control::Beside(&reader))?);
+    }
+    drop(reader);
+    let facts = wiring::open_ledger(settings)?;
+    let house = drive::house(settings, &facts);
+    let acted = act(&Control::House(&house));
+    let closed = facts.close();
+    let acted = acted?;
+    closed?;
+    Ok(acted)
+}
+
+fn said(json: bool, done: bool, yes: &str, asked: &str) -> Result<()> {
+    let word = if done { yes } else { asked };
+    print(&match json {
+        true => pretty(&serde_json::json!({ "done": done, "said": word })),
+        false => format!("the run {}{word}\n", if done { "is " } else { "" }),
+    })
+}
