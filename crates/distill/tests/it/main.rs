@@ -1,0 +1,11 @@
+//! Runs end to end, with tiny models and real processes.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests may fail as tests do"
+)]
+
+mod house;
+mod kill;
+mod stops;
