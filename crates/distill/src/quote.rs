@@ -24,6 +24,8 @@ pub struct Measured<'a> {
     pub teacher: &'a [bool],
     /// Tokens of the start model's answers.
     pub lengths: &'a [u64],
+    /// Tokens of a prompt of the teacher's, as far as is known without its tokenizer.
+    pub prompt: f64,
     /// Seconds that an item of the hold-out takes, of the start model and of the teacher.
     pub seconds_an_item: [f64; 2],
     /// Items of the whole hold-out.
@@ -75,11 +77,14 @@ fn spread(lengths: &[u64]) -> (f64, f64) {
 fn expected(spec: &Spec, measured: &Measured<'_>) -> (f64, f64) {
     let (mut seconds, mut tokens) = (0.0, 0.0);
     let probed = measured.probed;
-    let step = probed.map_or(0.0, |p| {
+    // Without a probe: an answer is sampled, and learnt in about the same time.
+    let step = probed.map_or(2.0 * measured.seconds_an_item[0], |p| {
         p.seconds.sampling + p.seconds.scoring + p.seconds.learning + p.seconds.refreshing
     });
     let answers = probed.map_or(1.0, |p| f64::from(p.answers.max(1)));
-    let token = probed.map_or(0.0, |p| {
+    let length = measured.lengths.iter().sum::<u64>() as f64;
+    let length = length / measured.lengths.len().max(1) as f64;
+    let token = probed.map_or(measured.prompt + length, |p| {
         (p.tokens.teacher_prompt + p.tokens.answer) as f64 / answers
     });
     let batch = |stage: &crate::spec::Stage| {

@@ -304,6 +304,8 @@ impl State {
             self.steps.retain(|(s, k), _| *s != stage || *k <= step);
             self.checkpoints
                 .retain(|(s, k), _| *s != stage || *k <= step);
+            self.evaluations
+                .retain(|e| e.stage != stage || e.step <= step);
             self.rollbacks += 1;
         }
         self.stage = to;

@@ -307,6 +307,11 @@ impl Driver<'_, '_> {
     }
 
     fn stop(&mut self, stop: Stop) -> Result<()> {
+        if !plan::allowed(&self.state, stop.to) {
+            // A held run stays held: its files can be made another time.
+            let (at, cause) = (self.state.stage, stop.cause);
+            return Err(Error::Refused(format!("the run stays {at:?}: {cause:?}")));
+        }
         self.go(stop.to, stop.cause, stop.back_to)
     }
 

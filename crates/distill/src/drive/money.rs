@@ -53,11 +53,14 @@ impl Purse {
         {
             return Ok(Ok(open.slice.id));
         }
-        self.close(facts)?;
-        let room = left.min(self.grant_left(facts)?);
+        // What is open is free again once it is settled; where that is not enough it stays open, for
+        // what is under way.
+        let back = self.room();
+        let room = left.min(self.grant_left(facts)?.plus(back));
         if !worst.fits(room) {
             return Ok(Err(Short));
         }
+        self.close(facts)?;
         let part = Amount {
             money: Money::from_nanos(limit.money.nanos() / SHARE),
             tokens: limit.tokens / SHARE,

@@ -3,7 +3,7 @@
 use record::{Amount, RunEvent, Stage};
 use trainer::protocol::{Job, Probe, Probed, Report, Who};
 
-use super::measure::Wanted;
+use super::measure::{Wanted, bytes_of};
 use super::watch::Flow;
 use super::{Driver, Stop, Worked};
 use crate::error::Result;
@@ -16,6 +16,17 @@ const FEW: usize = 64;
 const BATCH: u32 = 16;
 /// Seconds of the machine that the probe may take before the budget is asked again.
 const PROBING: f64 = 300.0;
+
+/// Tokens of a prompt of the teacher's: those of the student's, in proportion to their bytes.
+fn prompt_tokens(answers: &[trainer::protocol::Answered], items: &[trainer::protocol::Item]) -> f64 {
+    let told: u64 = answers.iter().map(|answer| answer.prompt_tokens).sum();
+    let bytes = |prompt: fn(&trainer::protocol::Item) -> &trainer::protocol::Prompt| -> u64 {
+        items.iter().map(|item| bytes_of(prompt(item))).sum()
+    };
+    let (student, teacher) = (bytes(|item| &item.student), bytes(|item| item.teacher()));
+    let each = told as f64 / answers.len().max(1) as f64;
+    each * teacher as f64 / student.max(1) as f64
+}
 
 impl Driver<'_, '_> {
     pub(super) fn probe(&mut self) -> Result<Worked<()>> {
@@ -58,6 +69,7 @@ impl Driver<'_, '_> {
                 start: &start_right,
                 teacher: &teacher_right,
                 lengths: &lengths,
+                prompt: prompt_tokens(&start.answers, few),
                 seconds_an_item: each,
                 holdout: holdout.len(),
             },

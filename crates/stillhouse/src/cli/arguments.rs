@@ -114,6 +114,9 @@ pub(super) enum Command {
         #[command(subcommand)]
         verb: DistillVerb,
     },
+    /// The learning of a run: takes one job over standard input. `distill` starts it.
+    #[command(hide = true)]
+    Trainer,
     /// Tries the guard on old traffic or another gateway's logs. Needs no server, touches nobody.
     Replay(Replay),
     /// The settings.

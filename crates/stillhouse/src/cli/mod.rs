@@ -74,6 +74,10 @@ impl Arguments {
                 restore::run(&backup, &to, keys.as_deref(), global.json)
             }
             Command::Replay(replay) => replay::run(&replay, global.json),
+            Command::Trainer => {
+                trainer();
+                Ok(())
+            }
             Command::Distill { verb } => verb.run(&settled(&global)?, global.json),
             Command::Guard {
                 verb: GuardVerb::Fit(fit),
@@ -86,6 +90,17 @@ impl Arguments {
             Command::Model { verb } => verb.run(&settled(&global)?, global.json),
         }
     }
+}
+
+/// The child's life. What went wrong is its last report; it ends at once with its parent.
+fn trainer() {
+    let world = trainer::World {
+        clock: &crate::world::monotonic,
+    };
+    let input = std::io::BufReader::new(std::io::stdin());
+    let orphaned = || std::process::exit(3);
+    // Its parent has heard whether it went well.
+    let _ = trainer::serve(input, std::io::stdout(), world, orphaned);
 }
 
 fn settled(global: &Global) -> Result<Settings> {

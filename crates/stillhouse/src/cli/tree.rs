@@ -12,7 +12,7 @@ use super::field;
     not(test),
     expect(dead_code, reason = "the tests hold the tree against it")
 )]
-pub(super) const PROCESS: [&str; 22] = [
+pub(super) const PROCESS: [&str; 23] = [
     "completions",
     "config check",
     "distill cancel",
@@ -36,6 +36,7 @@ pub(super) const PROCESS: [&str; 22] = [
     "serve",
     // Another name of `server status`.
     "status",
+    "trainer",
 ];
 
 /// What the nouns are.
