@@ -7,7 +7,7 @@ use std::process::{Child as Process, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
-use trainer::protocol::{Job, Order, Report, VERSION, read_line, write_line};
+use trainer::protocol::{Job, Lines, Order, Report, VERSION, write_line};
 
 use crate::error::{Error, Result};
 
@@ -48,11 +48,9 @@ impl Child {
         let (sender, reports) = sync_channel(WAITING);
         if let Some(output) = process.stdout.take() {
             std::thread::spawn(move || {
-                let mut output = BufReader::new(output);
-                let mut buffer = Vec::new();
-                for number in 1.. {
-                    let line = read_line::<Report>(&mut output, &mut buffer, number);
-                    let said = match line {
+                let mut lines = Lines::new(BufReader::new(output));
+                loop {
+                    let said = match lines.read::<Report>() {
                         Ok(Some(report)) => Ok(report),
                         Ok(None) => break,
                         Err(error) => Err(error.to_string()),
