@@ -35,4 +35,5 @@ def main(path, show=0):
     print("right by pattern", dict(patterns))
 
 
-main(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 0)
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 0)

@@ -77,13 +77,18 @@ impl Speaker {
                     (job.seed, job.place),
                     job.threads,
                 )?;
-                let weights = student.trainer.weights()?;
-                let (digest, reader) = (student.digest()?, student.reader);
-                drop(student.trainer);
-                let tokenizer = std::sync::Arc::clone(&reader.tokenizer);
+                let digest = student.digest()?;
+                let tokenizer = std::sync::Arc::clone(&student.reader.tokenizer);
+                let model = match job.fast {
+                    false => student.trainer.sampler(tokenizer, None, &options)?,
+                    true => {
+                        let weights = student.trainer.weights()?;
+                        Model::from_weights(&weights, tokenizer, None, &options)?
+                    }
+                };
                 return Ok(Self {
-                    model: Model::from_weights(&weights, tokenizer, None, &options)?,
-                    reader,
+                    model,
+                    reader: student.reader,
                     place: Some(place),
                     digest,
                 });

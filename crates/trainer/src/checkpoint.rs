@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The folder within the run's.
-const FOLDER: &str = "checkpoints";
+pub(crate) const FOLDER: &str = "checkpoints";
 /// Its files.
 const STATE: &str = "state";
 const ABOUT: &str = "checkpoint.json";
@@ -44,7 +44,8 @@ impl Checkpoints {
         for entry in fs::read_dir(&self.folder).map_err(Error::file(&self.folder))? {
             let path = entry.map_err(Error::file(&self.folder))?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if name.starts_with('.') {
+            let half = name.ends_with(".part") || name.ends_with(".old");
+            if half && name.starts_with('.') && path.is_dir() {
                 fs::remove_dir_all(&path).map_err(Error::file(&path))?;
             }
         }

@@ -112,12 +112,14 @@ fn within(folder: &Path, path: &Path) -> Result<PathBuf> {
     let inside = path.strip_prefix(folder).ok();
     let inside = inside.filter(|inside| {
         let plain = |part| matches!(part, Component::Normal(_));
-        inside.components().next().is_some() && inside.components().all(plain)
+        let first = inside.components().next();
+        let taken = Component::Normal(crate::checkpoint::FOLDER.as_ref());
+        first.is_some_and(|first| first != taken) && inside.components().all(plain)
     });
     match inside {
         Some(_) => Ok(path),
         None => Err(Error::Job(format!(
-            "an export to {}, which is not within the run's folder",
+            "an export to {}, which is not a place of its own within the run's folder",
             path.display()
         ))),
     }
@@ -127,6 +129,11 @@ fn within(folder: &Path, path: &Path) -> Result<PathBuf> {
 fn remove(to: &Path) -> Result<()> {
     if let Some(above) = to.parent() {
         std::fs::create_dir_all(above).map_err(Error::file(above))?;
+    }
+    if to.exists() && !to.is_dir() {
+        let what = "it is a file, and the export is a folder";
+        let source = std::io::Error::new(std::io::ErrorKind::AlreadyExists, what);
+        return Err(Error::file(to)(source));
     }
     if to.exists() {
         let mut gone = to.file_name().unwrap_or_default().to_owned();
@@ -160,6 +167,8 @@ mod tests {
             "/runs/1/../2",
             "/runs/11/a",
             "/tmp",
+            "checkpoints",
+            "checkpoints/x",
         ] {
             assert!(within(bad).is_err(), "{bad}");
         }

@@ -35,6 +35,8 @@ impl<W: Write> Parent<W> {
                 };
                 let last = order.is_err();
                 if sender.send(order).is_err() || last {
+                    // What went wrong is said first; then the parent's end is waited for.
+                    lines.skip_all();
                     break;
                 }
             }

@@ -92,47 +92,44 @@ pub(crate) fn own(
         reader.prompt(&item.id, &item.student)
     };
     let prompts: Vec<Vec<u32>> = which.chosen.iter().map(prompt).collect::<Result<_>>()?;
-    let asked = which.chosen.iter().zip(&prompts);
-    let asked: Vec<(usize, u32, &[u32])> = asked
-        .flat_map(|(&item, prompt)| (0..samples).map(move |s| (item, s, prompt.as_slice())))
-        .collect();
+    let mut asked: Vec<(usize, u32)> = Vec::new();
     let mut questions = Vec::new();
-    for (place, &(item, sample, prompt)) in asked.iter().enumerate() {
-        // An item that comes twice in a step gets other answers.
-        let sample = sample + samples * before(which.chosen, place / samples as usize);
-        let seed = random::of_answer(seed, &which.items[item].id, sample);
-        questions.push(Question {
-            prompt,
-            sampling: how(sampling, seed, top),
-            limits: limits(sampling),
-        });
+    for (place, (&item, prompt)) in which.chosen.iter().zip(&prompts).enumerate() {
+        // An item that comes twice in a step gets further answers.
+        let first = samples * before(which.chosen, place);
+        for sample in first..first + samples {
+            let seed = random::of_answer(seed, &which.items[item].id, sample);
+            asked.push((item, sample));
+            questions.push(Question {
+                prompt,
+                sampling: how(sampling, seed, top),
+                limits: limits(sampling),
+            });
+        }
     }
     let batch = lm::Batch {
         path: Path::Exact,
         slots: sampling.slots.max(1),
     };
     let written = model.sample_many(&questions, batch)?;
-    let answers = asked
-        .iter()
-        .zip(written)
-        .map(|(&(item, sample, _), written)| {
-            let finish = written.finish;
-            let mut text = written.text;
-            text.push_str(kept_stop(sampling, finish));
-            Answer {
-                item,
-                sample,
-                logprobs: written.tokens.iter().map(|t| t.logprob).collect(),
-                tokens: written.tokens.iter().map(|t| t.token).collect(),
-                top: written
-                    .tokens
-                    .into_iter()
-                    .map(|t| t.top.into_iter().map(|t| t.token).collect())
-                    .collect(),
-                text,
-                cut: finish == Some(Finish::Length),
-            }
-        });
+    let answers = asked.iter().zip(written).map(|(&(item, sample), written)| {
+        let finish = written.finish;
+        let mut text = written.text;
+        text.push_str(kept_stop(sampling, finish));
+        Answer {
+            item,
+            sample,
+            logprobs: written.tokens.iter().map(|t| t.logprob).collect(),
+            tokens: written.tokens.iter().map(|t| t.token).collect(),
+            top: written
+                .tokens
+                .into_iter()
+                .map(|t| t.top.into_iter().map(|t| t.token).collect())
+                .collect(),
+            text,
+            cut: finish == Some(Finish::Length),
+        }
+    });
     Ok(Sampled {
         step: which.step,
         seed,

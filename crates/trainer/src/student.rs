@@ -5,7 +5,7 @@ use crate::load::{self, Reader};
 use crate::protocol::{self, Learning, Tuning};
 use lm::device::Cpu;
 use lm::train::{Decay, Lora, Memory, Optimiser, Schedule, Settings, Target, Trainer};
-use lm::{Model, ModelFiles, Options, Weights};
+use lm::{Model, ModelFiles, Options};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -19,13 +19,7 @@ pub(crate) struct Student {
     pub(crate) reader: Reader,
     threads: usize,
     memory: u64,
-    sampler: Option<Sampler>,
-}
-
-/// The copy that samples, and the room in which it is handed over.
-struct Sampler {
-    model: Model,
-    weights: Weights,
+    sampler: Option<Model>,
 }
 
 impl Student {
@@ -64,7 +58,7 @@ impl Student {
             device,
             reader: Reader::of(files),
             threads,
-            memory: memory.total() + 2 * memory.weights,
+            memory: memory.total() + memory.weights,
             sampler: None,
         })
     }
@@ -72,16 +66,11 @@ impl Student {
     /// Takes what was learnt over to the copy that samples.
     pub(crate) fn refresh(&mut self) -> Result<()> {
         match &mut self.sampler {
-            Some(sampler) => {
-                self.trainer.write_weights(&mut sampler.weights)?;
-                sampler.model.refresh(&sampler.weights)?;
-            }
+            Some(sampler) => self.trainer.refresh(sampler)?,
             None => {
-                let weights = self.trainer.weights()?;
                 let tokenizer = Arc::clone(&self.reader.tokenizer);
                 let options = options(self.threads, false);
-                let model = Model::from_weights(&weights, tokenizer, None, &options)?;
-                self.sampler = Some(Sampler { model, weights });
+                self.sampler = Some(self.trainer.sampler(tokenizer, None, &options)?);
             }
         }
         Ok(())
@@ -89,13 +78,11 @@ impl Student {
 
     /// The copy that samples.
     pub(crate) fn sampler(&self) -> Result<&Model> {
-        let sampler = self.sampler.as_ref();
         let missing = || Error::Job("a student that does not sample was asked to".into());
-        sampler.map(|s| &s.model).ok_or_else(missing)
+        self.sampler.as_ref().ok_or_else(missing)
     }
 
-    /// Bytes that learning takes, as they were foreseen: the weights twice more for the copy that
-    /// samples.
+    /// Bytes that learning takes, as they were foreseen, with the copy that samples.
     pub(crate) fn memory(&self) -> u64 {
         self.memory
     }

@@ -74,6 +74,12 @@ impl<R: BufRead> Lines<R> {
         parsed.map(Some).map_err(|e| self.wrong(e.to_string()))
     }
 
+    /// Reads on to the end, whatever comes.
+    pub(crate) fn skip_all(&mut self) {
+        // An input that fails is at its end, too.
+        let _ = std::io::copy(&mut self.input, &mut std::io::sink());
+    }
+
     fn wrong(&self, what: String) -> LineError {
         LineError::Line {
             number: self.number,
