@@ -51,7 +51,7 @@ def items(folder, name, rows, answers=None):
         for row in rows:
             item = {"id": row["id"]}
             for side, template in sides.items():
-                item[side] = {"text": template.replace("{sentence}", row["sentence"])}
+                item[side] = {"text": template.format(sentence=row["sentence"])}
             if answers is not None:
                 if row["id"] not in answers:
                     continue
