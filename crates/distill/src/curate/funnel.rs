@@ -45,6 +45,24 @@ impl Reason {
         Self::Check,
         Self::Balance,
     ];
+
+    /// As files and reports write it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Parse => "parse",
+            Self::Length => "length",
+            Self::Finish => "finish",
+            Self::Duplicate => "duplicate",
+            Self::Id => "id",
+            Self::NearDuplicate => "near_duplicate",
+            Self::Leakage => "leakage",
+            Self::Private => "private",
+            Self::Refusal => "refusal",
+            Self::Check => "check",
+            Self::Balance => "balance",
+        }
+    }
 }
 
 /// One row that left.

@@ -2,7 +2,9 @@
 //! and which must stay on one side of a split.
 
 use super::minhash::{BANDS, Signature, key, likeness};
+use crate::random::mix;
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasherDefault, Hasher};
 
 /// Rows of a bucket that others are compared with: what bounds the time where very many rows
 /// share text. The first ones by digest, so that the choice does not depend on the order of rows.
@@ -27,28 +29,29 @@ pub(super) fn alike(
     let mut duplicates: Vec<Vec<(u32, f32)>> = vec![Vec::new(); signatures.len()];
     let mut clusters = Clusters::new(signatures.len());
     let mut known: HashSet<(u32, u32)> = HashSet::new();
-    for band in 0..BANDS {
-        let mut buckets: HashMap<u64, Vec<u32>> = HashMap::with_capacity(signatures.len());
+    let bands = if duplicate < 1.0 || cluster < 1.0 { BANDS } else { 0 };
+    // One band at a time, so that the memory is that of one.
+    let mut buckets: HashMap<u64, Bucket, Mixed> = HashMap::default();
+    for band in 0..bands {
+        buckets.clear();
         for (place, signature) in (0_u32..).zip(signatures) {
             let Some(signature) = signature else { continue };
-            let bucket = buckets.entry(key(signature, band)).or_default();
-            for &other in bucket.iter() {
+            let bucket = buckets.entry(mix(key(signature, band))).or_default();
+            for &other in bucket.rows() {
                 let Some(earlier) = signatures[other as usize] else {
                     continue;
                 };
                 let alike = likeness(earlier, signature);
-                if alike >= cluster {
+                if alike >= cluster && cluster < 1.0 {
                     clusters.join(other as usize, place as usize);
                 }
-                if alike >= duplicate && known.insert((other, place)) {
+                if alike >= duplicate && duplicate < 1.0 && known.insert((other, place)) {
                     duplicates[place as usize].push((other, alike as f32));
                 }
             }
-            if bucket.len() < COMPARED {
-                bucket.push(place);
-            }
+            bucket.push(place);
         }
-        tell(band + 1, BANDS);
+        tell(band + 1, bands);
     }
     for earlier in &mut duplicates {
         earlier.sort_unstable_by_key(|(other, _)| *other);
@@ -56,6 +59,48 @@ pub(super) fn alike(
     Alike {
         duplicates,
         clusters,
+    }
+}
+
+/// The first rows that met under a key.
+#[derive(Default)]
+struct Bucket {
+    rows: [u32; COMPARED],
+    count: usize,
+}
+
+impl Bucket {
+    fn rows(&self) -> &[u32] {
+        &self.rows[..self.count]
+    }
+
+    fn push(&mut self, row: u32) {
+        if let Some(free) = self.rows.get_mut(self.count) {
+            *free = row;
+            self.count += 1;
+        }
+    }
+}
+
+/// Keys are mixed already: hashing them again would be most of the work.
+type Mixed = BuildHasherDefault<AsIs>;
+
+#[derive(Default)]
+struct AsIs(u64);
+
+impl Hasher for AsIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes
+            .iter()
+            .fold(self.0, |hash, byte| hash << 8 | u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, key: u64) {
+        self.0 = key;
     }
 }
 

@@ -5,38 +5,17 @@ use regex::{Regex, RegexBuilder};
 /// How far into an answer is looked, in bytes: later on the words are mostly quoted.
 const LOOKED_AT: usize = 300;
 
-/// Phrases in lower case.
-const KNOWN: [&str; 20] = [
-    "i'm sorry, but i can",
-    "i am sorry, but i can",
-    "i'm sorry, i can",
-    "sorry, but i can",
-    "i cannot assist with",
-    "i can't assist with",
-    "i cannot help with",
-    "i can't help with",
-    "i'm unable to",
-    "i am unable to",
-    "i'm not able to help",
-    "i won't be able to",
-    "i cannot provide",
-    "i can't provide",
-    "i cannot fulfill",
-    "i can't fulfill",
-    "as an ai",
-    "as a language model",
-    "as a large language model",
-    "i don't have access to real-time",
-];
+/// What declining and speaking of oneself as a model look like; `'` also stands for the typographic
+/// one. Narrow on purpose: "I'm unable to attend" is a letter, and coffee is taken "as an aid".
+const KNOWN: &str = r"sorry,? (?:but )?i (?:can't|cannot|can not|am unable|am not able|won't)|i (?:can't|cannot|can not|won't) (?:assist|help|provide|fulfil|fulfill|comply|discuss|generate|create content)|i(?:'m| am) (?:unable|not able) to (?:assist|help|provide|fulfil|fulfill|comply|access|browse)|as an? (?:ai|artificial intelligence|(?:large )?language model)|i (?:don't|do not) have (?:access to real-time|personal (?:opinions|feelings|beliefs))";
 
-/// The phrases, ready. Typographic apostrophes count as plain ones.
+/// The phrases, ready.
 pub(super) fn phrases(more: &[String]) -> Result<Regex, regex::Error> {
-    let all = KNOWN.into_iter().chain(more.iter().map(String::as_str));
-    let escaped: Vec<String> = all
-        .filter(|phrase| !phrase.trim().is_empty())
-        .map(|phrase| regex::escape(phrase).replace('\'', "['\u{2019}]"))
-        .collect();
-    RegexBuilder::new(&format!(r"\b(?:{})", escaped.join("|")))
+    let more = more.iter().map(|phrase| phrase.trim());
+    let more = more.filter(|phrase| !phrase.is_empty()).map(regex::escape);
+    let all: Vec<String> = std::iter::once(KNOWN.to_owned()).chain(more).collect();
+    let all = all.join("|").replace('\'', "['\u{2019}]");
+    RegexBuilder::new(&format!(r"\b(?:{all})(?:\W|$)"))
         .case_insensitive(true)
         .build()
 }

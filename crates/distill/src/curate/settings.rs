@@ -90,9 +90,10 @@ impl Default for Length {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Duplicates {
-    /// From here on one of two rows leaves.
+    /// From here on one of two rows leaves; 1 for never: equal texts leave anyway.
     pub near: f64,
-    /// From here on two rows stay on one side of a split; not under 0.5, below which pairs are missed.
+    /// From here on two rows stay on one side of a split; not under 0.5, below which pairs are
+    /// missed; 1 for never: equal prompts do anyway.
     pub cluster: f64,
 }
 

@@ -244,6 +244,7 @@ fn personal_data_is_found_and_lookalikes_are_not() {
         ("a.b+c@mail.example.co.uk", Private::Email),
         ("ring +49 (0)30 901820 now", Private::Phone),
         ("or (212) 555-0123", Private::Phone),
+        ("3782-822463-10005", Private::Card),
         ("4111 1111 1111 1111", Private::Card),
         ("IBAN GB82 WEST 1234 5698 7654 32", Private::Iban),
         ("DE89370400440532013000", Private::Iban),
@@ -265,12 +266,38 @@ fn personal_data_is_found_and_lookalikes_are_not() {
         "in 1998 he sold 3,200 sk-ates",
         "ISBN 978-3-16-148410-0",
         "x = 3 + 40 (20) 10",
+        "12500+21000-6300=27200",
+        "profit was 2000000-400000=1600000",
     ];
     for text in lookalikes {
         assert_eq!(finder.find(text), None, "{text}");
     }
     let none = private::Finder::new(&[]).unwrap();
     assert_eq!(none.find("a@example.org"), None);
+}
+
+#[test]
+fn answers_that_decline_are_told_from_those_that_do_not() {
+    let pattern = refusal::phrases(&["That is secret".into()]).unwrap();
+    let declines = |answer: &str| refusal::declines(&pattern, answer);
+    for answer in [
+        "I\u{2019}m sorry, but I can\u{2019}t do that.",
+        "I cannot assist with this.",
+        "As an AI, I have no team.",
+        "As a Large Language Model (LLM), no.",
+        "Well, that is secret.",
+    ] {
+        assert!(declines(answer), "{answer}");
+    }
+    for answer in [
+        "I'm unable to attend the meeting on Friday.",
+        "It is taken as an aid to concentration.",
+        "I am sorry that you lost it. I can send another.",
+        &format!("{} As an AI, no.", "word ".repeat(80)),
+        "",
+    ] {
+        assert!(!declines(answer), "{answer}");
+    }
 }
 
 #[test]
