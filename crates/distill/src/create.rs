@@ -8,6 +8,7 @@ use ledger::facts::Facts;
 use record::id::kind;
 use record::{Fact, Id, RunCreated, RunEvent};
 
+use crate::curation;
 use crate::error::{Error, Result};
 use crate::folder::Folder;
 use crate::rows;
@@ -59,8 +60,18 @@ pub fn create(
 /// Writes the items into the run's folder, so that nothing outside decides what a run does.
 fn freeze(folder: &Folder, spec: &Spec) -> Result<[[u8; 32]; 2]> {
     let data = &spec.data;
-    let items = read(&data.items, spec)?;
-    let holdout = read(&data.holdout, spec)?;
+    let (mut learnt, held) = (text(&data.items)?, text(&data.holdout)?);
+    if let Some(settings) = &spec.curate {
+        let (kept, funnel) = curation::rows(settings, &data.student, &held, &learnt)?;
+        folder.write("curation-rows.json", &json(&funnel)?)?;
+        if funnel.kept == 0 {
+            let why = "curation left no row to learn from; the reasons are in curation-rows.json";
+            return Err(Error::Refused(why.into()));
+        }
+        learnt = kept;
+    }
+    let items = rows::read(&data.items, &learnt, &data.id)?;
+    let holdout = rows::read(&data.holdout, &held, &data.id)?;
     let holdout = match spec.evaluate.items {
         Some(most) => &holdout[..holdout.len().min(most)],
         None => &holdout[..],
@@ -76,17 +87,19 @@ fn freeze(folder: &Folder, spec: &Spec) -> Result<[[u8; 32]; 2]> {
     };
     let learnt = rows::lines(&rows::items(&data.items, &items, data)?);
     let held = rows::lines(&rows::items(&data.holdout, holdout, data)?);
-    let json = serde_json::to_vec(&expected).map_err(|e| Error::Refused(e.to_string()))?;
-    write("expected.json", &json)?;
+    write("expected.json", &json(&expected)?)?;
     Ok([
         write("items.jsonl", learnt.as_bytes())?,
         write("holdout.jsonl", held.as_bytes())?,
     ])
 }
 
-fn read(file: &Path, spec: &Spec) -> Result<Vec<rows::Row>> {
-    let text = std::fs::read_to_string(file).map_err(Error::io(file))?;
-    rows::read(file, &text, &spec.data.id)
+fn text(file: &Path) -> Result<String> {
+    std::fs::read_to_string(file).map_err(Error::io(file))
+}
+
+fn json(value: &impl serde::Serialize) -> Result<Vec<u8>> {
+    serde_json::to_vec(value).map_err(|error| Error::Refused(error.to_string()))
 }
 
 /// BLAKE3 of a model's file; of its files' names and digests where it is a folder.

@@ -1,90 +1,196 @@
-//! Collected answers become rows to learn from: what was not finished, says nothing, is there
-//! twice or stands in the hold-out leaves, each with its reason. Pure.
+//! Curation in a run: rows before anything is spent on them, collected answers before they are
+//! learnt. Both as [`crate::curate`] says, with a reason for each that left. Pure.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 use trainer::protocol::{Answered, Ending, Item, Prompt};
+
+use crate::curate::{self, CurateError, Duplicates, Funnel, Leakage, Private, Settings};
 
 /// A row that left, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Left {
     /// The item's id.
     pub item: String,
-    /// `not_answered`, `cut`, `empty`, `duplicate` or `holdout`.
+    /// `not_answered`, or a [`curate::Reason`].
     pub reason: String,
+    /// What was found.
+    pub detail: String,
 }
 
-/// What curation made of rows.
+/// What curation made of collected answers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Curated {
     /// Items with the answers to learn.
     pub kept: Vec<Item>,
     /// The others.
     pub left: Vec<Left>,
+    /// How many left where.
+    pub funnel: Funnel,
 }
 
-/// Sorts rows out, in their order.
-pub fn curate(items: &[Item], answers: &[Answered], holdout: &[Item]) -> Curated {
-    let asked = |item: &Item| text_of(&item.student);
-    let held: HashSet<String> = holdout.iter().map(asked).collect();
-    let answers: std::collections::HashMap<&str, &Answered> =
-        answers.iter().map(|a| (a.item.as_str(), a)).collect();
-    let mut seen = HashSet::new();
-    let mut curated = Curated {
-        kept: Vec::new(),
-        left: Vec::new(),
+/// The lines of `rows` that stay, held against the hold-out; the others are made empty, so that
+/// lines keep their numbers. `template` names the fields that are asked where the settings don't.
+///
+/// # Errors
+/// Settings that can't be used, a hold-out that can't be read.
+pub fn rows(
+    settings: &Settings,
+    template: &str,
+    holdout: &str,
+    rows: &str,
+) -> Result<(String, Funnel), CurateError> {
+    let mut settings = settings.clone();
+    if settings.text.is_empty() {
+        settings.text = fields(template);
+    }
+    // One part: a run's hold-out is a file of its own.
+    settings.splits = Vec::new();
+    let full = |line: &&str| !line.trim().is_empty();
+    let (held, all) = (holdout.lines().filter(full), rows.lines().filter(full));
+    let curated = curate::curate(settings, held, all, &mut |_| {})?;
+    let mut fates = curated.fates.iter();
+    let mut text = String::with_capacity(rows.len());
+    for line in rows.lines() {
+        if full(&line) && fates.next().is_some_and(|fate| fate.part.is_some()) {
+            text.push_str(line);
+        }
+        text.push('\n');
+    }
+    Ok((text, curated.funnel))
+}
+
+/// Sorts collected answers out. Without settings only what was not finished, says nothing, is there
+/// twice or stands in the hold-out leaves.
+///
+/// # Errors
+/// Settings that can't be used.
+pub fn answers(
+    settings: Option<&Settings>,
+    (items, holdout): (&[Item], &[Item]),
+    answers: &[Answered],
+) -> Result<Curated, CurateError> {
+    let settings = of_answers(settings);
+    let answers: HashMap<&str, &Answered> = answers.iter().map(|a| (a.item.as_str(), a)).collect();
+    let row = |item: &Item, answer: Option<&Answered>| {
+        let cut = answer.is_some_and(|answer| answer.ending == Some(Ending::Length));
+        serde_json::json!({
+            "id": item.id,
+            "prompt": text_of(&item.student),
+            "answer": answer.map(|answer| &answer.text),
+            "finish_reason": cut.then_some("length"),
+        })
+        .to_string()
     };
+    let held: Vec<String> = holdout.iter().map(|item| row(item, None)).collect();
+    let (mut asked, mut lines, mut left) = (Vec::new(), Vec::new(), Vec::new());
     for item in items {
-        let reason = match answers.get(item.id.as_str()) {
-            None => Some("not_answered"),
-            Some(a) if a.ending == Some(Ending::Length) => Some("cut"),
-            Some(a) if a.text.trim().is_empty() => Some("empty"),
-            Some(_) if held.contains(&asked(item)) => Some("holdout"),
-            Some(a) if !seen.insert((asked(item), a.text.clone())) => Some("duplicate"),
-            Some(a) => {
-                curated.kept.push(Item {
-                    answer: Some(a.text.clone()),
-                    ..item.clone()
-                });
-                None
+        match answers.get(item.id.as_str()) {
+            Some(answer) => {
+                asked.push((item, *answer));
+                lines.push(row(item, Some(answer)));
             }
-        };
-        if let Some(reason) = reason {
-            curated.left.push(Left {
+            None => left.push(Left {
                 item: item.id.clone(),
-                reason: reason.to_owned(),
-            });
+                reason: "not_answered".into(),
+                detail: String::new(),
+            }),
         }
     }
-    curated
+    let (held, lines) = (
+        held.iter().map(String::as_str),
+        lines.iter().map(String::as_str),
+    );
+    let curated = curate::curate(settings, held, lines, &mut |_| {})?;
+    let mut kept = Vec::new();
+    for ((item, answer), fate) in asked.into_iter().zip(curated.fates) {
+        match fate.reasons.first() {
+            None => kept.push(Item {
+                answer: Some(answer.text.clone()),
+                ..item.clone()
+            }),
+            Some(reason) => left.push(Left {
+                item: item.id.clone(),
+                reason: reason.name().into(),
+                detail: fate.detail,
+            }),
+        }
+    }
+    Ok(Curated {
+        kept,
+        left,
+        funnel: curated.funnel,
+    })
 }
 
-/// A prompt's text, white space made even.
+/// Rows were held against each other and the hold-out before they were asked, by their own fields;
+/// prompts carry the task's wording, so that here only whole texts count.
+fn of_answers(settings: Option<&Settings>) -> Settings {
+    let given = settings.cloned().unwrap_or_else(|| Settings {
+        private: Vec::<Private>::new(),
+        refusals: false,
+        ..Settings::default()
+    });
+    Settings {
+        text: Vec::new(),
+        group: None,
+        duplicates: Duplicates {
+            near: 1.0,
+            cluster: 1.0,
+        },
+        leakage: Leakage {
+            words: usize::MAX,
+            likeness: 1.0,
+            contained: 1.0,
+            ..given.leakage
+        },
+        balance: None,
+        splits: Vec::new(),
+        ..given
+    }
+}
+
+/// The fields that a template names.
+fn fields(template: &str) -> Vec<String> {
+    let plain = template.replace("{{", "").replace("}}", "");
+    let after = plain.split('{').skip(1);
+    let named = after.filter_map(|rest| Some(rest.split_once('}')?.0.to_owned()));
+    let mut names: Vec<String> = Vec::new();
+    for name in named {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// A prompt's text.
 fn text_of(prompt: &Prompt) -> String {
-    let text = match prompt {
+    match prompt {
         Prompt::Text { text } => text.clone(),
         Prompt::Messages { messages } => {
             let contents = messages.iter().map(|message| message.content.as_str());
             contents.collect::<Vec<_>>().join("\n")
         }
-    };
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn each_row_that_left_has_its_reason() {
-        let item = |id: &str, text: &str| Item {
+    fn item(id: &str, text: &str) -> Item {
+        Item {
             id: id.into(),
             student: Prompt::Text { text: text.into() },
             teacher: None,
             answer: None,
-        };
-        let answer = |id: &str, text: &str, ending| Answered {
+        }
+    }
+
+    fn answer(id: &str, text: &str, ending: Ending) -> Answered {
+        Answered {
             item: id.into(),
             sample: 0,
             text: text.into(),
@@ -92,7 +198,11 @@ mod tests {
             prompt_tokens: 1,
             tokens: 1,
             logprob: -1.0,
-        };
+        }
+    }
+
+    #[test]
+    fn each_answer_that_left_has_its_reason() {
         let items = [
             item("a", "x"),
             item("b", "x "),
@@ -100,28 +210,60 @@ mod tests {
             item("d", "z"),
             item("e", "u"),
             item("f", "v"),
+            item("g", "w"),
         ];
-        let answers = [
+        let given = [
             answer("a", "1", Ending::End),
             answer("b", "1", Ending::End),
             answer("c", "2", Ending::Length),
             answer("d", " ", Ending::End),
             answer("e", "3", Ending::Stop),
+            answer("g", "As an AI, I can't.", Ending::End),
         ];
-        let curated = curate(&items, &answers, &[item("h", "u")]);
-        let kept: Vec<_> = curated.kept.iter().map(|item| item.id.as_str()).collect();
-        assert_eq!(kept, ["a"]);
-        let left = curated.left.iter();
-        let left: Vec<_> = left.map(|l| (l.item.as_str(), l.reason.as_str())).collect();
-        assert_eq!(
-            left,
-            [
-                ("b", "duplicate"),
-                ("c", "cut"),
-                ("d", "empty"),
-                ("e", "holdout"),
-                ("f", "not_answered")
-            ]
-        );
+        let holdout = [item("h", "u")];
+        let sorted = |settings| {
+            let curated = answers(settings, (&items, &holdout), &given).unwrap();
+            let mut left: Vec<(String, String)> = curated
+                .left
+                .into_iter()
+                .map(|l| (l.item, l.reason))
+                .collect();
+            left.sort();
+            (
+                curated
+                    .kept
+                    .into_iter()
+                    .map(|item| item.id)
+                    .collect::<Vec<_>>(),
+                left,
+            )
+        };
+        let (kept, left) = sorted(None);
+        // Which of the twins stays is decided by their digests.
+        assert!(kept == ["a", "g"] || kept == ["b", "g"], "{kept:?}");
+        let twin = if kept[0] == "a" { "b" } else { "a" };
+        let reason = |id: &str, reason: &str| (id.to_owned(), reason.to_owned());
+        let common = [
+            reason(twin, "duplicate"),
+            reason("c", "finish"),
+            reason("d", "length"),
+            reason("e", "leakage"),
+            reason("f", "not_answered"),
+        ];
+        assert_eq!(left, common);
+        let (kept, left) = sorted(Some(&Settings::default()));
+        assert_eq!(kept.len(), 1);
+        assert_eq!(left[5], reason("g", "refusal"));
+    }
+
+    #[test]
+    fn rows_that_leave_keep_their_lines() {
+        let text =
+            "{\"id\":\"a\",\"s\":\"one wolf\"}\n\nno json\n{\"id\":\"b\",\"s\":\"two wolves\"}\n";
+        let holdout = "{\"id\":\"h\",\"s\":\"Two  wolves\"}\n";
+        let (kept, funnel) = rows(&Settings::default(), "{{}} {s}:", holdout, text).unwrap();
+        assert_eq!(kept, "{\"id\":\"a\",\"s\":\"one wolf\"}\n\n\n\n");
+        assert_eq!((funnel.rows, funnel.kept), (3, 1));
+        assert_eq!(fields("{{x}} {a} and {b}, {a}"), ["a", "b"]);
     }
 }

@@ -29,6 +29,9 @@ pub enum Error {
         /// What is wrong.
         what: String,
     },
+    /// Rows can't be curated: the settings or the hold-out are at fault.
+    #[error("curation: {0}")]
+    Curate(#[from] crate::curate::CurateError),
     /// A file or folder: the machine's.
     #[error("{path}: {source}")]
     Io {

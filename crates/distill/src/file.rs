@@ -170,6 +170,15 @@ tokens = 1000
     }
 
     #[test]
+    fn the_demonstrations_file_is_good_and_has_the_prompts_that_were_measured() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../bench/distill/");
+        let text = |name: &str| std::fs::read_to_string(format!("{folder}{name}")).unwrap();
+        let spec = parse(Path::new("x"), &text("demo.toml").replace("SEED", "1")).unwrap();
+        assert_eq!(spec.data.student, text("student.txt"));
+        assert_eq!(spec.data.teacher.unwrap(), text("teacher.txt"));
+    }
+
+    #[test]
     fn faults_are_named_by_line_and_key() {
         for (from, to, says, hint) in [
             (

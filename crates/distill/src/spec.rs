@@ -22,6 +22,10 @@ pub struct Spec {
     pub teacher: Teacher,
     /// `[data]`
     pub data: Data,
+    /// `[curate]`: what rows and collected answers must be. Left out: rows are taken as they are, and
+    /// of collected answers only what can't be learnt leaves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub curate: Option<crate::curate::Settings>,
     /// `[stages]`
     pub stages: Stages,
     /// `[evaluate]`

@@ -29,7 +29,11 @@ pub(super) fn alike(
     let mut duplicates: Vec<Vec<(u32, f32)>> = vec![Vec::new(); signatures.len()];
     let mut clusters = Clusters::new(signatures.len());
     let mut known: HashSet<(u32, u32)> = HashSet::new();
-    let bands = if duplicate < 1.0 || cluster < 1.0 { BANDS } else { 0 };
+    let bands = if duplicate < 1.0 || cluster < 1.0 {
+        BANDS
+    } else {
+        0
+    };
     // One band at a time, so that the memory is that of one.
     let mut buckets: HashMap<u64, Bucket, Mixed> = HashMap::default();
     for band in 0..bands {

@@ -5,13 +5,17 @@ use unicode_normalization::UnicodeNormalization as _;
 
 /// One spelling of what reads alike: compatibility forms, lower case, one space between words.
 pub(super) fn folded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for word in text.split_whitespace() {
+    // Compatibility forms of some signs begin with a space: white space is looked at last.
+    let letters = text.nfkc().flat_map(char::to_lowercase);
+    let plain: String = letters
+        .map(|c| if c == '\u{2019}' { '\'' } else { c })
+        .collect();
+    let mut out = String::with_capacity(plain.len());
+    for word in plain.split_whitespace() {
         if !out.is_empty() {
             out.push(' ');
         }
-        let letters = word.nfkc().flat_map(char::to_lowercase);
-        out.extend(letters.map(|c| if c == '\u{2019}' { '\'' } else { c }));
+        out.push_str(word);
     }
     out
 }

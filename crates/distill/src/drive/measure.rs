@@ -287,13 +287,14 @@ impl Driver<'_, '_> {
         let answers: Vec<Answered> = serde_json::from_slice(&bytes.unwrap_or_default())
             .map_err(|error| Error::Child(error.to_string()))?;
         let (items, holdout) = (self.items("items.jsonl")?, self.items("holdout.jsonl")?);
-        let curated = curation::curate(&items, &answers, &holdout);
+        let settings = self.state.spec.curate.as_ref();
+        let curated = curation::answers(settings, (&items, &holdout), &answers)?;
         if curated.kept.is_empty() {
             return Ok(Err(Stop::failed("curation left no row to learn from")));
         }
-        let report =
-            serde_json::to_vec(&curated.left).map_err(|error| Error::Child(error.to_string()))?;
-        self.folder.write("curation.json", &report)?;
+        let report = serde_json::json!({"funnel": curated.funnel, "left": curated.left});
+        self.folder
+            .write("curation.json", report.to_string().as_bytes())?;
         let lines = rows::lines(&curated.kept);
         self.folder.write("curated.jsonl", lines.as_bytes())?;
         self.go(Stage::ColdStart, record::Cause::Done, None)?;

@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# `make demo-distill`: a small model learns to do without its four-shot prompt, from its own answers;
+# bench/distill/README.md. Prints one table and says how to serve the student.
+#
+# `make demo-distill-arms` runs three seeds, and beside them the same budget spent on the teacher's
+# own texts (off-policy) and on a policy gradient of the sampled token alone.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+arms=${1:-one}
+binary=$CARGO_TARGET_DIR/release/stillhouse
+data=${STILLHOUSE_DEMO_DIR:-$HOME/.local/share/stillhouse-demo}
+mkdir -p "$data/files"
+still() { "$binary" --data-dir "$data" "$@"; }
+field() { python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"; }
+
+if ! still account show demo >/dev/null 2>&1; then
+    still organization create demo >/dev/null
+    still account create demo --organization demo >/dev/null
+fi
+grant=$(still --json grant issue --account demo --teacher smollm2-135m-instruct --tier train \
+    --purpose "the demonstration: a prompt goes into the weights" \
+    --budget-tokens 100000000 --expires 7d | field token)
+
+# The run file beside its data, with what is open in it filled in.
+cp bench/distill/{train,holdout}.jsonl "$data/files"
+write() { # ARM SEED
+    python3 - "$@" "$grant" "$STILLHOUSE_MODEL" "$data/files" <<'PYTHON'
+import pathlib, re, sys
+
+arm, seed, grant, model, folder = sys.argv[1:]
+text = pathlib.Path("bench/distill/demo.toml").read_text()
+text = text.replace('"GRANT"', f'"{grant}"').replace('"MODEL"', f'"{model}"').replace("= SEED", f"= {seed}")
+text = re.sub(r'^name = "demo.*$', f'name = "{arm} seed {seed}"', text, count=1, flags=re.M)
+if arm == "policy gradient":
+    text = text.replace('{ kind = "reverse_kl" }', '{ kind = "k1" }')
+if arm == "off-policy":
+    text = text.replace("[stages.on_policy]", "[stages.cold_start]")
+    text = text.replace('{ kind = "reverse_kl" }', '{ kind = "cross_entropy" }')
+file = pathlib.Path(folder) / f"{arm.replace(' ', '-')}-{seed}.toml"
+file.write_text(text)
+print(file)
+PYTHON
+}
+
+told=()
+run() { # ARM SEED
+    file=$(write "$1" "$2")
+    still --json distill run "$file" >"${file%.toml}.json"
+    told+=("${file%.toml}.json")
+}
+
+run on-policy 1
+if [ "$arms" = arms ]; then
+    for seed in 2 3; do run on-policy "$seed"; done
+    for seed in 1 2 3; do run off-policy "$seed"; done
+    for seed in 1 2 3; do run "policy gradient" "$seed"; done
+fi
+"$CARGO_TARGET_DIR/release/examples/table" "$data/runs" "${told[@]}"
