@@ -193,6 +193,9 @@ pub struct Evaluate {
     /// Texts that end an answer.
     #[serde(default)]
     pub stop: Vec<String>,
+    /// The text that ended an answer stays part of it, as the `}` of a JSON object.
+    #[serde(default)]
+    pub keep_stop: bool,
 }
 
 /// `[budget]`

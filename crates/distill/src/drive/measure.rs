@@ -141,6 +141,7 @@ impl Driver<'_, '_> {
             max_tokens: evaluate.max_tokens,
             temperature: 0.0,
             stop: evaluate.stop.clone(),
+            keep_stop: evaluate.keep_stop,
             ..Sampling::default()
         }
     }
