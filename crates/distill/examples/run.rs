@@ -6,8 +6,8 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use distill::teacher::{Answer, Teacher, Unanswered};
@@ -66,9 +66,7 @@ fn drive(folder: &Path, run: &str, die: Option<&str>) -> Result<(), Box<dyn std:
         log: folder.join("calls.log"),
         answers: AtomicU64::new(0),
     };
-    let mut observer = Counted {
-        left: mortal.event,
-    };
+    let mut observer = Counted { left: mortal.event };
     let program = std::env::current_exe()?;
     let stop = AtomicBool::new(false);
     let mut world = World {
@@ -119,7 +117,8 @@ impl Teacher for Mortal {
             .create(true)
             .append(true)
             .open(&self.log);
-        file.and_then(|mut file| writeln!(file, "{key}")).map_err(lost)?;
+        file.and_then(|mut file| writeln!(file, "{key}"))
+            .map_err(lost)?;
         if self.answers.fetch_add(1, Ordering::Relaxed) + 1 == self.answer {
             std::process::abort();
         }

@@ -18,7 +18,10 @@ const BATCH: u32 = 16;
 const PROBING: f64 = 300.0;
 
 /// Tokens of a prompt of the teacher's: those of the student's, in proportion to their bytes.
-fn prompt_tokens(answers: &[trainer::protocol::Answered], items: &[trainer::protocol::Item]) -> f64 {
+fn prompt_tokens(
+    answers: &[trainer::protocol::Answered],
+    items: &[trainer::protocol::Item],
+) -> f64 {
     let told: u64 = answers.iter().map(|answer| answer.prompt_tokens).sum();
     let bytes = |prompt: fn(&trainer::protocol::Item) -> &trainer::protocol::Prompt| -> u64 {
         items.iter().map(|item| bytes_of(prompt(item))).sum()

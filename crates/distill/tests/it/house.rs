@@ -11,8 +11,8 @@ use lm::Family;
 use lm::testing::tiny_gguf;
 use record::id::kind;
 use record::{
-    Account, AccountState, Actor, Budget, BudgetOwner, Change, Fact, Grant, GrantBudget, GrantTerms,
-    Id, Limits, Money, Organization, RunEvent, Tier, Time,
+    Account, AccountState, Actor, Budget, BudgetOwner, Change, Fact, Grant, GrantBudget,
+    GrantTerms, Id, Limits, Money, Organization, RunEvent, Tier, Time,
 };
 use tempfile::TempDir;
 
@@ -190,8 +190,14 @@ impl House {
         program.pop();
         program.pop();
         let mut command = Command::new(program.join("examples").join("run"));
-        command.arg("drive").arg(self.root.path()).arg(run.to_string());
-        command.args(die).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .arg("drive")
+            .arg(self.root.path())
+            .arg(run.to_string());
+        command
+            .args(die)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         command
     }
 
@@ -203,7 +209,8 @@ impl House {
     pub(crate) fn finish(&self, run: Id<kind::Run>) -> State {
         for _ in 0..4 {
             let output = self.drive(run, None);
-            let log = std::fs::read_to_string(self.runs().join(run.to_string()).join("trainer.log"));
+            let log =
+                std::fs::read_to_string(self.runs().join(run.to_string()).join("trainer.log"));
             assert!(
                 output.status.success(),
                 "{} {}",

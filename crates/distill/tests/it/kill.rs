@@ -89,7 +89,9 @@ fn a_run_killed_after_any_entry_ends_as_its_twin() {
     assert_eq!(whole.done(Stage::ColdStart), 3);
     let run = house.make(&spec);
     // Each life writes three entries and dies; the third falls after a step, a checkpoint, a move.
-    let deaths: Vec<String> = (0..kills()).map(|n| format!("event:{}", 2 + n % 3)).collect();
+    let deaths: Vec<String> = (0..kills())
+        .map(|n| format!("event:{}", 2 + n % 3))
+        .collect();
     let (state, died) = killed(&house, run, &deaths);
     assert!(died > 8, "it died {died} times only");
     assert_eq!(outcome(&state), outcome(&whole));
@@ -135,7 +137,10 @@ fn a_run_killed_between_an_answer_and_its_entry_buys_nothing_twice() {
         *asked.entry(key).or_default() += 1;
     }
     let again: u64 = asked.values().map(|times| times - 1).sum();
-    assert!(again <= died, "{again} calls were asked again in {died} deaths");
+    assert!(
+        again <= died,
+        "{again} calls were asked again in {died} deaths"
+    );
     house.check_money(&[twin, run]);
 }
 
@@ -155,7 +160,9 @@ fn a_run_killed_at_any_moment_ends_as_its_twin() {
             let path = format!("/proc/{pid}/task/{pid}/children");
             let children = std::fs::read_to_string(path).unwrap_or_default();
             for child in children.split_whitespace() {
-                let killed = std::process::Command::new("kill").args(["-9", child]).status();
+                let killed = std::process::Command::new("kill")
+                    .args(["-9", child])
+                    .status();
                 drop(killed);
             }
         }

@@ -77,7 +77,10 @@ fn a_budget_that_is_reached_pauses_and_is_not_overrun() {
     assert!(state.done(Stage::OnPolicy) > 0);
     assert!(state.spent.fits(state.created.budget));
     // The step under way was finished and written down.
-    assert_eq!(state.checkpoint(Stage::OnPolicy), Some(state.done(Stage::OnPolicy)));
+    assert_eq!(
+        state.checkpoint(Stage::OnPolicy),
+        Some(state.done(Stage::OnPolicy))
+    );
     house.check_money(&[run]);
 }
 
@@ -96,8 +99,15 @@ fn a_revoked_grant_pauses_in_mid_run() {
         }
     });
     assert_eq!(state.stage, Stage::Paused);
-    assert_eq!(state.cause, Some(Cause::Grant("the grant was revoked".into())));
-    assert!(state.done(Stage::OnPolicy) < 8, "{}", state.done(Stage::OnPolicy));
+    assert_eq!(
+        state.cause,
+        Some(Cause::Grant("the grant was revoked".into()))
+    );
+    assert!(
+        state.done(Stage::OnPolicy) < 8,
+        "{}",
+        state.done(Stage::OnPolicy)
+    );
     house.check_money(&[run]);
 }
 
@@ -137,7 +147,11 @@ impl Teacher for Scripted {
     fn score(&self, question: &Score, _: &str) -> Result<Answer, Unanswered> {
         *self.asked.lock().unwrap() += 1;
         let mut script = self.script.lock().unwrap();
-        let said = if script.is_empty() { "right" } else { script.remove(0) };
+        let said = if script.is_empty() {
+            "right"
+        } else {
+            script.remove(0)
+        };
         let value = match said {
             "refuses" => return Err(Unanswered::Refused("403: not under this grant".into())),
             "times out" => return Err(Unanswered::Lost("no answer in 120 s".into())),
@@ -156,7 +170,11 @@ impl Teacher for Scripted {
         };
         Ok(Answer {
             revision: Some(if said == "other" { "b" } else { "a" }.into()),
-            sequences: question.sequences.iter().map(|s| sequence(&s.ids)).collect(),
+            sequences: question
+                .sequences
+                .iter()
+                .map(|s| sequence(&s.ids))
+                .collect(),
             usage: Usage {
                 input: 10,
                 cached_input: 0,
@@ -198,10 +216,13 @@ fn a_teacher_that_fails_now_and_then_is_asked_again() {
     let answered = bought(|event| matches!(event, RunEvent::Bought { .. }));
     assert_eq!(asked, answered + 3);
     // What timed out was asked again under its key; the others are lost, and one of them was paid.
-    let lost = house.events(run).into_iter().filter_map(|event| match event {
-        RunEvent::Lost { spent, why, .. } => Some((spent.tokens, why)),
-        _ => None,
-    });
+    let lost = house
+        .events(run)
+        .into_iter()
+        .filter_map(|event| match event {
+            RunEvent::Lost { spent, why, .. } => Some((spent.tokens, why)),
+            _ => None,
+        });
     let lost: Vec<_> = lost.collect();
     assert_eq!(lost.len(), 2, "{lost:?}");
     assert_eq!(lost[0].0, 0);
@@ -214,7 +235,10 @@ fn a_teacher_that_fails_now_and_then_is_asked_again() {
 fn a_teacher_that_is_no_use_pauses_with_why() {
     for (script, says) in [
         (&["impossible"; 3], "no answer of use in 3 tries"),
-        (&["right", "other", "other"], "changed its version from a to b"),
+        (
+            &["right", "other", "other"],
+            "changed its version from a to b",
+        ),
         (&["refuses"; 3], "403: not under this grant"),
     ] {
         let (house, run, state, _) = scripted(script);
