@@ -118,7 +118,7 @@ fn a_run_killed_between_an_answer_and_its_entry_buys_nothing_twice() {
             .count()
     };
     let run = house.make(&spec);
-    let deaths: Vec<String> = (0..kills())
+    let deaths: Vec<String> = (0..kills() / 2 + 3)
         .map(|n| match n % 3 {
             0 => "answer:1".to_owned(),
             1 => "answer:2".to_owned(),
@@ -151,7 +151,7 @@ fn a_run_killed_at_any_moment_ends_as_its_twin() {
     let twin = house.make(&spec);
     let whole = house.finish(twin);
     let run = house.make(&spec);
-    for n in 0..kills() {
+    for n in 0..kills() / 2 {
         let mut process = house.command(run, None).spawn().unwrap();
         std::thread::sleep(Duration::from_millis(40 + n * 97 % 700));
         // The child too, at times at once, else by the end of its standard input.

@@ -66,8 +66,8 @@ fn drive(
 fn a_budget_that_is_reached_pauses_and_is_not_overrun() {
     let house = House::new();
     let wanted = Wanted {
-        tokens: 1_500,
-        steps: 40,
+        tokens: 4_000,
+        steps: 200,
         ..Wanted::default()
     };
     let run = house.make(&house.spec(&wanted));
