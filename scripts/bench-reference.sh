@@ -53,3 +53,9 @@ files=$examples/files
 "$venv/bin/pip" install --quiet 'lm-eval[api]==0.4.13'
 cargo build --locked -p stillhouse
 scripts/test-clients.sh --instead "$venv/bin/python" bench/reference/lm_eval_check.py
+
+# Trainers that ask a served teacher: TRL's own client, and two steps of its trainer, under a grant; and
+# what of the gradient is left when the teacher tells a few log-probabilities a position (no PyTorch).
+scripts/test-clients.sh --instead "$venv/bin/python" bench/reference/trl_served.py --train
+cargo build --release --locked -p lm --example wire_gradient
+"$examples/wire_gradient" "$STILLHOUSE_MODEL" bench/distill

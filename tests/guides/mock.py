@@ -21,6 +21,12 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def scored(self, index, ids):
+        """Of each token but the first: itself at 0.5, and token 1 at 0.25."""
+        of = lambda id_: {id_: {"logprob": -0.6931472, "rank": 1}, 1: {"logprob": -1.3862944, "rank": 2}}
+        told = [None, *(of(id_) for id_ in ids[1:])]
+        return {"index": index, "text": "!", "finish_reason": "length", "prompt_logprobs": told}
+
     def do_GET(self):
         models = {"object": "list", "data": [{"id": "m", "object": "model", "created": 1, "owned_by": "x"}]}
         self.send("application/json", json.dumps(models).encode())
@@ -30,6 +36,10 @@ class Handler(BaseHTTPRequestHandler):
         if self.path.endswith("/tokenize"):
             return self.send("application/json", b'{"count": 7, "max_model_len": 8192}')
         base = {"id": "c", "created": 1, "model": asked["model"]}
+        if "prompt_logprobs" in asked:
+            choices = [self.scored(*prompt) for prompt in enumerate(asked["prompt"])]
+            answer = base | {"object": "text_completion", "choices": choices, "usage": USAGE}
+            return self.send("application/json", json.dumps(answer).encode())
         if not asked.get("stream"):
             choice = {"index": 0, "message": {"role": "assistant", "content": "Hello."}, "finish_reason": "stop"}
             answer = base | {"object": "chat.completion", "choices": [choice], "usage": USAGE}

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use guard::admission::{Credential, Denied, Rates, Want};
 use record::{Amount, Edit, Endpoint, Reason};
+use wire::score::ScoreRequest;
 use wire::translate::Translation;
 use wire::{ApiError, Policy, Splice, splice};
 
@@ -17,6 +18,10 @@ use crate::received::Received;
 use crate::record::InFlight;
 use crate::reply;
 use crate::state::Gateway;
+
+/// What a client without the leave for scores is told.
+const SCORES_NEED: &str = "Scores need a grant of tier `score` or above. A grant of tier `topk` \
+    gives the likeliest tokens alone: `top_k` up to 100, and no `ids_at`.";
 
 /// A refusal on its way to the client.
 pub(crate) struct Refused {
@@ -53,6 +58,8 @@ pub(crate) enum Way {
     Native,
     /// It is made from chat completions.
     Translated(Box<Translation>),
+    /// Given texts are scored.
+    Scored(Box<ScoreRequest>),
 }
 
 /// A request that was let through: what to ask, and the proofs.
@@ -150,29 +157,33 @@ async fn prepare(
     let refused = |error: ApiError| Refused::new(error, &policy.model);
     let (route, model) = find(gateway, &policy, endpoint).map_err(refused)?;
     check_size(&policy, &route).map_err(refused)?;
+    let scored = match endpoint {
+        Endpoint::Score => Some(scored(&policy, &route).map_err(refused)?),
+        _ => None,
+    };
     let cap = route.max_output_tokens.or(route.context_tokens);
     let cap = cap.unwrap_or(gateway.options.default_max_output);
-    let output = match endpoint {
-        Endpoint::CountTokens | Endpoint::Embeddings => 0,
-        _ => policy.worst_output(cap),
+    let (tokens, worst) = most(endpoint, &policy, scored.as_deref(), &route, cap);
+    let denied = |denied: Denied| {
+        let mut refused = Refused::denied(&denied, &policy.model);
+        if scored.is_some() && denied.reason == Reason::CapabilityNotAllowed {
+            refused.error = refused.error.with_message(SCORES_NEED);
+        }
+        refused
     };
-    let denied = |denied: Denied| Refused::denied(&denied, &policy.model);
     let permit = {
         let want = Want {
             model: &route.model,
-            tokens: (body.len() as u64).div_ceil(4).saturating_add(output),
-            beyond: &|set| policy.beyond(set).map(|(_, param)| param),
+            tokens,
+            beyond: &|set| match &scored {
+                Some(scored) => scored.beyond(set),
+                None => policy.beyond(set).map(|(_, param)| param),
+            },
         };
         gateway
             .table
             .admit(credential, &want, received.arrived)
             .map_err(denied)?
-    };
-    let worst = match endpoint {
-        Endpoint::CountTokens => Amount::ZERO,
-        // Metered by bytes, both ways.
-        Endpoint::Listed(_) => route.prices.worst(body.len() as u64, cap),
-        _ => route.prices.worst(body.len() as u64, output),
     };
     let tickets = budget::draw(gateway, credential, worst)
         .await
@@ -185,7 +196,10 @@ async fn prepare(
         (None, None) if bounded => Some(cap),
         _ => None,
     };
-    let sent = send_as(&policy, &route, endpoint, limit).map_err(refused)?;
+    let sent = match scored {
+        Some(scored) => send_scored(scored, &route),
+        None => send_as(&policy, &route, endpoint, limit).map_err(refused)?,
+    };
     let (way, ask_endpoint, ask_body, edits, take_usage_chunk) = sent;
     Ok(Prepared {
         way,
@@ -199,6 +213,53 @@ async fn prepare(
         model,
         policy,
     })
+}
+
+/// The tokens that a request counts for a minute until they are known, and the most that it costs.
+fn most(
+    endpoint: &Endpoint,
+    policy: &Policy,
+    scored: Option<&ScoreRequest>,
+    route: &Route,
+    cap: u64,
+) -> (u64, Amount) {
+    if let Some(scored) = scored {
+        let tokens = scored.worst_tokens();
+        return (tokens, route.prices.worst(tokens, 0));
+    }
+    let bytes = policy.body().len() as u64;
+    let output = match endpoint {
+        Endpoint::CountTokens | Endpoint::Embeddings => 0,
+        _ => policy.worst_output(cap),
+    };
+    let worst = match endpoint {
+        Endpoint::CountTokens => Amount::ZERO,
+        // Metered by bytes, both ways.
+        Endpoint::Listed(_) => route.prices.worst(bytes, cap),
+        _ => route.prices.worst(bytes, output),
+    };
+    (bytes.div_ceil(4).saturating_add(output), worst)
+}
+
+/// What is to be scored, as far as it can fit the model's context.
+fn scored(policy: &Policy, route: &Route) -> Result<Box<ScoreRequest>, ApiError> {
+    let request = ScoreRequest::read(policy.body())?;
+    let Some(context) = route.context_tokens else {
+        return Ok(Box::new(request));
+    };
+    for (index, item) in request.items.iter().enumerate() {
+        if let wire::openai::Prompt::Tokens(ids) = &item.text
+            && ids.len() as u64 > context
+        {
+            let message = format!(
+                "This model's context is {context} tokens, but items[{index}] has {}. Shorten it.",
+                ids.len()
+            );
+            let error = ApiError::of(Reason::ContextLengthExceeded).with_message(message);
+            return Err(error.with_param(format!("items[{index}].ids")));
+        }
+    }
+    Ok(Box::new(request))
 }
 
 /// The model's route and number, if it serves this endpoint.
@@ -276,6 +337,17 @@ fn send_as(
         edits,
         false,
     ))
+}
+
+/// The upstream is asked in values: where it is a server, the body is built anew.
+fn send_scored(mut request: Box<ScoreRequest>, route: &Route) -> Sent {
+    let mut edits = vec![Edit::Translated];
+    if let Some(name) = &route.upstream_model {
+        request.model.clone_from(name);
+        edits.push(Edit::ModelName);
+    }
+    let way = Way::Scored(request);
+    (way, Endpoint::Score, Bytes::new(), edits, false)
 }
 
 fn spliced(policy: &Policy, route: &Route, limit: Option<u64>) -> (Bytes, Vec<Edit>) {

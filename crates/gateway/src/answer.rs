@@ -18,6 +18,7 @@ use crate::keep::Keeping;
 use crate::received::Received;
 use crate::record::{InFlight, Kept, Turned, refusal};
 use crate::reply::{self, Reply, ReplyBody};
+use crate::score;
 use crate::stream::StreamBody;
 use crate::trace::TRACEPARENT;
 
@@ -40,6 +41,10 @@ pub(crate) async fn ask(admitted: Admitted, keeping: Keeping, cut: Arc<Notify>) 
         take_usage_chunk,
         ..
     } = admitted;
+    in_flight.asked_us = in_flight.received.elapsed_us();
+    if let Way::Scored(request) = way {
+        return Box::pin(score::answer(in_flight, *request, keeping)).await;
+    }
     let account = in_flight.permit.credential().holder().account();
     let ask = Ask {
         endpoint: ask_endpoint.clone(),
@@ -50,7 +55,6 @@ pub(crate) async fn ask(admitted: Admitted, keeping: Keeping, cut: Arc<Notify>) 
         account: Some(account),
     };
     let upstream = Arc::clone(&in_flight.route.upstream);
-    in_flight.asked_us = in_flight.received.elapsed_us();
     if in_flight.endpoint == Endpoint::CountTokens && matches!(way, Way::Translated(_)) {
         return count_tokens(in_flight, upstream.count_tokens(ask).await);
     }
@@ -72,7 +76,7 @@ pub(crate) async fn ask(admitted: Admitted, keeping: Keeping, cut: Arc<Notify>) 
         AnswerBody::Whole(body) => answered.refused(in_flight, &way, body),
         AnswerBody::Chunks(chunks) => {
             let course = match way {
-                Way::Native => match StreamKind::of(&in_flight.endpoint) {
+                Way::Native | Way::Scored(_) => match StreamKind::of(&in_flight.endpoint) {
                     Some(kind) => {
                         let tap = StreamTap::new(kind, take_usage_chunk);
                         Course::Events(AnswerStream::Passed(Box::new(tap)))
@@ -89,7 +93,7 @@ pub(crate) async fn ask(admitted: Admitted, keeping: Keeping, cut: Arc<Notify>) 
     }
 }
 
-fn handed_on(received: &Received) -> HeaderMap {
+pub(crate) fn handed_on(received: &Received) -> HeaderMap {
     let headers = &received.headers;
     let mut out = HeaderMap::new();
     for name in HANDED_ON {
@@ -108,23 +112,17 @@ fn handed_on(received: &Received) -> HeaderMap {
     out
 }
 
-/// The upstream's status and headers.
-struct Answered {
-    status: StatusCode,
-    headers: HeaderMap,
+/// The answer's status and headers.
+pub(crate) struct Answered {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
 }
 
 impl Answered {
-    /// A whole answer that succeeded.
-    async fn whole(
-        self,
-        mut in_flight: InFlight,
-        way: Way,
-        body: Bytes,
-        keeping: Keeping,
-    ) -> Reply {
+    /// A whole answer of the upstream that succeeded.
+    async fn whole(self, in_flight: InFlight, way: Way, body: Bytes, keeping: Keeping) -> Reply {
         let asked = match &way {
-            Way::Native => in_flight.endpoint.clone(),
+            Way::Native | Way::Scored(_) => in_flight.endpoint.clone(),
             Way::Translated(_) => Endpoint::Chat,
         };
         let usage = match usage_of(&in_flight, &asked, &body) {
@@ -132,7 +130,7 @@ impl Answered {
             Err(error) => return unusable(in_flight, &error),
         };
         let body = match way {
-            Way::Native => body,
+            Way::Native | Way::Scored(_) => body,
             Way::Translated(translation) => {
                 let id = in_flight.received.id.to_string();
                 match translation.answer(&id, in_flight.received.arrived, &body) {
@@ -141,6 +139,17 @@ impl Answered {
                 }
             }
         };
+        self.finish(in_flight, usage, body, keeping).await
+    }
+
+    /// Keeps, records and gives out a whole answer.
+    pub(crate) async fn finish(
+        self,
+        mut in_flight: InFlight,
+        usage: Option<Usage>,
+        body: Bytes,
+        keeping: Keeping,
+    ) -> Reply {
         in_flight.look(&body);
         in_flight.response_bytes = body.len() as u64;
         let recorded = if keeping.is_nothing() {
@@ -169,13 +178,7 @@ impl Answered {
         let readable = serde_json::from_slice::<serde::de::IgnoredAny>(&body).is_ok();
         let (status, body) = if self.status == StatusCode::UNAUTHORIZED {
             // It is our credential that the upstream refused, not the client's.
-            let error = ApiError {
-                status: 502,
-                code: Some("upstream_unauthorized".into()),
-                message: "The upstream refused this server's own credential. Tell the operator."
-                    .into(),
-                ..ApiError::of(Reason::UpstreamUnavailable)
-            };
+            let error = failure::unauthorized();
             (StatusCode::BAD_GATEWAY, own_error(&in_flight, &error))
         } else if native && readable {
             (self.status, body)
@@ -219,7 +222,7 @@ impl Answered {
         reply
     }
 
-    fn reply(self, in_flight: &InFlight, body: Bytes) -> Reply {
+    pub(crate) fn reply(self, in_flight: &InFlight, body: Bytes) -> Reply {
         let mut reply = reply::whole(self.status, self.headers, body);
         reply::rates(&in_flight.permit.rates, reply.headers_mut());
         reply::signed(&in_flight.received, reply)
@@ -309,7 +312,7 @@ fn count_tokens(mut in_flight: InFlight, counted: Result<Option<u64>, upstream::
 }
 
 /// The upstream failed: a refusal where nothing was asked, else an exchange that broke.
-fn failed(mut in_flight: InFlight, error: &upstream::Error) -> Reply {
+pub(crate) fn failed(mut in_flight: InFlight, error: &upstream::Error) -> Reply {
     let (api, retry_after_us) = failure::upstream_error(error);
     tracing::warn!(%error, request = %in_flight.received.id, "an upstream failed");
     if api.reason.is_some() {
@@ -327,7 +330,11 @@ fn failed(mut in_flight: InFlight, error: &upstream::Error) -> Reply {
 }
 
 /// Turns a request away after it was admitted: its tickets and its place are given back.
-fn turned_away(mut in_flight: InFlight, error: &ApiError, retry_after_us: Option<u64>) -> Reply {
+pub(crate) fn turned_away(
+    mut in_flight: InFlight,
+    error: &ApiError,
+    retry_after_us: Option<u64>,
+) -> Reply {
     in_flight.recorded = true;
     let credential = Arc::clone(in_flight.permit.credential());
     let reason = error.reason.unwrap_or(Reason::UpstreamUnavailable);
@@ -363,7 +370,7 @@ pub(crate) fn unrecorded(received: &Received) -> Reply {
     reply::error(received, &error, Some(1_000_000))
 }
 
-fn own_error(in_flight: &InFlight, error: &ApiError) -> Bytes {
+pub(crate) fn own_error(in_flight: &InFlight, error: &ApiError) -> Bytes {
     error.body(
         Dialect::of(&in_flight.endpoint),
         &in_flight.received.id.to_string(),

@@ -25,3 +25,13 @@ pub(crate) fn upstream_error(error: &upstream::Error) -> (ApiError, Option<u64>)
         E::TooLarge { .. } => (broken(502, "upstream_answer_too_large"), None),
     }
 }
+
+/// The error for a server that refused our own credential.
+pub(crate) fn unauthorized() -> ApiError {
+    ApiError {
+        status: 502,
+        code: Some("upstream_unauthorized".into()),
+        message: "The upstream refused this server's own credential. Tell the operator.".into(),
+        ..ApiError::of(Reason::UpstreamUnavailable)
+    }
+}

@@ -32,6 +32,7 @@ mod record;
 mod replay;
 mod reply;
 mod running;
+mod score;
 mod state;
 mod stream;
 mod sweep;
@@ -39,7 +40,7 @@ mod trace;
 
 pub use models::{Models, Route};
 pub use network::Network;
-pub use observer::{Ended, ModelNumber, Observer, Timings, TurnedAway, Unobserved};
+pub use observer::{Ended, ModelNumber, Observer, Timings, TurnedAway, Unobserved, Verified};
 pub use options::{ClientGone, Clock, Options, Random};
 pub use state::{Gateway, Parts, Status};
 pub use trace::{Answered, Trace, TraceParent};

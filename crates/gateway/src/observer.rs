@@ -26,6 +26,9 @@ pub trait Observer: Send + Sync {
 
     /// A request was turned away.
     fn turned_away(&self, turned: &TurnedAway<'_>);
+
+    /// Scores were asked for again, or were found impossible.
+    fn verified(&self, _: &Verified) {}
 }
 
 /// When things happened to a request, in microseconds since its head was read.
@@ -95,6 +98,17 @@ pub struct TurnedAway<'a> {
     pub duration_us: u64,
     /// Its trace, where it has one.
     pub trace: Option<&'a Trace>,
+}
+
+/// What came of a look at told scores.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Verified {
+    /// The model that told them.
+    pub model: ModelNumber,
+    /// How far the second answer was from the first, where there was one.
+    pub difference: wire::score::Difference,
+    /// Whether they were refused, as they can't be true.
+    pub refused: bool,
 }
 
 /// Nobody listens.

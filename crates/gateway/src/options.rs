@@ -44,6 +44,8 @@ pub struct Options {
     pub default_max_output: u64,
     /// How long the text of a request with `store: true` is kept.
     pub keep_stored: Duration,
+    /// The share of scored items that are asked for again and compared, 0 to 1.
+    pub score_check_share: f64,
     /// The largest answer that is kept for an `Idempotency-Key` or for `store: true`.
     pub keep_max_bytes: usize,
 }
@@ -61,6 +63,7 @@ impl Default for Options {
             client_gone: ClientGone::Cancel,
             default_max_output: 32_768,
             keep_stored: Duration::from_secs(30 * 86_400),
+            score_check_share: 0.005,
             keep_max_bytes: 8 << 20,
         }
     }

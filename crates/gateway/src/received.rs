@@ -147,6 +147,7 @@ fn target(path: &str, listed: &[String]) -> Target {
         "/v1/embeddings" => Target::Exchange(Endpoint::Embeddings),
         "/v1/messages" => Target::Exchange(Endpoint::Messages),
         "/v1/messages/count_tokens" => Target::Exchange(Endpoint::CountTokens),
+        "/v1/score" => Target::Exchange(Endpoint::Score),
         _ => match path.strip_prefix("/v1/models/") {
             Some(model) => Target::Models(Some(unescape(model))),
             None if listed.iter().any(|known| known == path) => {

@@ -12,8 +12,10 @@ use crate::options::Options;
 const MOST_PER_PROMPT: u32 = 16;
 /// Most answers of one request, over all of its prompts.
 const MOST_ANSWERS: usize = 1024;
-/// Most alternatives with a log-probability.
+/// Most alternatives of an answer's token; of a prompt's the format itself has 1000.
 const MOST_ALTERNATIVES: u32 = 20;
+/// Most log-probabilities of a request's prompts: tokens times alternatives.
+const MOST_VALUES: usize = 2_000_000;
 /// Most stop strings.
 const MOST_STOPS: usize = 4;
 /// Most bytes of a stop string.
@@ -108,11 +110,6 @@ pub(crate) fn check_chat(request: &ChatRequest) -> Read<()> {
         request.logprobs.unwrap_or(0),
         MOST_ALTERNATIVES,
     )?;
-    at_most(
-        "prompt_logprobs",
-        request.prompt_logprobs.unwrap_or(0),
-        MOST_ALTERNATIVES,
-    )?;
     check_sampling(&request.sampling)
 }
 
@@ -121,11 +118,6 @@ pub(crate) fn check_completion(request: &CompletionRequest) -> Read<()> {
     at_most("n", request.n, MOST_PER_PROMPT)?;
     at_most("best_of", request.best_of, MOST_PER_PROMPT)?;
     at_most("logprobs", request.logprobs.unwrap_or(0), MOST_ALTERNATIVES)?;
-    at_most(
-        "prompt_logprobs",
-        request.prompt_logprobs.unwrap_or(0),
-        MOST_ALTERNATIVES,
-    )?;
     if request
         .prompts
         .len()
@@ -136,6 +128,23 @@ pub(crate) fn check_completion(request: &CompletionRequest) -> Read<()> {
         return Err(ApiError::invalid("prompt", "invalid_value", message));
     }
     check_sampling(&request.sampling)
+}
+
+/// Refuses more log-probabilities of prompts than fit in memory beside everything else.
+pub(crate) fn check_values(tokens: usize, top: Option<usize>) -> Read<()> {
+    let values = top.map_or(0, |top| tokens.saturating_mul(1 + top));
+    if values <= MOST_VALUES {
+        return Ok(());
+    }
+    let message = format!(
+        "'prompt_logprobs' asks for {values} log-probabilities; at most {MOST_VALUES} are told at \
+         once. Send fewer prompts, or ask for fewer alternatives."
+    );
+    Err(ApiError::invalid(
+        "prompt_logprobs",
+        "invalid_value",
+        message,
+    ))
 }
 
 /// Each answer has a copy of its stop strings and biases, so both are bounded.

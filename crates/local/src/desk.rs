@@ -18,8 +18,8 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
-    /// Starts the thread.
-    pub(crate) fn start() -> std::io::Result<Self> {
+    /// Starts the thread, under this name.
+    pub(crate) fn start(name: &str) -> std::io::Result<Self> {
         let (tasks, inbox) = mpsc::channel::<Task>();
         let work = move || {
             priority::lower();
@@ -30,9 +30,7 @@ impl Desk {
                 }
             }
         };
-        thread::Builder::new()
-            .name("local-desk".to_owned())
-            .spawn(work)?;
+        thread::Builder::new().name(name.to_owned()).spawn(work)?;
         Ok(Self { tasks })
     }
 

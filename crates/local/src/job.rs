@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
-use lm::{Piece, Scored, Writer};
+use lm::{Piece, Scored, Want, Writer};
 use record::{Id, Time, id::kind};
 use tokio::sync::mpsc;
 
@@ -17,11 +17,11 @@ const SPARE: usize = 32;
 /// What happens to a request.
 #[derive(Debug)]
 pub(crate) enum Event {
-    /// A prompt was read and scored: tokens `1..` of it.
+    /// A prompt was read and scored.
     Scored {
         /// Which prompt.
         prompt: usize,
-        /// One shorter than the prompt.
+        /// One a token from [`Score::from`] on.
         scores: Vec<Scored>,
     },
     /// An answer has one more token.
@@ -39,14 +39,64 @@ pub(crate) struct Prompt {
     pub(crate) index: usize,
     /// Its tokens, at least one, all in the vocabulary; they and any answer fit the context.
     pub(crate) tokens: Vec<u32>,
-    /// Whether the prompt itself is to be scored, and with how many alternatives.
-    pub(crate) score: Option<usize>,
+    /// Whether the prompt itself is to be scored, and how.
+    pub(crate) score: Option<Score>,
     /// How it is computed, with all of its answers.
     pub(crate) path: lm::Path,
     /// Whose prompts it may share the reading with; none shares nothing.
     pub(crate) account: Option<Id<kind::Account>>,
     /// The answers by their number in the request. There are none where only scores are wanted.
     pub(crate) answers: Vec<(usize, Writer)>,
+}
+
+/// What is told of a prompt's own tokens.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Score {
+    /// The first token that is scored, at least 1: those before are context alone.
+    pub(crate) from: usize,
+    /// Most likely tokens told with each score.
+    pub(crate) top: usize,
+    /// Further tokens told: one list a score, or none at all.
+    pub(crate) at: Vec<Vec<u32>>,
+    /// Divides the logits; `None` leaves them as they are.
+    pub(crate) temperature: Option<f32>,
+}
+
+impl Score {
+    /// Every token but the first, with so many alternatives.
+    pub(crate) fn all(top: usize) -> Self {
+        Self {
+            from: 1,
+            top,
+            ..Self::default()
+        }
+    }
+
+    /// What is wanted of the tokens `start..end` of a prompt, which do not reach over `from - 1`.
+    pub(crate) fn want<'a>(&'a self, tokens: &'a [u32], start: usize, end: usize) -> Want<'a> {
+        if start + 1 < self.from {
+            return Want::nothing();
+        }
+        // The last token predicts nothing that is asked for.
+        let targets = &tokens[start + 1..(end + 1).min(tokens.len())];
+        let first = start + 1 - self.from;
+        Want {
+            at: self.at.get(first..first + targets.len()).unwrap_or(&[]),
+            temperature: self.temperature,
+            ..Want::score(targets, self.top)
+        }
+    }
+
+    /// How many of a prompt's tokens can be fed in one step, where so many are fed: those before
+    /// the first score are fed by themselves.
+    pub(crate) fn reach(&self, fed: usize, all: usize) -> usize {
+        let context = self.from.saturating_sub(1);
+        if fed < context {
+            context - fed
+        } else {
+            all - fed
+        }
+    }
 }
 
 /// A request on its way to the scheduler.

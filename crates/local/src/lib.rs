@@ -1,5 +1,5 @@
 //! A language model in process as one more upstream: template, tokens, a queue with a bound, and
-//! answers as bytes or server-sent events. It has its own threads, at the lowest priority, and
+//! answers as bytes or server-sent events; and scores of given texts. It has its own threads, at the lowest priority, and
 //! never takes the gateway's; it knows no accounts, opens no socket and reads no environment.
 //!
 //! One thread (the desk) reads requests: bytes to tokens, and every mistake of a client. One
@@ -24,6 +24,7 @@ mod priority;
 mod reader;
 mod reply;
 mod scheduler;
+mod score;
 mod sequence;
 mod shared;
 mod teller;

@@ -9,15 +9,16 @@ use std::thread;
 
 use lm::Model;
 use record::Endpoint;
-use upstream::{Answer, Ask, BoxFuture, EndpointSet, Health, Upstream};
+use upstream::{Answer, Ask, BoxFuture, EndpointSet, Health, ScoreAsk, ScoreOutcome, Upstream};
+use wire::score::Scores;
 
 use crate::desk::Desk;
-use crate::job::{self, Job};
+use crate::job::{self, Event, Job};
 use crate::options::{Clock, Options, Random, Source};
 use crate::reader::{Plan, Reader};
 use crate::scheduler::Scheduler;
 use crate::shared::Shared;
-use crate::{Error, priority, reply};
+use crate::{Error, priority, reply, score};
 
 /// A language model in process. Dropping it ends its threads after their current step; answers
 /// under way break off.
@@ -28,6 +29,8 @@ pub struct LocalUpstream {
     reader: Arc<Reader>,
     shared: Arc<Shared>,
     desk: Desk,
+    /// Where texts are scored alone, beside the scheduler.
+    checker: Desk,
     clock: Clock,
     random: Random,
 }
@@ -58,7 +61,8 @@ impl LocalUpstream {
             name: name.clone(),
             why,
         };
-        let desk = Desk::start().map_err(|error| threads(error.to_string()))?;
+        let desk = |name| Desk::start(name).map_err(|error| threads(error.to_string()));
+        let (desk, checker) = (desk("local-desk")?, desk("local-checker")?);
         let shared = Shared::new(options.max_sequences.saturating_add(options.queue));
         let (ready, loaded) = mpsc::sync_channel(1);
         let work = {
@@ -88,6 +92,7 @@ impl LocalUpstream {
             reader,
             shared,
             desk,
+            checker,
             clock: options.clock,
             random: options.random,
         }))
@@ -157,14 +162,85 @@ impl LocalUpstream {
             teller,
         } = plan;
         let (line, events) = job::line(parts, now, place, &self.shared);
-        let job = Job { line, prompts };
-        self.shared
-            .submit(job)
-            .map_err(|why| upstream::Error::Unreachable {
-                upstream: self.name.to_string(),
-                why,
-            })?;
+        self.submit(Job { line, prompts })?;
         reply::answer(teller, events, Arc::clone(&self.name)).await
+    }
+
+    async fn scores(&self, ask: ScoreAsk) -> Result<ScoreOutcome, upstream::Error> {
+        let place = self.place()?;
+        let ScoreAsk { request, alone, .. } = ask;
+        let reader = Arc::clone(&self.reader);
+        let read = move || (score::read(&reader, &request), place);
+        let (read, place) = self.desk.run(read).await.ok_or_else(|| self.broken())?;
+        let server = Arc::clone(&self.name);
+        let (prompts, told) = match read {
+            Ok(read) => read,
+            Err(error) => {
+                let headers = http::HeaderMap::new();
+                return Ok(ScoreOutcome::Refused {
+                    error,
+                    headers,
+                    server,
+                });
+            }
+        };
+        let scores = if alone {
+            let model = Arc::clone(&self.model);
+            let work = move || {
+                let scores = prompts.iter().map(|prompt| score::alone(&model, prompt));
+                (scores.collect::<lm::Result<Vec<_>>>(), place)
+            };
+            let (scores, _) = self.checker.run(work).await.ok_or_else(|| self.broken())?;
+            scores.map_err(|error| upstream::Error::Broken {
+                upstream: self.name.to_string(),
+                why: error.to_string(),
+            })?
+        } else {
+            let (line, events) = job::line(prompts.len(), (self.clock)(), place, &self.shared);
+            self.submit(Job { line, prompts })?;
+            self.collect(told.len(), events).await?
+        };
+        let items = told.iter().zip(scores).map(|(told, s)| told.item(s));
+        let scores = Scores {
+            revision: Some(self.reader.revision().to_owned()),
+            items: items.collect(),
+        };
+        Ok(ScoreOutcome::Told { scores, server })
+    }
+
+    fn submit(&self, job: Job) -> Result<(), upstream::Error> {
+        let submitted = self.shared.submit(job);
+        submitted.map_err(|why| upstream::Error::Unreachable {
+            upstream: self.name.to_string(),
+            why,
+        })
+    }
+
+    /// The scores of so many prompts, as they come.
+    async fn collect(
+        &self,
+        prompts: usize,
+        mut events: job::Events,
+    ) -> Result<Vec<Vec<lm::Scored>>, upstream::Error> {
+        let mut all = vec![Vec::new(); prompts];
+        for _ in 0..prompts {
+            match events.next().await {
+                Some(Event::Scored { prompt, scores }) => {
+                    if let Some(place) = all.get_mut(prompt) {
+                        *place = scores;
+                    }
+                }
+                // Nothing is written here.
+                Some(Event::Piece { .. }) => {}
+                None => {
+                    return Err(upstream::Error::Broken {
+                        upstream: self.name.to_string(),
+                        why: events.why(),
+                    });
+                }
+            }
+        }
+        Ok(all)
     }
 }
 
@@ -238,7 +314,7 @@ impl Upstream for LocalUpstream {
     }
 
     fn endpoints(&self) -> EndpointSet {
-        EndpointSet::of(&[Endpoint::Chat, Endpoint::Completions])
+        EndpointSet::of(&[Endpoint::Chat, Endpoint::Completions, Endpoint::Score])
     }
 
     fn ask(&self, ask: Ask) -> BoxFuture<'_, Result<Answer, upstream::Error>> {
@@ -257,6 +333,10 @@ impl Upstream for LocalUpstream {
             let (counted, _) = self.desk.run(count).await.ok_or_else(|| self.broken())?;
             Ok(counted.ok())
         })
+    }
+
+    fn score(&self, ask: ScoreAsk) -> BoxFuture<'_, Result<ScoreOutcome, upstream::Error>> {
+        Box::pin(self.scores(ask))
     }
 
     fn health(&self) -> Health {

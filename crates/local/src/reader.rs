@@ -24,6 +24,8 @@ use crate::teller::{About, Teller};
 pub(crate) struct Reader {
     model: Arc<Model>,
     fingerprint: Arc<str>,
+    /// The digest of the model's weights, as scores tell it.
+    revision: String,
     bounds: Bounds,
     forms: Forms,
     /// The path of plain answers.
@@ -54,11 +56,24 @@ impl Reader {
             forms: Forms::new(Arc::clone(model.tokenizer())),
             model,
             fingerprint: format!("fp_{}", &hex[..10]).into(),
+            revision: format!("blake3:{}", blake3::Hash::from_bytes(digest).to_hex()),
         }
     }
 
     pub(crate) fn fingerprint(&self) -> &str {
         &self.fingerprint
+    }
+
+    pub(crate) fn revision(&self) -> &str {
+        &self.revision
+    }
+
+    pub(crate) fn model(&self) -> &Model {
+        &self.model
+    }
+
+    pub(crate) fn bounds(&self) -> &Bounds {
+        &self.bounds
     }
 
     /// Reads a request.
@@ -94,13 +109,18 @@ impl Reader {
             tokens: &tokens,
             form: self.forms.read(&request.response_format)?,
         };
+        let top = request.prompt_logprobs.map(|top| top as usize);
+        bounds::check_values(tokens.len(), top)?;
         let answers = self.writers(&writing, random, 0..n)?;
-        let score = request.prompt_logprobs.map(|top| top as usize);
-        let scored = request.logprobs.is_some() || score.is_some();
+        let scored = request.logprobs.is_some() || top.is_some();
+        let score = top.map(|top| job::Score {
+            temperature: told_at(&request.sampling),
+            ..job::Score::all(top)
+        });
         let wanted = chat::Wanted {
             n,
             logprobs: request.logprobs.map(|top| top as usize),
-            prompt_logprobs: score,
+            prompt_logprobs: top,
             stream: request.stream,
             include_usage: request.include_usage,
             stop: request.sampling.stop.clone(),
@@ -134,13 +154,23 @@ impl Reader {
         let only_scores = request.max_tokens == 0;
         let score = request.prompt_logprobs.max(echoed);
         let score = score.or(only_scores.then_some(0)).map(|top| top as usize);
+        let told_at = request
+            .prompt_logprobs
+            .and_then(|_| told_at(&request.sampling));
+        let score = score.map(|top| job::Score {
+            temperature: told_at,
+            ..job::Score::all(top)
+        });
         let form = self.forms.read(&request.response_format)?;
         // The best are chosen by their log-probabilities.
         let chosen = request.best_of > request.n;
         let scored = request.logprobs.is_some() || score.is_some() || chosen;
         let mut prompts = Vec::with_capacity(request.prompts.len());
+        let mut read = 0;
         for (index, prompt) in request.prompts.iter().enumerate() {
             let tokens = self.prompt_tokens(prompt)?;
+            read += tokens.len();
+            bounds::check_values(read, score.as_ref().map(|score| score.top))?;
             let limit = Some(request.max_tokens as usize);
             let writing = Writing {
                 sampling: &request.sampling,
@@ -155,7 +185,7 @@ impl Reader {
             prompts.push(job::Prompt {
                 index,
                 tokens,
-                score,
+                score: score.clone(),
                 path: self.path(scored),
                 account: None,
                 answers,
@@ -305,6 +335,14 @@ impl Reader {
         }
         Ok(writer)
     }
+}
+
+/// The temperature at which `prompt_logprobs` are told: the request's own, as by a vLLM server
+/// with `--logprobs-mode processed_logprobs`, which trainers ask for. 0 stands for no sampling at
+/// all, where there is nothing to divide by.
+fn told_at(sampling: &Sampling) -> Option<f32> {
+    let temperature = sampling.temperature.map(|t| t as f32);
+    temperature.filter(|&t| t > 0.0 && t != 1.0)
 }
 
 /// How the answers to one prompt are written.

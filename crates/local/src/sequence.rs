@@ -80,13 +80,16 @@ impl Sequence {
         matches!(self.work, Work::Writing { .. }) && self.ready() == 1
     }
 
-    /// Tokens that it could feed now.
+    /// Tokens that it could feed in one step.
     pub(crate) fn ready(&self) -> usize {
-        let tokens = match &self.work {
-            Work::Reading { prompt, .. } => &prompt.tokens,
-            Work::Writing { tokens, .. } => tokens,
-        };
-        tokens.len() - self.cache.len()
+        let fed = self.cache.len();
+        match &self.work {
+            Work::Reading { prompt, .. } => match &prompt.score {
+                Some(score) => score.reach(fed, prompt.tokens.len()),
+                None => prompt.tokens.len() - fed,
+            },
+            Work::Writing { tokens, .. } => tokens.len() - fed,
+        }
     }
 
     /// Its cache, of which it may hold blocks together with others.
@@ -115,16 +118,9 @@ impl Sequence {
         let (tokens, want) = match &self.work {
             Work::Reading { prompt, .. } => {
                 let all = &prompt.tokens;
-                let want = Want {
-                    logits: end == all.len() && !prompt.answers.is_empty(),
-                    score: match prompt.score {
-                        Some(_) => &all[start + 1..(end + 1).min(all.len())],
-                        None => &[],
-                    },
-                    top: prompt.score.unwrap_or(0),
-                    at: &[],
-                    hidden: false,
-                };
+                let score = prompt.score.as_ref();
+                let mut want = score.map_or_else(Want::nothing, |s| s.want(all, start, end));
+                want.logits = end == all.len() && !prompt.answers.is_empty();
                 (&all[start..end], want)
             }
             Work::Writing { tokens, .. } => {

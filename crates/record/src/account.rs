@@ -193,6 +193,21 @@ pub enum Capability {
     Reasoning,
 }
 
+/// What `/v1/score` tells of a text's tokens; each includes those before.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum ScoreAccess {
+    /// Nothing.
+    #[default]
+    None,
+    /// The likeliest tokens of each position, and the given one where it is among them.
+    Topk,
+    /// Also the given token wherever it is, and any tokens asked for.
+    Given,
+}
+
 /// What a plan or a grant lets a request ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -207,10 +222,13 @@ pub struct CapabilitySet {
     pub logit_bias: bool,
     /// Whether reasoning may be seen.
     pub reasoning: bool,
+    /// What `/v1/score` tells.
+    pub scores: ScoreAccess,
 }
 
 impl Default for CapabilitySet {
-    /// What the public APIs give to everyone: all of it, at their own bounds.
+    /// What the public APIs give to everyone: all of it, at their own bounds. Scores are not among
+    /// it: they are what distilling needs, and take a grant or a plan that names them.
     fn default() -> Self {
         Self {
             top_logprobs: Some(20),
@@ -218,6 +236,7 @@ impl Default for CapabilitySet {
             max_n: 128,
             logit_bias: true,
             reasoning: true,
+            scores: ScoreAccess::None,
         }
     }
 }
@@ -231,6 +250,7 @@ impl CapabilitySet {
             max_n: 1,
             logit_bias: false,
             reasoning: true,
+            scores: ScoreAccess::None,
         };
         match tier {
             Tier::Text => Self { max_n: 16, ..text },
@@ -243,6 +263,7 @@ impl CapabilitySet {
                 top_logprobs: Some(100),
                 max_n: 128,
                 logit_bias: true,
+                scores: ScoreAccess::Topk,
                 ..text
             },
             Tier::Score | Tier::Train => Self {
@@ -251,6 +272,7 @@ impl CapabilitySet {
                 max_n: 128,
                 logit_bias: true,
                 reasoning: true,
+                scores: ScoreAccess::Given,
             },
         }
     }
@@ -305,6 +327,7 @@ mod tests {
             assert!(low.max_n <= high.max_n);
             assert!(low.logit_bias <= high.logit_bias);
             assert!(low.reasoning <= high.reasoning);
+            assert!(low.scores <= high.scores);
         }
     }
 

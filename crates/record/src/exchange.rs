@@ -28,6 +28,8 @@ pub enum Endpoint {
     Models,
     /// A path that the operator listed, passed through and metered by bytes.
     Listed(String),
+    /// `/v1/score`
+    Score,
 }
 
 impl Endpoint {
@@ -42,6 +44,7 @@ impl Endpoint {
             Self::CountTokens => "/v1/messages/count_tokens",
             Self::Models => "/v1/models",
             Self::Listed(path) => path,
+            Self::Score => "/v1/score",
         }
     }
 

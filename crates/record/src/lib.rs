@@ -20,7 +20,7 @@ pub mod time;
 
 pub use account::{
     Account, AccountState, Capability, CapabilitySet, Key, KeySecret, Limits, Organization, Plan,
-    SpendLimit, SpendPeriod,
+    ScoreAccess, SpendLimit, SpendPeriod,
 };
 pub use amount::{Amount, Money, Prices};
 pub use budget::{Budget, BudgetOwner, Slice};

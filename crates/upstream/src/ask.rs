@@ -9,6 +9,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use record::{Endpoint, Id, Time, id::kind};
+use wire::ApiError;
+use wire::score::{ScoreRequest, Scores};
 
 /// A boxed future, so that the trait can be an object.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -46,6 +48,7 @@ impl EndpointSet {
             Endpoint::CountTokens => 32,
             Endpoint::Models => 64,
             Endpoint::Listed(_) => 128,
+            Endpoint::Score => 256,
         }
     }
 }
@@ -153,6 +156,48 @@ pub enum Error {
     },
 }
 
+/// What a model is to score.
+#[derive(Debug, Clone)]
+pub struct ScoreAsk {
+    /// The items, under the upstream's own name for the model.
+    pub request: ScoreRequest,
+    /// As [`Ask::headers`].
+    pub headers: HeaderMap,
+    /// As [`Ask::account`].
+    pub account: Option<Id<kind::Account>>,
+    /// Whether it goes another way than usual: in a batch of one, with nothing kept of other
+    /// requests. A model in process does; of a server it is one more request.
+    pub alone: bool,
+}
+
+/// What came of a [`ScoreAsk`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum ScoreOutcome {
+    /// The scores.
+    Told {
+        /// As they were told; nobody has looked whether they are possible.
+        scores: Scores,
+        /// The server that told them, for the record.
+        server: Arc<str>,
+    },
+    /// The model refused: the client's fault, or a limit of the server.
+    Refused {
+        /// What the client is told.
+        error: ApiError,
+        /// As [`Answer::headers`]: when to try again, and the like.
+        headers: HeaderMap,
+        /// The server that refused.
+        server: Arc<str>,
+    },
+    /// The upstream can't score, or not this; it was not asked.
+    Unable {
+        /// The field that asks for more than it can tell, if it is one, such as `items[0].ids_at`.
+        field: Option<String>,
+        /// Why, for the client.
+        why: String,
+    },
+}
+
 /// How an upstream is, for the operator and for `/readyz`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
@@ -206,6 +251,19 @@ pub trait Upstream: Send + Sync {
     /// # Errors
     /// As [`Self::ask`].
     fn count_tokens(&self, ask: Ask) -> BoxFuture<'_, Result<Option<u64>, Error>>;
+
+    /// Scores given texts: log-probabilities of their tokens and at the ids asked for. Who can't
+    /// says so.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    fn score(&self, _: ScoreAsk) -> BoxFuture<'_, Result<ScoreOutcome, Error>> {
+        let unable = ScoreOutcome::Unable {
+            field: None,
+            why: "This model's server can't score given texts.".to_owned(),
+        };
+        Box::pin(std::future::ready(Ok(unable)))
+    }
 
     /// How it is now.
     fn health(&self) -> Health;

@@ -29,8 +29,8 @@ use crate::route::Target;
 use crate::server::{Server, Turn};
 use crate::settings::{InvalidSettings, Settings};
 use crate::{
-    Answer, AnswerBody, Ask, BoxFuture, EndpointSet, Error, Health, Latency, ServerState, Upstream,
-    count,
+    Answer, AnswerBody, Ask, BoxFuture, EndpointSet, Error, Health, Latency, ScoreAsk,
+    ScoreOutcome, ServerState, Upstream, count, score,
 };
 
 /// One or more HTTP servers that answer for the same models.
@@ -312,6 +312,10 @@ impl Upstream for HttpUpstream {
 
     fn count_tokens(&self, ask: Ask) -> BoxFuture<'_, Result<Option<u64>, Error>> {
         Box::pin(count::count_tokens(self, ask))
+    }
+
+    fn score(&self, ask: ScoreAsk) -> BoxFuture<'_, Result<ScoreOutcome, Error>> {
+        Box::pin(score::score(self, ask))
     }
 
     /// A server whose pause is over counts as ready although no request has proved it yet: if

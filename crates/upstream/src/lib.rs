@@ -17,12 +17,14 @@ mod patience;
 mod probe;
 mod reading;
 mod route;
+mod score;
 mod secret;
 mod server;
 mod settings;
 
 pub use ask::{
-    Answer, AnswerBody, Ask, BoxFuture, Chunks, EndpointSet, Error, Health, ServerState, Upstream,
+    Answer, AnswerBody, Ask, BoxFuture, Chunks, EndpointSet, Error, Health, ScoreAsk, ScoreOutcome,
+    ServerState, Upstream,
 };
 pub use http_upstream::HttpUpstream;
 pub use latency::{Latency, Percentiles};

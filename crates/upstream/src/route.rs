@@ -43,6 +43,7 @@ pub(crate) struct Routes {
     messages: Address,
     count_tokens: Address,
     models: Address,
+    score: Address,
     tokenize: Address,
     health: Address,
 }
@@ -99,6 +100,7 @@ impl Routes {
             messages: endpoint(Endpoint::Messages)?,
             count_tokens: endpoint(Endpoint::CountTokens)?,
             models: endpoint(Endpoint::Models)?,
+            score: endpoint(Endpoint::Score)?,
             tokenize: address("/tokenize")?,
             health: address("/health")?,
             root: Uri::builder()
@@ -131,6 +133,7 @@ impl Routes {
             Target::Endpoint(Endpoint::Messages) => &self.messages,
             Target::Endpoint(Endpoint::CountTokens) => &self.count_tokens,
             Target::Endpoint(Endpoint::Models) => &self.models,
+            Target::Endpoint(Endpoint::Score) => &self.score,
             Target::Endpoint(Endpoint::Listed(path)) => {
                 return self.built(path, query, absolute);
             }

@@ -14,6 +14,7 @@ pub mod import;
 mod json;
 pub mod openai;
 pub mod policy;
+pub mod score;
 pub mod seen;
 pub mod splice;
 pub mod sse;

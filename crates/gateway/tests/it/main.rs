@@ -25,6 +25,8 @@ mod paths;
 mod peer;
 mod puppet;
 mod refusals;
+mod scorer;
+mod scores;
 mod stopping;
 mod translated;
 mod unrecorded;

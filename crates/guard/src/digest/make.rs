@@ -167,7 +167,10 @@ impl Api {
             Endpoint::Responses => Self::Responses,
             Endpoint::Embeddings => Self::Embeddings,
             Endpoint::Messages => Self::Messages,
-            Endpoint::CountTokens | Endpoint::Models | Endpoint::Listed(_) => Self::Other,
+            Endpoint::CountTokens
+            | Endpoint::Models
+            | Endpoint::Score
+            | Endpoint::Listed(_) => Self::Other,
         }
     }
 }

@@ -30,6 +30,8 @@ pub struct Want<'a> {
     /// The last hidden rows of all of the step's tokens: what a teacher gives to
     /// [`crate::train::Hidden::of_rows`].
     pub hidden: bool,
+    /// Divides the logits of the scores; `None` leaves them as they are.
+    pub temperature: Option<f32>,
 }
 
 impl<'a> Want<'a> {
@@ -155,6 +157,9 @@ impl Model {
             return Err(Error::Invalid(
                 "ids are asked for at some scores only".into(),
             ));
+        }
+        if want.temperature.is_some_and(|t| !t.is_finite() || t <= 0.0) {
+            return Err(Error::Invalid("a temperature is not above 0".into()));
         }
         self.tokenizer.check(step.tokens)?;
         self.tokenizer.check(want.score)?;
@@ -308,7 +313,11 @@ impl Model {
             let rows = logits.par_chunks_exact(head.outputs());
             let scored = |(row, w): (&[f32], &Wanted<'_>)| {
                 let question = w.question?;
-                Some(ops::score_at(self.machine.level, row, question))
+                let Some(temperature) = w.temperature else {
+                    return Some(ops::score_at(self.machine.level, row, question));
+                };
+                let row: Vec<f32> = row.iter().map(|logit| logit / temperature).collect();
+                Some(ops::score_at(self.machine.level, &row, question))
             };
             let scores: Vec<Option<Scored>> = rows.zip(wanted).map(scored).collect();
             for ((row, w), score) in logits.chunks_exact(head.outputs()).zip(wanted).zip(scores) {
@@ -328,6 +337,7 @@ struct Wanted<'a> {
     step: usize,
     row: usize,
     question: Option<ops::Question<'a>>,
+    temperature: Option<f32>,
     logits: bool,
 }
 
@@ -349,6 +359,7 @@ fn wanted<'a>(steps: &[&mut Step<'a>]) -> Vec<Wanted<'a>> {
                     step: index,
                     row: first + i,
                     question,
+                    temperature: want.temperature,
                     logits,
                 });
             }

@@ -205,10 +205,27 @@ impl<D: Device> Trainer<D> {
         batches: &[(&Batch, Goal<'_, D>)],
         loss: &Loss,
     ) -> Result<BTreeMap<String, f64>> {
+        let mut out = BTreeMap::new();
+        self.gradients_at(batches, loss, &mut |name, values| {
+            let squares: f64 = values.iter().map(|&v| f64::from(v).powi(2)).sum();
+            out.insert(name.to_owned(), squares.sqrt());
+        })?;
+        Ok(out)
+    }
+
+    /// Tells every trained tensor's name and its gradient, of a step that is not taken.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step).
+    pub fn gradients_at(
+        &mut self,
+        batches: &[(&Batch, Goal<'_, D>)],
+        loss: &Loss,
+        tell: &mut dyn FnMut(&str, &[f32]),
+    ) -> Result<()> {
         let total: f64 = batches.iter().map(|(batch, _)| batch.total_weight()).sum();
         self.gradients(batches, loss, total)?;
         let device = Arc::clone(&self.network.device);
-        let mut out = BTreeMap::new();
         for parameter in self.network.parameters() {
             let parts: Vec<_> = parameter.offsets().map(|(p, at)| (p.clone(), at)).collect();
             let Some(trained) = &mut parameter.trained else {
@@ -220,11 +237,10 @@ impl<D: Device> Trainer<D> {
                 if reached {
                     device.read(&trained.gradient, offset, &mut values)?;
                 }
-                let squares: f64 = values.iter().map(|&v| f64::from(v).powi(2)).sum();
-                out.insert(part.name, squares.sqrt());
+                tell(&part.name, &values);
             }
         }
-        Ok(out)
+        Ok(())
     }
 
     /// Forgets moments and steps: what was learnt is the start of another training.

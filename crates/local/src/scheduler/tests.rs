@@ -5,7 +5,7 @@ use lm::{Family, Limits, Sampling, Writer};
 use record::Time;
 
 use super::*;
-use crate::job::{Event, Events, line};
+use crate::job::{Event, Events, Score, line};
 
 /// Tokens of each prompt and of each answer.
 const PROMPT: usize = 150;
@@ -55,7 +55,7 @@ impl Bench {
         let prompt = Prompt {
             index: 0,
             tokens: (0..PROMPT as u64).map(token).collect(),
-            score: Some(0),
+            score: Some(Score::all(0)),
             path: lm::Path::Exact,
             account: None,
             answers: (0..answers).map(writer).collect(),

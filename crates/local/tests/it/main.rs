@@ -17,3 +17,4 @@ mod paths;
 mod real_model;
 #[path = "../../../lm/tests/it/schema.rs"]
 mod schema;
+mod scores;

@@ -39,7 +39,7 @@ async fn chats_are_refused_by_field() {
         ("logit_bias", json!({"1": 101}), value),
         ("logit_bias", biases(2000), value),
         ("top_logprobs", json!(3), value),
-        ("prompt_logprobs", json!(21), value),
+        ("prompt_logprobs", json!(1001), value),
         ("tools", json!([{"type": "function"}]), cannot),
         ("guided_json", json!({"type": "wizard"}), value),
         ("guided_json", json!({"not": {}}), value),

@@ -43,6 +43,7 @@ pub(super) struct Server {
     pub(super) default_max_output_tokens: Option<u64>,
     pub(super) keep_stored_days: Option<u32>,
     pub(super) keep_max_bytes: Option<usize>,
+    pub(super) score_check_share: Option<f64>,
     pub(super) listed_paths: Option<Vec<String>>,
     pub(super) on_client_gone: Option<ClientGone>,
     pub(super) client_gone_drain_limit_ms: Option<u64>,

@@ -10,7 +10,7 @@ use prometheus_client::encoding::{DescriptorEncoder, prometheus_text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
-use super::metrics::{ENDPOINTS, Metrics, OUTCOMES, OfModel, STATUSES, TOKENS};
+use super::metrics::{ENDPOINTS, Metrics, OUTCOMES, OfModel, STATUSES, TOKENS, VERIFIED};
 use super::page::{Page, Series};
 use super::process::OwnProcess;
 use super::sender::Outbox;
@@ -134,6 +134,11 @@ fn usage(page: &mut Page<'_>, models: &[Arc<OfModel>]) -> Result {
                 series.count(&[("model", &*model.name)], &model.estimated.load(Relaxed))
             })
         },
+    )?;
+    page.counter(
+        "score_checks",
+        "Looks at told scores, by model: positions compared with a second answer, those that differ by more than 0.05 nats, and requests refused as their scores can't be true",
+        |series| each(series, models, "result", &VERIFIED, |model| &model.verified),
     )?;
     page.counter(
         "spend_dollars",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use arc_swap::ArcSwap;
-use gateway::{Ended, ModelNumber, TurnedAway};
+use gateway::{Ended, ModelNumber, TurnedAway, Verified};
 use record::{Endpoint, Exchange, Outcome, Reason, Usage};
 
 use super::histogram::{Histogram, MODEL_US, OWN_US};
@@ -14,7 +14,7 @@ use super::histogram::{Histogram, MODEL_US, OWN_US};
 pub(super) const OTHER: &str = "other";
 
 /// Labels of endpoints; the last is for paths that lead nowhere.
-pub(super) const ENDPOINTS: [&str; 9] = [
+pub(super) const ENDPOINTS: [&str; 10] = [
     "chat",
     "completions",
     "responses",
@@ -23,6 +23,7 @@ pub(super) const ENDPOINTS: [&str; 9] = [
     "count_tokens",
     "models",
     "listed",
+    "score",
     "none",
 ];
 
@@ -42,6 +43,10 @@ pub(super) const OUTCOMES: [&str; 6] = [
 /// Labels of tokens: cached input is a part of input, reasoning a part of output.
 pub(super) const TOKENS: [&str; 4] = ["input", "cached_input", "output", "reasoning"];
 
+/// Labels of what came of looks at told scores: positions that were asked for again, those of them
+/// that differ by more than 0.05 nats, and requests whose scores were refused.
+pub(super) const VERIFIED: [&str; 3] = ["compared", "differing", "refused"];
+
 /// One model's counters.
 #[derive(Debug)]
 pub(super) struct OfModel {
@@ -50,6 +55,7 @@ pub(super) struct OfModel {
     pub(super) outcomes: [AtomicU64; OUTCOMES.len()],
     pub(super) tokens: [AtomicU64; TOKENS.len()],
     pub(super) estimated: AtomicU64,
+    pub(super) verified: [AtomicU64; VERIFIED.len()],
     pub(super) spent_nanodollars: AtomicU64,
     pub(super) duration: Histogram,
     pub(super) first_byte: Histogram,
@@ -75,9 +81,19 @@ impl OfModel {
             outcomes: Default::default(),
             tokens: Default::default(),
             estimated: AtomicU64::new(0),
+            verified: Default::default(),
             spent_nanodollars: AtomicU64::new(0),
             duration: Histogram::new(MODEL_US),
             first_byte: Histogram::new(MODEL_US),
+        }
+    }
+
+    fn verified(&self, verified: &Verified) {
+        let difference = &verified.difference;
+        let refused = u64::from(verified.refused);
+        let numbers = [difference.positions, difference.differing, refused];
+        for (counter, number) in self.verified.iter().zip(numbers) {
+            counter.fetch_add(number, Relaxed);
         }
     }
 
@@ -158,6 +174,10 @@ impl Metrics {
         }
     }
 
+    pub(super) fn verified(&self, verified: &Verified) {
+        self.with(Some(verified.model), |model| model.verified(verified));
+    }
+
     pub(super) fn turned_away(&self, turned: &TurnedAway<'_>) {
         self.with(turned.model, |model| {
             model.request(turned.endpoint, turned.status);
@@ -199,7 +219,8 @@ const fn number(endpoint: Option<&Endpoint>) -> usize {
         Some(Endpoint::CountTokens) => 5,
         Some(Endpoint::Models) => 6,
         Some(Endpoint::Listed(_)) => 7,
-        None => 8,
+        Some(Endpoint::Score) => 8,
+        None => 9,
     }
 }
 
@@ -270,6 +291,7 @@ mod tests {
             (Endpoint::Chat, "chat"),
             (Endpoint::CountTokens, "count_tokens"),
             (Endpoint::Models, "models"),
+            (Endpoint::Score, "score"),
         ] {
             assert_eq!(serde_json::to_value(&endpoint).unwrap(), label);
             assert_eq!(endpoint_label(Some(&endpoint)), label);

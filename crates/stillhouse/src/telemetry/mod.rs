@@ -16,7 +16,7 @@ mod standing;
 
 use std::sync::Arc;
 
-use gateway::{Ended, ModelNumber, Observer, Trace, TurnedAway};
+use gateway::{Ended, ModelNumber, Observer, Trace, TurnedAway, Verified};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -101,6 +101,12 @@ impl Observer for Telemetry {
         }
         if let (Some(spans), Some(trace)) = (&self.spans, turned.trace) {
             spans.turned_away(turned, trace);
+        }
+    }
+
+    fn verified(&self, verified: &Verified) {
+        if let Some(metrics) = &self.metrics {
+            metrics.verified(verified);
         }
     }
 }

@@ -190,7 +190,7 @@ fn operation(endpoint: &Endpoint) -> &'static str {
         Endpoint::Chat | Endpoint::Responses | Endpoint::Messages => "chat",
         Endpoint::Completions => "text_completion",
         Endpoint::Embeddings => "embeddings",
-        Endpoint::CountTokens | Endpoint::Models | Endpoint::Listed(_) => {
+        Endpoint::CountTokens | Endpoint::Models | Endpoint::Score | Endpoint::Listed(_) => {
             endpoint_label(Some(endpoint))
         }
     }

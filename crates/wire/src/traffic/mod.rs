@@ -173,6 +173,7 @@ pub fn endpoint(path: &str) -> Endpoint {
         "/v1/messages" => Endpoint::Messages,
         "/v1/messages/count_tokens" => Endpoint::CountTokens,
         "/v1/models" => Endpoint::Models,
+        "/v1/score" => Endpoint::Score,
         other => Endpoint::Listed(other.to_owned()),
     }
 }

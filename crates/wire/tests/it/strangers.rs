@@ -52,7 +52,7 @@ fn mutated(random: &mut Random, seeds: &[Vec<u8>]) -> Vec<u8> {
     bytes
 }
 
-const ENDPOINTS: [Endpoint; 7] = [
+const ENDPOINTS: [Endpoint; 8] = [
     Endpoint::Chat,
     Endpoint::Completions,
     Endpoint::Responses,
@@ -60,6 +60,7 @@ const ENDPOINTS: [Endpoint; 7] = [
     Endpoint::Messages,
     Endpoint::CountTokens,
     Endpoint::Models,
+    Endpoint::Score,
 ];
 
 #[test]

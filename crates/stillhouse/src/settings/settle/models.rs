@@ -15,7 +15,7 @@ pub(crate) const DEFAULT_MODEL: &str = "smollm2-135m";
 /// The upstream that it has.
 const DEFAULT_UPSTREAM: &str = "local";
 
-const ENDPOINTS: [(&str, Endpoint); 7] = [
+const ENDPOINTS: [(&str, Endpoint); 8] = [
     ("chat", Endpoint::Chat),
     ("completions", Endpoint::Completions),
     ("responses", Endpoint::Responses),
@@ -23,6 +23,7 @@ const ENDPOINTS: [(&str, Endpoint); 7] = [
     ("messages", Endpoint::Messages),
     ("count_tokens", Endpoint::CountTokens),
     ("models", Endpoint::Models),
+    ("score", Endpoint::Score),
 ];
 
 impl Settler<'_> {

@@ -51,6 +51,14 @@ impl Settler<'_> {
         })
     }
 
+    fn share(&mut self, key: &str, written: Option<f64>, usual: f64) -> Result<f64, Error> {
+        let share = self.value(key, written, usual);
+        if (0.0..=1.0).contains(&share) {
+            return Ok(share);
+        }
+        Err(self.wrong(key, "a share is from 0 to 1", None))
+    }
+
     fn gateway(&mut self, written: written::Server) -> Result<gateway::Options, Error> {
         let usual = gateway::Options::default();
         let key = |last: &str| format!("server.{last}");
@@ -105,6 +113,11 @@ impl Settler<'_> {
                 usual.keep_max_bytes,
             ),
             keep_stored: Duration::from_secs(u64::from(days) * 86_400),
+            score_check_share: self.share(
+                &key("score_check_share"),
+                written.score_check_share,
+                usual.score_check_share,
+            )?,
             trusted_proxies,
             listed_paths,
             client_gone: match gone {
@@ -225,6 +238,8 @@ impl Settler<'_> {
             max_n,
             logit_bias: self.value(&key("logit_bias"), written.logit_bias, open.logit_bias),
             reasoning: self.value(&key("reasoning"), written.reasoning, open.reasoning),
+            // Grants alone open scores.
+            scores: open.scores,
         };
         let every = written.models.as_deref().map(listed);
         let from = self.origin(&key("models"), every.is_some());

@@ -67,6 +67,10 @@ fn what_cannot_be_is_refused_at_its_place() {
             ":2:1: `server.drain_limit_ms`",
         ),
         ("[server]\nworkers = 0", ":2:1: `server.workers`"),
+        (
+            "[server]\nscore_check_share = 1.5",
+            ":2:1: `server.score_check_share`",
+        ),
         ("[server]\nlisten = []", ":2:1: `server.listen`"),
         (
             "[server]\nlisted_paths = [\"v1\"]",
