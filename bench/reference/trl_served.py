@@ -8,8 +8,8 @@ batches of token ids, at a temperature. What it makes of the answers is held aga
 log-probabilities of the same file in f32: the likeliest tokens, and the token that is there.
 
 TRL refuses to make the client unless the package `vllm` is installed, which it needs for weight transfer
-alone. So an import-only stub of `vllm` is put on the path: a version, `get_ip`, and two names that are
-never called. Nothing of TRL is changed.
+and for a student that vLLM samples in process. So an import-only stub of `vllm` is put on the path: a
+version, `get_ip`, and names that are imported and never called. Nothing of TRL is changed.
 
 `--train` also runs two steps of TRL's `ServerDistillationTrainer` against the same server.
 `--record FILE` writes what was asked and answered, for the test that replays it (crates/gateway).
@@ -33,7 +33,8 @@ TEXTS = [
     ("Once upon a time there was a fox who", " could not sleep at night"),
 ]
 STUB = {
-    "vllm/__init__.py": "__version__ = '0.27.0'\n",
+    "vllm/__init__.py": "__version__ = '0.27.0'\nclass LLM: pass\nclass RequestOutput: pass\nclass SamplingParams: pass\n",
+    "vllm/sampling_params.py": "class StructuredOutputsParams: pass\n",
     "vllm/utils/__init__.py": "",
     "vllm/utils/network_utils.py": "def get_ip():\n    return '127.0.0.1'\n",
     "vllm/distributed/__init__.py": "",
@@ -112,13 +113,12 @@ def train(house, token, tokenizer, file, folder):
     from trl.experimental.server_distillation import ServerDistillationConfig, ServerDistillationTrainer
 
     student = transformers.AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype="float32")
-    rows = [{"prompt": [{"role": "user", "content": text}], "completion": [{"role": "assistant", "content": more}]}
-            for text, more in TEXTS]
+    rows = [{"prompt": [{"role": "user", "content": text}]} for text, _ in TEXTS]
     settings = ServerDistillationConfig(
         output_dir=str(folder), max_steps=2, per_device_train_batch_size=1, gradient_accumulation_steps=1,
-        teacher_model_server_url=f"{house['url']}/g/{token}", loss_top_k=1, beta=1.0, lmbda=1.0,
+        teacher_model_server_url=f"{house['url']}/g/{token}", loss_top_k=1, beta=1.0, temperature=0.9,
         max_completion_length=8, report_to="none", save_strategy="no", logging_steps=1, use_cpu=True,
-        bf16=False, gradient_checkpointing=False, learning_rate=1e-6, disable_tqdm=True,
+        bf16=False, learning_rate=1e-6, disable_tqdm=True,
     )
     trainer = ServerDistillationTrainer(
         model=student, args=settings, train_dataset=datasets.Dataset.from_list(rows), processing_class=tokenizer

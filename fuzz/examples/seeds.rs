@@ -126,9 +126,21 @@ fn with(lead: &[u8], text: &str) -> Vec<u8> {
     [lead, text.as_bytes()].concat()
 }
 
+/// A request for scores and its answer.
+fn scores() -> Vec<u8> {
+    [
+        include_str!("../../crates/wire/tests/golden/score.request.json").trim_end(),
+        "\0",
+        include_str!("../../crates/wire/tests/golden/score.answer.json").trim_end(),
+    ]
+    .concat()
+    .into_bytes()
+}
+
 fn texts(folder: &Path) -> Result<()> {
     let policies = (0..6).flat_map(|endpoint| BODIES.map(|body| with(&[endpoint], body)));
     put(folder, "wire_policy", policies)?;
+    put(folder, "wire_score", [scores()])?;
     let streams = [0, 1, 2, 3, 0x80].into_iter();
     let streams = streams.flat_map(|kind| ANSWERS.map(|answer| with(&[kind, 3], answer)));
     put(folder, "wire_sse", streams)?;

@@ -478,7 +478,7 @@ async fn a_vllm_server_tells_the_likeliest_and_says_what_it_can_not() {
     assert_eq!(answer.status(), 200, "{}", answer.body);
     assert_eq!(answer.json()["revision"], Value::Null);
     assert_eq!(position(&answer, 1)["top"], value!([[3, -0.5], [4, -1.5]]));
-    let tail = (1.0 - (-0.5f32).exp() - (-1.5f32).exp()).ln();
+    let tail = (1.0 - (-0.5f64).exp() - (-1.5f64).exp()).ln() as f32;
     assert!(near(&position(&answer, 1)["tail"], tail));
     let seen = &peer.seen()[0];
     assert!(seen.head.starts_with("POST /v1/completions "));

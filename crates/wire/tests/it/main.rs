@@ -11,6 +11,7 @@ mod golden;
 mod litellm;
 mod logs;
 mod python;
+mod score;
 mod splices;
 mod strangers;
 
