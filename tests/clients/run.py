@@ -74,7 +74,7 @@ def free_port():
 
 
 def until_ready(url, server):
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         if server.poll() is not None:
             sys.exit(f"error: the server ended with status {server.returncode}")
@@ -84,7 +84,7 @@ def until_ready(url, server):
                     return
         except OSError:
             time.sleep(0.1)
-    sys.exit("error: the server was not ready within 120 s")
+    sys.exit("error: the server was not ready within 300 s")
 
 
 def main():

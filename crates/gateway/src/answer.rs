@@ -71,7 +71,10 @@ pub(crate) async fn ask(admitted: Admitted, keeping: Keeping, cut: Arc<Notify>) 
     };
     match answer.body {
         AnswerBody::Whole(body) if answered.status.is_success() => {
-            answered.whole(in_flight, way, body, keeping).await
+            match told(&in_flight, way, body) {
+                Ok((usage, body)) => answered.finish(in_flight, usage, body, keeping).await,
+                Err(error) => unusable(in_flight, &error),
+            }
         }
         AnswerBody::Whole(body) => answered.refused(in_flight, &way, body),
         AnswerBody::Chunks(chunks) => {
@@ -119,29 +122,6 @@ pub(crate) struct Answered {
 }
 
 impl Answered {
-    /// A whole answer of the upstream that succeeded.
-    async fn whole(self, in_flight: InFlight, way: Way, body: Bytes, keeping: Keeping) -> Reply {
-        let asked = match &way {
-            Way::Native | Way::Scored(_) => in_flight.endpoint.clone(),
-            Way::Translated(_) => Endpoint::Chat,
-        };
-        let usage = match usage_of(&in_flight, &asked, &body) {
-            Ok(usage) => usage,
-            Err(error) => return unusable(in_flight, &error),
-        };
-        let body = match way {
-            Way::Native | Way::Scored(_) => body,
-            Way::Translated(translation) => {
-                let id = in_flight.received.id.to_string();
-                match translation.answer(&id, in_flight.received.arrived, &body) {
-                    Ok(body) => body,
-                    Err(error) => return unusable(in_flight, &error),
-                }
-            }
-        };
-        self.finish(in_flight, usage, body, keeping).await
-    }
-
     /// Keeps, records and gives out a whole answer.
     pub(crate) async fn finish(
         self,
@@ -256,6 +236,26 @@ fn content_type(headers: &HeaderMap) -> String {
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok());
     value.unwrap_or("application/json").to_owned()
+}
+
+/// The usage and the body of a whole answer that succeeded, in the client's shape.
+fn told(
+    in_flight: &InFlight,
+    way: Way,
+    body: Bytes,
+) -> Result<(Option<Usage>, Bytes), wire::Error> {
+    match way {
+        Way::Native | Way::Scored(_) => {
+            let usage = usage_of(in_flight, &in_flight.endpoint, &body)?;
+            Ok((usage, body))
+        }
+        Way::Translated(translation) => {
+            let usage = usage_of(in_flight, &Endpoint::Chat, &body)?;
+            let id = in_flight.received.id.to_string();
+            let body = translation.answer(&id, in_flight.received.arrived, &body)?;
+            Ok((usage, body))
+        }
+    }
 }
 
 /// The usage of a whole answer: the upstream's own, or an estimate where it says nothing.
