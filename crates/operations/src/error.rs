@@ -160,7 +160,7 @@ impl From<::distill::Error> for Error {
         let (message, hint) = (error.to_string(), error.hint().map(str::to_owned));
         match error {
             Run::Ledger(error) => error.into(),
-            Run::Spec { .. } | Run::Row { .. } => Self::Invalid {
+            Run::Spec { .. } | Run::Row { .. } | Run::Curate(_) => Self::Invalid {
                 field: "file".into(),
                 message,
                 hint,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use console::Socket;
 use distill::drive::Format;
 use distill::spec::Served;
+use distill::teacher::Teacher;
 use distill::{State, World};
 use ledger::facts::Facts;
 use operations::distill::{self as verbs, Place};
@@ -16,6 +17,7 @@ use record::{Cause, Id, Stage};
 use tokio::sync::watch;
 
 use super::show;
+use super::teacher::Asked;
 use super::teller::Teller;
 use crate::cli::door;
 use crate::cli::replay::interrupts;
@@ -184,6 +186,12 @@ fn driven(
         trainer: trainer.clone(),
     });
     let driven = chosen.and_then(|run| {
+        let state = distill::runs::state(facts.ledger().read(1..), run);
+        let state = state.map_err(operations::Error::from)?;
+        let served = state.spec.teacher.served.as_ref();
+        let teacher = served
+            .map(|served| Asked::new(settings, served, runtime.handle().clone()))
+            .transpose()?;
         let mut teller = Teller::new(json);
         let random = world::random();
         let mut world = World {
@@ -193,7 +201,7 @@ fn driven(
             clock: &world::now,
             random: &|bytes| random(bytes),
             free: &world::free,
-            teacher: None,
+            teacher: teacher.as_ref().map(|asked| asked as &dyn Teacher),
             stop: &stop,
             observer: &mut teller,
             by: world::operator(),

@@ -5,6 +5,7 @@
 
 mod drive;
 mod show;
+mod teacher;
 mod teller;
 
 use std::path::PathBuf;
