@@ -7,6 +7,7 @@
 )]
 
 mod config;
+mod distill;
 mod doctor;
 mod errors;
 mod faces;
