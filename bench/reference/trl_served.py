@@ -178,7 +178,8 @@ def main():
         print(f"TRL {trl.__version__}, transformers {transformers.__version__}: served under a grant, refused without")
         if arguments.record:
             log = [entry for entry in log if "<token>" in entry["path"]]
-            arguments.record.write_text(json.dumps(log, indent=1) + "\n")
+            lines = [json.dumps(entry, separators=(",", ":"), ensure_ascii=False) for entry in log]
+            arguments.record.write_text("[\n" + ",\n".join(lines) + "\n]\n")
         if arguments.train:
             train(house, token, tokenizer, file, folder)
 
