@@ -74,12 +74,13 @@ def compare(ours, peer, pairs=5, warm=1):
             "about": side.about,
             "tokens/s": round(tokens / side.median("wall"), 1),
             "tokens/CPU s": round(tokens / side.median("cpu"), 1),
-            "peak MB": round(max(r.get("peak", 0) for r in side.results) / 1e6),
         }
+        if "peak" in side.results[0]:
+            out[side.name]["peak MB"] = round(max(r["peak"] for r in side.results) / 1e6)
     ratio = lambda key: statistics.median(p[key] / o[key] for o, p in zip(ours.results, peer.results))
     out["ratio wall"] = round(ratio("wall"), 2)
     out["ratio CPU"] = round(ratio("cpu"), 2)
-    if "peak" in peer.results[0]:
+    if all("peak MB" in out[side.name] for side in (ours, peer)):
         out["ratio peak"] = round(out[ours.name]["peak MB"] / out[peer.name]["peak MB"], 3)
     ours.end()
     peer.end()
