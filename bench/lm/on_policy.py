@@ -78,6 +78,8 @@ with tempfile.TemporaryDirectory() as folder:
         for side in (ours, theirs):
             result[side.name]["steps/s"] = round(1 / side.median("wall"), 3)
             result[side.name]["steps/CPU s"] = round(1 / side.median("cpu"), 3)
-            result[side.name]["share sampling"] = round(side.median("sampling") / side.median("wall"), 2)
+            for part in ("sampling", "scoring", "refreshing"):
+                if part in side.results[0]:
+                    result[side.name][f"share {part}"] = round(side.median(part) / side.median("wall"), 2)
         what = {"mode": mode, "batch": len(PROMPTS), "new tokens": arguments.tokens, "peer's options": extra}
         print(json.dumps({**what, **result, "losses on the same answers": same}), flush=True)
