@@ -4,7 +4,7 @@ export CARGO_TARGET_DIR ?= $(HOME)/.cache/stillhouse/target
 # Read by the tests of the model in process and by the set-up; fetched once.
 export STILLHOUSE_MODEL ?= $(HOME)/.cache/stillhouse/models/smollm2-135m-instruct.gguf
 
-.PHONY: help run test soak bench bench-reference guard-table build deb setup fmt clean
+.PHONY: help run test soak bench bench-reference guard-table demo-distill demo-distill-arms build deb setup fmt clean
 
 help:
 	@echo "make run              set up, build, and serve the small model on loopback"
@@ -13,6 +13,8 @@ help:
 	@echo "make bench            the figures"
 	@echo "make bench-reference  what needs PyTorch"
 	@echo "make guard-table      the guard and the baselines on simulated traffic: bench/guard"
+	@echo "make demo-distill     a small model learns its own prompt by heart: bench/distill"
+	@echo "make demo-distill-arms  the same with three seeds, beside two other ways to learn"
 	@echo "make build            the release binary"
 	@echo "make deb              the Debian package (needs cargo-deb)"
 	@echo "make container        the container image (needs mmdebstrap and buildah)"
@@ -46,6 +48,10 @@ bench-reference: setup
 
 guard-table:
 	cargo run --release --locked -p sim -- evaluate --out bench/guard $(ARGS)
+
+demo-distill demo-distill-arms: build
+	cargo build --release --locked -p distill --example table
+	@scripts/demo-distill.sh $(if $(findstring arms,$@),arms)
 
 fmt:
 	cargo fmt --all
