@@ -23,10 +23,12 @@ grant=$(still --json grant issue --account demo --teacher smollm2-135m-instruct 
     --budget-tokens 100000000 --expires 7d | field token)
 
 # The run file beside its data, with what is open in it filled in.
-cp bench/distill/{train,holdout}.jsonl "$data/files"
+# A cold start has the teacher answer every row, so there are no more of them than are learnt from.
+cp bench/distill/holdout.jsonl "$data/files"
+head -n 384 bench/distill/train.jsonl >"$data/files/train.jsonl"
 write() { # ARM SEED
     python3 - "$@" "$grant" "$STILLHOUSE_MODEL" "$data/files" <<'PYTHON'
-import pathlib, re, sys
+import pathlib, re, sys, tomllib
 
 arm, seed, grant, model, folder = sys.argv[1:]
 text = pathlib.Path("bench/distill/demo.toml").read_text()
@@ -35,8 +37,11 @@ text = re.sub(r'^name = "demo.*$', f'name = "{arm} seed {seed}"', text, count=1,
 if arm == "policy gradient":
     text = text.replace('{ kind = "reverse_kl" }', '{ kind = "k1" }')
 if arm == "off-policy":
-    text = text.replace("[stages.on_policy]", "[stages.cold_start]")
-    text = text.replace('{ kind = "reverse_kl" }', '{ kind = "cross_entropy" }')
+    # As many answers of the teacher's own as the other arms have graded and written together.
+    cold, on = (tomllib.loads(text)["stages"][name] for name in ("cold_start", "on_policy"))
+    more = on["steps"] * on["learning"]["batch"] // cold["learning"]["batch"]
+    text = re.sub(r"^\[stages.on_policy\].*?(?=^\[evaluate\])", "", text, flags=re.M | re.S)
+    text = text.replace(f'steps = {cold["steps"]}\n', f'steps = {cold["steps"] + more}\n', 1)
 file = pathlib.Path(folder) / f"{arm.replace(' ', '-')}-{seed}.toml"
 file.write_text(text)
 print(file)
