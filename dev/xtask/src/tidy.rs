@@ -18,7 +18,7 @@ const FORBIDDEN: [&str; 5] = [
 ];
 
 /// Which rooms a room may touch. Tests may touch more: only what is shipped is checked.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("record", &[]),
     ("wire", &["record"]),
     ("ledger", &["record"]),
@@ -31,7 +31,10 @@ const ARROWS: [(&str, &[&str]); 12] = [
         "gateway",
         &["record", "wire", "guard", "upstream", "ledger"],
     ),
-    ("distill", &["record", "wire", "ledger", "upstream", "trainer"]),
+    (
+        "distill",
+        &["record", "wire", "ledger", "upstream", "trainer"],
+    ),
     (
         "operations",
         &[

@@ -167,10 +167,9 @@ impl Api {
             Endpoint::Responses => Self::Responses,
             Endpoint::Embeddings => Self::Embeddings,
             Endpoint::Messages => Self::Messages,
-            Endpoint::CountTokens
-            | Endpoint::Models
-            | Endpoint::Score
-            | Endpoint::Listed(_) => Self::Other,
+            Endpoint::CountTokens | Endpoint::Models | Endpoint::Score | Endpoint::Listed(_) => {
+                Self::Other
+            }
         }
     }
 }

@@ -62,7 +62,12 @@ fn house() -> (Still, String) {
 fn a_run_is_planned_driven_shown_forked_and_compared() {
     let (still, file) = house();
     let planned = still.say(&["distill", "plan", &file]);
-    assert!(planned.out.contains("plan: "), "{}{}", planned.out, planned.err);
+    assert!(
+        planned.out.contains("plan: "),
+        "{}{}",
+        planned.out,
+        planned.err
+    );
     // Advice against two random models is no wonder: 3, else 0.
     assert!([0, 3].contains(&planned.code), "{}", planned.err);
     let run = still.say(&["distill", "resume", "tiny", "--why", "a test"]);
@@ -71,19 +76,35 @@ fn a_run_is_planned_driven_shown_forked_and_compared() {
     let shown = still.json(&["distill", "watch", "tiny"]);
     let stage = shown["row"]["stage"].as_str().unwrap();
     assert!(["held", "rejected"].contains(&stage), "{stage}");
-    assert_eq!(shown["row"]["spent_tokens"].as_u64().map(|n| n > 0), Some(true));
+    assert_eq!(
+        shown["row"]["spent_tokens"].as_u64().map(|n| n > 0),
+        Some(true)
+    );
     let loss = shown["curves"].as_array().unwrap();
     let loss = loss.iter().find(|curve| curve["metric"] == "loss").unwrap();
     assert_eq!(loss["points"].as_array().unwrap().len(), 4);
     let forked = still.say(&["distill", "fork", "tiny", "--at", "2"]);
-    assert!([0, 3, 4].contains(&forked.code), "{}{}", forked.out, forked.err);
+    assert!(
+        [0, 3, 4].contains(&forked.code),
+        "{}{}",
+        forked.out,
+        forked.err
+    );
     let diff = still.good(&["distill", "diff", "tiny", "tiny (fork)"]);
     assert!(diff.contains("student.model"), "{diff}");
-    assert_eq!(still.json(&["distill", "list"]).as_array().unwrap().len(), 2);
+    assert_eq!(
+        still.json(&["distill", "list"]).as_array().unwrap().len(),
+        2
+    );
     let made = still.json(&["distill", "export", "tiny", "--at", "4"]);
     let folder = std::path::PathBuf::from(made["folder"].as_str().unwrap());
     assert!(folder.join("student-f16.gguf").is_file());
-    assert!(folder.join("safetensors").join("model.safetensors").is_file());
+    assert!(
+        folder
+            .join("safetensors")
+            .join("model.safetensors")
+            .is_file()
+    );
     assert_eq!(still.json(&["ledger", "verify"])["sound"], true);
 }
 
@@ -93,10 +114,30 @@ fn what_is_wrong_is_said_with_its_line() {
     let text = std::fs::read_to_string(&file).unwrap();
     for (from, to, code, says) in [
         ("steps = 4", "step = 4", 2, "did you mean `steps`?"),
-        ("{text}?", "{txt}?", 2, "items.jsonl:1: the row has no field `txt`"),
-        ("name = \"teacher\"", "name = \"other\"", 1, "`other` is no model of the settings"),
-        ("licence = \"own\"", "licence = \"OpenAI\"", 6, "forbids training"),
-        ("tokens = 100000", "tokens = 2000000", 6, "but the grant gives 1000000"),
+        (
+            "{text}?",
+            "{txt}?",
+            2,
+            "items.jsonl:1: the row has no field `txt`",
+        ),
+        (
+            "name = \"teacher\"",
+            "name = \"other\"",
+            1,
+            "`other` is no model of the settings",
+        ),
+        (
+            "licence = \"own\"",
+            "licence = \"OpenAI\"",
+            6,
+            "forbids training",
+        ),
+        (
+            "tokens = 100000",
+            "tokens = 2000000",
+            6,
+            "but the grant gives 1000000",
+        ),
     ] {
         std::fs::write(&file, text.replace(from, to)).unwrap();
         let said = still.say(&["distill", "run", &file]);
@@ -105,5 +146,9 @@ fn what_is_wrong_is_said_with_its_line() {
     }
     let said = still.say(&["distill", "watch", "nobody"]);
     assert_eq!(said.code, 1);
-    assert!(said.err.contains("there is no run `nobody`"), "{}", said.err);
+    assert!(
+        said.err.contains("there is no run `nobody`"),
+        "{}",
+        said.err
+    );
 }
