@@ -1,10 +1,6 @@
 //! Runs end to end, with tiny models and real processes.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "helpers of tests may fail as tests do"
-)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
 mod house;
 mod kill;

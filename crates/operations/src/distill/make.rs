@@ -40,6 +40,10 @@ pub fn make(house: &House, place: &Place<'_>, run_file: &Path) -> Result<Made> {
     create(house, place, &spec, None)
 }
 
+/// Writes the files of a run's student at a checkpoint, and says where they are.
+pub(super) type WriteStudent<'a> =
+    dyn Fn(Id<kind::Run>, &State, (record::Stage, u64)) -> Result<PathBuf> + 'a;
+
 /// Makes a run that begins with the student of another one's checkpoint, under its settings or
 /// those of another run file. `student` writes that student's files and says where they are.
 ///
@@ -50,7 +54,7 @@ pub fn fork(
     place: &Place<'_>,
     (parent, step): (&str, Option<u64>),
     run_file: Option<&Path>,
-    student: &dyn Fn(Id<kind::Run>, &State, (record::Stage, u64)) -> Result<PathBuf>,
+    student: &WriteStudent<'_>,
 ) -> Result<Made> {
     let reader = house.facts.ledger().reader();
     let id = view::find(&reader, parent)?;
