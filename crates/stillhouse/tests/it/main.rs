@@ -24,4 +24,5 @@ mod restore;
 mod serve;
 mod still;
 mod telemetry;
+mod trainer;
 mod verbs;

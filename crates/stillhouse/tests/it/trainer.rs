@@ -83,7 +83,8 @@ fn start(job: &Value) -> (Child, Receiver<Value>) {
 /// The student's digest at the end.
 fn last_digest(lines: &[Value]) -> Option<String> {
     let checkpoint = lines.iter().rev().find(|l| l["report"] == "checkpoint")?;
-    (checkpoint["place"]["step"] == STEPS).then(|| checkpoint["digest"].as_str().map(str::to_owned))?
+    (checkpoint["place"]["step"] == STEPS)
+        .then(|| checkpoint["digest"].as_str().map(str::to_owned))?
 }
 
 /// Lets a child come to its end.
@@ -139,13 +140,16 @@ fn killed_at_any_moment_it_comes_to_the_same_student() {
         Some(digest) => digest,
         // It had come to its end before the last kill: its last checkpoint says so.
         None => {
-            let about = root.path().join("checkpoints/on_policy-000024/checkpoint.json");
+            let about = root
+                .path()
+                .join("checkpoints/on_policy-000024/checkpoint.json");
             let about: Value = serde_json::from_slice(&std::fs::read(about).unwrap()).unwrap();
             about["digest"].as_str().unwrap().to_owned()
         }
     };
     assert_eq!(digest, wanted);
-    let state = |root: &Path| std::fs::read(root.join("checkpoints/on_policy-000024/state")).unwrap();
+    let state =
+        |root: &Path| std::fs::read(root.join("checkpoints/on_policy-000024/state")).unwrap();
     assert!(state(root.path()) == state(straight.path()));
 }
 
@@ -153,6 +157,9 @@ fn killed_at_any_moment_it_comes_to_the_same_student() {
 fn what_is_no_job_is_answered_in_words() {
     let (mut child, lines) = start(&json!({ "order": "jump" }));
     let line = lines.recv().unwrap();
-    assert_eq!((&line["report"], &line["code"]), (&json!("failed"), &json!("order_invalid")));
+    assert_eq!(
+        (&line["report"], &line["code"]),
+        (&json!("failed"), &json!("order_invalid"))
+    );
     assert!(!child.wait().unwrap().success());
 }
