@@ -71,12 +71,8 @@ impl Speaker {
         let options = student::options(job.threads, job.fast);
         let path = match job.who {
             Who::Student => {
-                let (mut student, place) = place::at(
-                    &job.folder,
-                    &job.student,
-                    (job.seed, job.place),
-                    job.threads,
-                )?;
+                let (mut student, place) =
+                    place::at(&job.folder, &job.student, job.place, job.threads)?;
                 let digest = student.digest()?;
                 let tokenizer = std::sync::Arc::clone(&student.reader.tokenizer);
                 let model = match job.fast {

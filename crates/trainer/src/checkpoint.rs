@@ -21,6 +21,9 @@ const AHEAD: &str = "ahead.json";
 struct About {
     version: u32,
     place: Place,
+    /// What the training began with: the adapter's start and dropout go on with it, also where a
+    /// later job samples by another seed.
+    seed: u64,
     digest: String,
 }
 
@@ -77,6 +80,11 @@ impl Checkpoints {
     /// A place's folder.
     fn path(&self, place: Place) -> PathBuf {
         self.folder.join(name(place))
+    }
+
+    /// What the training of a place began with.
+    pub(crate) fn seed(&self, place: Place) -> Result<u64> {
+        Ok(self.about(place)?.seed)
     }
 
     fn about(&self, place: Place) -> Result<About> {
@@ -143,6 +151,7 @@ impl Checkpoints {
         let about = About {
             version: protocol::VERSION,
             place,
+            seed: student.seed,
             digest: student.digest()?,
         };
         lm::files::write_folder(&path, |part| {

@@ -21,7 +21,7 @@ pub(crate) fn export<W: Write>(
     if job.formats.is_empty() {
         return Err(Error::Job("an export in no format".into()));
     }
-    let (mut student, place) = place::at(&job.folder, &job.student, (job.seed, job.place), 0)?;
+    let (mut student, place) = place::at(&job.folder, &job.student, job.place, 0)?;
     let digest = student.digest()?;
     let weights = student.trainer.weights()?;
     let adapter = student.trainer.adapter()?;

@@ -88,17 +88,21 @@ impl<'a> Run<'a> {
     pub(crate) fn open(job: &'a Learn, world: World<'a>) -> Result<Self> {
         check(job)?;
         let items = load::items(&job.items)?;
-        let learning = (job.seed, &job.learning);
-        let mut student = Student::open(&job.student, learning, (job.steps, job.threads))?;
-        let needs = targets::needs(&job.learning.loss, job.stage);
         let checkpoints = Checkpoints::of(&job.folder);
         checkpoints.clean()?;
         let newest = checkpoints.places(job.stage)?.pop();
         let from = job.from.or(newest).or(job.begin);
+        let begun = from.map(|place| checkpoints.seed(place)).transpose()?;
+        let learning = (begun.unwrap_or(job.seed), &job.learning);
+        let mut student = Student::open(&job.student, learning, (job.steps, job.threads))?;
+        let needs = targets::needs(&job.learning.loss, job.stage);
         let (mut step, mut ahead) = (0, None);
         if let Some(place) = from {
             let same = place.stage == job.stage;
             ahead = checkpoints.restore(&mut student, place, same)?;
+            // What another seed sampled ahead belongs to another course.
+            let own = random::of_step(job.seed, job.stage, place.step + 1);
+            ahead = ahead.filter(|ahead| ahead.seed == own);
             step = if same { place.step } else { 0 };
         }
         if job.from.is_some() {

@@ -10,7 +10,7 @@ use std::path::Path;
 pub(crate) fn at(
     folder: &Path,
     student: &protocol::Student,
-    (seed, place): (u64, Option<Place>),
+    place: Option<Place>,
     threads: usize,
 ) -> Result<(Student, Place)> {
     let checkpoints = Checkpoints::of(folder);
@@ -21,7 +21,7 @@ pub(crate) fn at(
             what: "there is none yet".into(),
         })?,
     };
-    let mut student = Student::frozen(student, seed, threads)?;
+    let mut student = Student::frozen(student, checkpoints.seed(place)?, threads)?;
     checkpoints.restore(&mut student, place, true)?;
     Ok((student, place))
 }

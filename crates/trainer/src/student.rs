@@ -17,6 +17,8 @@ pub(crate) struct Student {
     pub(crate) device: Arc<Cpu>,
     pub(crate) trainer: Trainer<Cpu>,
     pub(crate) reader: Reader,
+    /// What its training began with.
+    pub(crate) seed: u64,
     threads: usize,
     memory: u64,
     sampler: Option<Model>,
@@ -51,12 +53,14 @@ impl Student {
         threads: usize,
     ) -> Result<Self> {
         let device = Arc::new(Cpu::new(threads)?);
+        let seed = settings.seed;
         let memory = Memory::foresee(&*device, files.config(), &settings);
         let trainer = Trainer::open(Arc::clone(&device), files, settings);
         Ok(Self {
             trainer: trainer.map_err(load::of_model(path))?,
             device,
             reader: Reader::of(files),
+            seed,
             threads,
             memory: memory.total() + memory.weights,
             sampler: None,

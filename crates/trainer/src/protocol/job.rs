@@ -83,7 +83,8 @@ pub struct Learn {
     pub folder: PathBuf,
     /// Its items, one a line.
     pub items: PathBuf,
-    /// The run's seed: all that is random is made from it, the stage, the step and the item.
+    /// All that is random is made from it, the stage, the step and the item. A job that goes on from a
+    /// checkpoint may have another: what comes then takes another course.
     pub seed: u64,
     /// The stage.
     pub stage: Stage,
