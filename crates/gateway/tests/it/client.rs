@@ -12,6 +12,8 @@ pub(crate) const SOON: Duration = Duration::from_secs(5);
 /// One connection to the gateway.
 pub(crate) struct Client {
     stream: BufReader<TcpStream>,
+    /// How long it waits for an answer's head; a real model on a busy machine takes its time.
+    pub(crate) patience: Duration,
 }
 
 /// The head of an answer.
@@ -98,6 +100,7 @@ impl Client {
         stream.set_nodelay(true).unwrap();
         Self {
             stream: BufReader::new(stream),
+            patience: SOON,
         }
     }
 
@@ -109,7 +112,7 @@ impl Client {
 
     /// The head of the next answer; `None` where the connection was closed without.
     pub(crate) async fn head(&mut self) -> Option<Head> {
-        tokio::time::timeout(SOON, self.read_head())
+        tokio::time::timeout(self.patience, self.read_head())
             .await
             .expect("a head in time")
     }

@@ -29,4 +29,5 @@ mod scorer;
 mod scores;
 mod stopping;
 mod translated;
+mod trl;
 mod unrecorded;
