@@ -61,8 +61,11 @@ pub(crate) fn backup(core: &Core, to: &Path, with_keys: bool) -> Result<()> {
         .list(&core.journal_dir)
         .map_err(Error::io(what()))?
     {
-        copy_file(&core.journal_dir.join(&name), &journal.join(&name))
-            .map_err(Error::io(what()))?;
+        let (from, to) = (core.journal_dir.join(&name), journal.join(&name));
+        // An entry that is half written would be one that was tampered with.
+        let copied = core.journal.between_appends(|| fs::copy(&from, &to));
+        let synced = copied.and_then(|_| File::open(&to)?.sync_all());
+        synced.map_err(Error::io(what()))?;
     }
     let sync = || -> io::Result<()> {
         for name in [STORE_FILE, VAULT_FILE] {

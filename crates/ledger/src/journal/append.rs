@@ -109,6 +109,12 @@ impl Journal {
         self.unfolded_bytes() > self.options.max_unfolded_bytes
     }
 
+    /// Calls while no append is half way; they wait meanwhile.
+    pub(crate) fn between_appends<T>(&self, f: impl FnOnce() -> T) -> T {
+        let _writer = self.writer.lock();
+        f()
+    }
+
     /// No more appends from now on.
     pub(crate) fn close(&self) {
         // Under the lock, so that no append is half way when this returns.
