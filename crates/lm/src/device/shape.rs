@@ -92,11 +92,12 @@ impl<R> Matrix<R> {
         if self.columns > self.stride {
             return None;
         }
-        let before = self
-            .rows
-            .checked_sub(1)
-            .map_or(Some(0), |n| n.checked_mul(self.stride));
-        before?.checked_add(self.offset)?.checked_add(self.columns)
+        // Without a row it has no value, wherever it begins.
+        let Some(before) = self.rows.checked_sub(1) else {
+            return Some(0);
+        };
+        let before = before.checked_mul(self.stride)?;
+        before.checked_add(self.offset)?.checked_add(self.columns)
     }
 }
 

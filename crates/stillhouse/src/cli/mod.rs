@@ -99,8 +99,9 @@ fn trainer() {
     };
     let input = std::io::BufReader::new(std::io::stdin());
     let orphaned = || std::process::exit(3);
-    // Its parent has heard whether it went well.
-    let _ = trainer::serve(input, std::io::stdout(), world, orphaned);
+    if !trainer::serve(input, std::io::stdout(), world, orphaned) {
+        std::process::exit(1);
+    }
 }
 
 fn settled(global: &Global) -> Result<Settings> {
