@@ -78,15 +78,18 @@ def test_chat_parse_helper_reads_a_schema(client, house):
 def test_a_schema_binds_the_model_in_process(client, claude):
     """The small model keeps to no schema by itself."""
     answer = client.chat.completions.parse(
-        model=LOCAL, messages=QUESTION, response_format=Verdict, temperature=1, seed=3, n=2, max_tokens=40
+        model=LOCAL, messages=QUESTION, response_format=Verdict, temperature=1, seed=3, n=2, max_tokens=200
     )
     assert all(choice.message.parsed.answer in ("yes", "no") for choice in answer.choices)
-    answer = client.responses.parse(model=LOCAL, input="Is water wet?", text_format=Verdict, max_output_tokens=40)
+    answer = client.responses.parse(model=LOCAL, input="Is water wet?", text_format=Verdict, max_output_tokens=200, temperature=0)
     assert answer.output_parsed.answer in ("yes", "no")
-    answer = claude.messages.parse(model=LOCAL, max_tokens=40, messages=QUESTION, output_format=Verdict)
+    answer = claude.messages.parse(
+        model=LOCAL, max_tokens=200, temperature=0, messages=QUESTION, output_format=Verdict
+    )
     assert answer.parsed_output.answer in ("yes", "no")
     answer = client.chat.completions.create(
-        model=LOCAL, messages=QUESTION, max_tokens=40, extra_body={"guided_json": Verdict.model_json_schema()}
+        model=LOCAL, messages=QUESTION, max_tokens=200, temperature=0,
+        extra_body={"guided_json": Verdict.model_json_schema()}
     )
     assert Verdict.model_validate_json(answer.choices[0].message.content)
 
