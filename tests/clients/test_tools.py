@@ -84,7 +84,8 @@ def test_a_schema_binds_the_model_in_process(client, claude):
     answer = client.responses.parse(model=LOCAL, input="Is water wet?", text_format=Verdict, max_output_tokens=200, temperature=0)
     assert answer.output_parsed.answer in ("yes", "no")
     answer = claude.messages.parse(
-        model=LOCAL, max_tokens=200, temperature=0, messages=QUESTION, output_format=Verdict
+        model=LOCAL, max_tokens=200, messages=QUESTION, output_format=Verdict,
+        extra_body={"temperature": 0},
     )
     assert answer.parsed_output.answer in ("yes", "no")
     answer = client.chat.completions.create(
