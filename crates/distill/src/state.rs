@@ -6,11 +6,14 @@ use std::collections::BTreeMap;
 use record::id::kind;
 use record::{
     Alarm, Amount, Call, Cause, Export, Id, Measure, Metric, Quote, RunCreated, RunEvent, Score,
-    Scored, Stage,
+    Stage,
 };
 
-use crate::plan;
 use crate::spec::Spec;
+
+mod apply;
+
+pub(crate) use apply::seconds;
 
 /// Why an event cannot follow those before it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -211,199 +214,6 @@ impl State {
         })
     }
 
-    /// Takes in the next event.
-    ///
-    /// # Errors
-    /// It cannot follow those before it; then nothing was taken in.
-    pub fn apply(&mut self, event: &RunEvent) -> Result<(), Illegal> {
-        match event {
-            RunEvent::Created(_) => return Err(Illegal::Twice),
-            RunEvent::Approved { .. } => self.approved = true,
-            RunEvent::Moved {
-                from,
-                to,
-                cause,
-                back_to,
-                ..
-            } => self.moved((*from, *to), cause, *back_to)?,
-            RunEvent::Asked { .. } | RunEvent::Bought { .. } | RunEvent::Lost { .. } => {
-                self.called(event)?;
-            }
-            RunEvent::Step {
-                stage,
-                step,
-                items,
-                measures,
-                paid,
-                ..
-            } => {
-                let after = self.done(*stage);
-                let (stage, step) = (*stage, *step);
-                if step != after + 1 {
-                    return Err(Illegal::Step { stage, step, after });
-                }
-                self.pay(paid.amount)?;
-                let (items, measures) = (*items, measures.clone());
-                let taken = Step { items, measures };
-                self.seconds += seconds(&taken);
-                self.steps.insert((stage, step), taken);
-            }
-            RunEvent::Checkpoint {
-                stage,
-                step,
-                digest,
-            } => {
-                self.checkpoints.insert((*stage, *step), *digest);
-            }
-            RunEvent::Evaluated {
-                stage,
-                step,
-                scores,
-                paid,
-            } => {
-                self.pay(paid.amount)?;
-                self.evaluated((*stage, *step), scores);
-            }
-            RunEvent::Alarmed {
-                alarm, stage, step, ..
-            } => self.alarms.push((*alarm, *stage, *step)),
-            RunEvent::Quoted { quote, paid } => {
-                self.pay(paid.amount)?;
-                self.quote = Some(quote.as_ref().clone());
-            }
-            RunEvent::Exported { files } => self.exported.clone_from(files),
-            RunEvent::Worked { paid, .. } => self.pay(paid.amount)?,
-        }
-        Ok(())
-    }
-
-    fn moved(
-        &mut self,
-        (from, to): (Stage, Stage),
-        cause: &Cause,
-        back_to: Option<u64>,
-    ) -> Result<(), Illegal> {
-        if from != self.stage {
-            let (is, said) = (self.stage, from);
-            return Err(Illegal::Elsewhere { is, said });
-        }
-        if !plan::allowed(self, to) {
-            return Err(Illegal::Move { from, to });
-        }
-        if to == Stage::Paused {
-            self.paused_in = Some(from);
-        } else if from == Stage::Paused {
-            self.overruled |= matches!(self.cause, Some(Cause::Advice(_)));
-            self.paused_in = None;
-        }
-        if let Some(step) = back_to {
-            let stage = match from {
-                Stage::Evaluate | Stage::Paused => self.learning(),
-                other => other,
-            };
-            self.steps.retain(|(s, k), _| *s != stage || *k <= step);
-            self.checkpoints
-                .retain(|(s, k), _| *s != stage || *k <= step);
-            self.evaluations
-                .retain(|e| e.stage != stage || e.step <= step);
-            self.rollbacks += 1;
-        }
-        self.stage = to;
-        self.cause = Some(cause.clone());
-        Ok(())
-    }
-
-    fn called(&mut self, event: &RunEvent) -> Result<(), Illegal> {
-        match event {
-            RunEvent::Asked {
-                call,
-                request,
-                slice,
-                worst,
-                idempotent,
-            } => {
-                match self.calls.get(call) {
-                    None => {}
-                    // Under way when the run was stopped: the same again.
-                    Some(Fate::Asked {
-                        worst,
-                        idempotent: true,
-                        ..
-                    }) => self.reserved = self.reserved.minus(*worst),
-                    Some(_) => return Err(Illegal::Bought(call.clone())),
-                }
-                let taken = self.spent.plus(self.reserved).plus(*worst);
-                if !taken.fits(self.created.budget) {
-                    return Err(Illegal::Budget);
-                }
-                self.reserved = self.reserved.plus(*worst);
-                let asked = Fate::Asked {
-                    request: *request,
-                    worst: *worst,
-                    idempotent: *idempotent,
-                    slice: *slice,
-                };
-                self.calls.insert(call.clone(), asked);
-            }
-            RunEvent::Bought {
-                call,
-                request,
-                spent,
-                response,
-                ..
-            } => {
-                self.answered(call, *spent)?;
-                let (request, response) = (*request, *response);
-                let bought = Fate::Bought { request, response };
-                self.calls.insert(call.clone(), bought);
-            }
-            RunEvent::Lost { call, spent, .. } => {
-                self.answered(call, *spent)?;
-                self.calls.insert(call.clone(), Fate::Lost);
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn answered(&mut self, call: &Call, spent: Amount) -> Result<(), Illegal> {
-        match self.calls.get(call) {
-            Some(Fate::Asked { worst, .. }) => {
-                let worst = *worst;
-                if !spent.fits(worst) {
-                    return Err(Illegal::Budget);
-                }
-                self.reserved = self.reserved.minus(worst);
-                self.pay(spent)
-            }
-            Some(Fate::Bought { .. }) => Err(Illegal::Bought(call.clone())),
-            _ => Err(Illegal::NotAsked(call.clone())),
-        }
-    }
-
-    fn pay(&mut self, amount: Amount) -> Result<(), Illegal> {
-        let spent = self.spent.plus(amount);
-        if !spent.plus(self.reserved).fits(self.created.budget) {
-            return Err(Illegal::Budget);
-        }
-        self.spent = spent;
-        Ok(())
-    }
-
-    fn evaluated(&mut self, (stage, step): Place, scores: &[Score]) {
-        for score in scores {
-            match score.of {
-                Scored::Start => self.start = Some(score.clone()),
-                Scored::Teacher => self.teacher = Some(score.clone()),
-                Scored::Student => self.evaluations.push(Evaluation {
-                    stage,
-                    step,
-                    score: score.clone(),
-                }),
-            }
-        }
-    }
-
     /// The last step that was taken in a stage; 0 for none.
     pub fn done(&self, stage: Stage) -> u64 {
         let steps = self.steps.range((stage, 0)..=(stage, u64::MAX));
@@ -491,16 +301,4 @@ impl State {
         });
         adrift.collect()
     }
-}
-
-/// Seconds that a step took.
-pub(crate) fn seconds(step: &Step) -> f64 {
-    [
-        Metric::SampleSeconds,
-        Metric::ScoreSeconds,
-        Metric::LearnSeconds,
-    ]
-    .into_iter()
-    .filter_map(|metric| step.get(metric))
-    .sum()
 }

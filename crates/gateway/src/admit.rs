@@ -59,7 +59,7 @@ pub(crate) enum Way {
     /// It is made from chat completions.
     Translated(Box<Translation>),
     /// Given texts are scored.
-    Scored(Box<ScoreRequest>),
+    Scored(Arc<ScoreRequest>),
 }
 
 /// A request that was let through: what to ask, and the proofs.
@@ -163,7 +163,7 @@ async fn prepare(
     };
     let cap = route.max_output_tokens.or(route.context_tokens);
     let cap = cap.unwrap_or(gateway.options.default_max_output);
-    let (tokens, worst) = most(endpoint, &policy, scored.as_deref(), &route, cap);
+    let (tokens, worst) = most(endpoint, &policy, scored.as_ref(), &route, cap);
     let denied = |denied: Denied| {
         let mut refused = Refused::denied(&denied, &policy.model);
         if scored.is_some() && denied.reason == Reason::CapabilityNotAllowed {
@@ -242,10 +242,10 @@ fn most(
 }
 
 /// What is to be scored, as far as it can fit the model's context.
-fn scored(policy: &Policy, route: &Route) -> Result<Box<ScoreRequest>, ApiError> {
+fn scored(policy: &Policy, route: &Route) -> Result<ScoreRequest, ApiError> {
     let request = ScoreRequest::read(policy.body())?;
     let Some(context) = route.context_tokens else {
-        return Ok(Box::new(request));
+        return Ok(request);
     };
     for (index, item) in request.items.iter().enumerate() {
         if let wire::openai::Prompt::Tokens(ids) = &item.text
@@ -259,7 +259,7 @@ fn scored(policy: &Policy, route: &Route) -> Result<Box<ScoreRequest>, ApiError>
             return Err(error.with_param(format!("items[{index}].ids")));
         }
     }
-    Ok(Box::new(request))
+    Ok(request)
 }
 
 /// The model's route and number, if it serves this endpoint.
@@ -340,13 +340,13 @@ fn send_as(
 }
 
 /// The upstream is asked in values: where it is a server, the body is built anew.
-fn send_scored(mut request: Box<ScoreRequest>, route: &Route) -> Sent {
+fn send_scored(mut request: ScoreRequest, route: &Route) -> Sent {
     let mut edits = vec![Edit::Translated];
     if let Some(name) = &route.upstream_model {
         request.model.clone_from(name);
         edits.push(Edit::ModelName);
     }
-    let way = Way::Scored(request);
+    let way = Way::Scored(Arc::new(request));
     (way, Endpoint::Score, Bytes::new(), edits, false)
 }
 

@@ -43,7 +43,7 @@ pub(crate) async fn ask(admitted: Admitted, keeping: Keeping, cut: Arc<Notify>) 
     } = admitted;
     in_flight.asked_us = in_flight.received.elapsed_us();
     if let Way::Scored(request) = way {
-        return Box::pin(score::answer(in_flight, *request, keeping)).await;
+        return Box::pin(score::answer(in_flight, request, keeping)).await;
     }
     let account = in_flight.permit.credential().holder().account();
     let ask = Ask {

@@ -2,6 +2,8 @@
 //! the answer is written. Nothing here believes a server: what no model can have said is refused,
 //! and a share of the items is asked again by another way and compared.
 
+use std::sync::Arc;
+
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use record::{Outcome, Reason, ScoreAccess};
@@ -19,10 +21,10 @@ use crate::reply::{self, Reply};
 /// Asks for scores and answers.
 pub(crate) async fn answer(
     mut in_flight: InFlight,
-    request: ScoreRequest,
+    request: Arc<ScoreRequest>,
     keeping: Keeping,
 ) -> Reply {
-    let (mut scores, server) = match ask(&in_flight, request.clone(), false).await {
+    let (mut scores, server) = match ask(&in_flight, Arc::clone(&request), false).await {
         Ok(ScoreOutcome::Told { scores, server }) => (scores, server),
         Ok(ScoreOutcome::Refused {
             error,
@@ -69,7 +71,7 @@ pub(crate) async fn answer(
 
 async fn ask(
     in_flight: &InFlight,
-    request: ScoreRequest,
+    request: Arc<ScoreRequest>,
     alone: bool,
 ) -> Result<ScoreOutcome, upstream::Error> {
     let ask = ScoreAsk {
@@ -124,7 +126,7 @@ async fn recompute(
             items: vec![item.clone()],
         };
         let id = &in_flight.received.id;
-        let second = match ask(in_flight, again, true).await {
+        let second = match ask(in_flight, Arc::new(again), true).await {
             Ok(ScoreOutcome::Told { scores, .. }) => scores,
             Ok(other) => {
                 tracing::warn!(request = %id, ?other, "scores could not be asked for again");

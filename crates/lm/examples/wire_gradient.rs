@@ -1,6 +1,5 @@
 //! How true is the gradient of the reverse divergence when the teacher is asked over a wire that tells
-//! a few log-probabilities a position, and not the whole distribution? Real models; `bench/lm/README.md`
-//! has the figures.
+//! a few log-probabilities a position, and not the whole distribution? Figures: `bench/lm/README.md`.
 //!
 //! ```text
 //! wire_gradient MODEL FOLDER [ITEMS] [TOKENS] [THREADS]

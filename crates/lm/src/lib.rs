@@ -13,7 +13,6 @@
 //! Model::load(path: &Path, options: &Options) -> Result<Model>
 //! Model::from_bytes(bytes: &[u8], options: &Options) -> Result<Model>
 //! Model::from_weights(&Weights, Arc<Tokenizer>, Option<ChatTemplate>, &Options) -> Result<Model>
-//! Model::refresh(&mut self, &Weights) -> Result<()>            same shape, in place
 //! Weights::{load(&Path, memory: Option<u64>), new(Config), config(), get(name) -> Option<&Tensor>,
 //!           get_mut(name), names(), iter(), insert(name, Tensor), check(), expected_shapes(&Config)}
 //! Weights::{write_safetensors(folder, &Tokenizer, Option<&ChatTemplate>),
@@ -70,7 +69,7 @@
 //! Cpu::new(threads) -> Result<Cpu>                               a device::Device
 //! Trainer::{new(Arc<D>, Weights, Settings), open(Arc<D>, &ModelFiles, Settings)} -> Result<Trainer>
 //! Trainer::step(&mut self, &[(&Batch, Goal)], &Loss) -> Result<Report>
-//! Trainer::{weights() -> Weights, write_weights(&mut Weights), adapter() -> Option<Adapter>,
+//! Trainer::{weights() -> Weights, adapter() -> Option<Adapter>,
 //!           load_adapter(&Adapter), save(&Path), restore(&Path), begin_anew(), network() -> &mut Network,
 //!           dry_step(..) -> Report,
 //!           gradient_norms(..) -> BTreeMap<String, f64>, steps() -> u64}

@@ -6,8 +6,8 @@ use crate::checkpoint::Checkpoints;
 use crate::error::{Error, Result};
 use crate::parent::Parent;
 use crate::protocol::{
-    self, Checkpoint, Done, Item, Kind, Learn, Metrics, Place, Ready, Report, Seconds, Stage,
-    Support, Teacher, Tokens,
+    self, Checkpoint, Done, Item, Learn, Metrics, Place, Ready, Report, Seconds, Stage, Teacher,
+    Tokens,
 };
 use crate::sampled::{self, Answer, Sampled, TOP, Which};
 use crate::student::Student;
@@ -16,6 +16,8 @@ use crate::teacher::{self, Local, Needs, Taught};
 use crate::{load, metrics, random};
 use std::io::Write;
 use std::time::Duration;
+
+mod check;
 
 /// A job under way.
 pub(crate) struct Run<'a> {
@@ -86,7 +88,7 @@ pub(crate) fn learn<W: Write>(
 impl<'a> Run<'a> {
     /// Loads all, and goes to the place that the job names.
     pub(crate) fn open(job: &'a Learn, world: World<'a>) -> Result<Self> {
-        check(job)?;
+        check::check(job)?;
         let items = load::items(&job.items)?;
         let checkpoints = Checkpoints::of(&job.folder);
         checkpoints.clean()?;
@@ -170,7 +172,7 @@ impl<'a> Run<'a> {
             step,
             seed: sampled.seed,
             rate: report.rate,
-            ids: self.ids(sampled),
+            ids: sampled.digest(&self.items),
             items: self.chosen_ids(step),
             metrics,
             tokens,
@@ -366,21 +368,6 @@ impl<'a> Run<'a> {
         Ok(out)
     }
 
-    /// BLAKE3 over a step's tokens.
-    fn ids(&self, sampled: &Sampled) -> String {
-        let mut hasher = blake3::Hasher::new();
-        for answer in &sampled.answers {
-            let id = &self.items[answer.item].id;
-            hasher.update(&(id.len() as u64).to_le_bytes());
-            hasher.update(id.as_bytes());
-            hasher.update(&(answer.tokens.len() as u64).to_le_bytes());
-            for token in &answer.tokens {
-                hasher.update(&token.to_le_bytes());
-            }
-        }
-        hasher.finalize().to_hex().to_string()
-    }
-
     fn checkpoint(&mut self) -> Result<Checkpoint> {
         let started = (self.world.clock)();
         let place = Place {
@@ -407,60 +394,4 @@ fn put(metrics: &mut Metrics, report: &lm::train::Report) {
 /// Seconds since.
 pub(crate) fn since(world: World<'_>, started: Duration) -> f64 {
     (world.clock)().saturating_sub(started).as_secs_f64()
-}
-
-/// What can not go together.
-fn check(job: &Learn) -> Result<()> {
-    let wrong = |ok: bool, what: &str| match ok {
-        true => Ok(()),
-        false => Err(Error::Job(what.into())),
-    };
-    let (learning, sampling) = (&job.learning, &job.sampling);
-    let answers = u64::from(learning.batch) * u64::from(learning.samples);
-    let range = 1..=protocol::MOST_SEQUENCES as u64;
-    wrong(
-        range.contains(&answers),
-        "answers of a step (batch x samples) are 1 to 65536",
-    )?;
-    wrong(
-        (1..=protocol::MOST_STEPS).contains(&job.steps),
-        "steps are 1 to 1000000",
-    )?;
-    wrong(job.checkpoint_every > 0, "checkpoint_every is 0")?;
-    wrong(
-        sampling.max_tokens > 0 && sampling.slots > 0,
-        "max_tokens or slots is 0",
-    )?;
-    let support = match learning.loss.support {
-        Support::Whole => 1,
-        Support::Teacher(k) | Support::Student(k) | Support::Union(k) => k as usize,
-    };
-    wrong(
-        (1..=protocol::MOST_IDS / 2).contains(&support),
-        "ids of a support are 1 to 512",
-    )?;
-    wrong(
-        learning.rate.floor >= 0.0 && learning.rate.floor <= 1.0,
-        "a rate's floor is not in 0 to 1",
-    )?;
-    let loss = &learning.loss;
-    let Some(needs) = targets::needs(loss, job.stage) else {
-        return Ok(());
-    };
-    let own = matches!(loss.kind, Kind::Policy { .. }) || needs.at > 0;
-    wrong(
-        job.stage == Stage::OnPolicy || !own,
-        "a policy gradient and the student's support need the student's own answers (on_policy)",
-    )?;
-    match job.teacher {
-        Teacher::None => wrong(false, "this loss needs a teacher"),
-        Teacher::Parent => wrong(
-            !needs.whole,
-            "a served teacher gives no whole distribution: name a support of the loss",
-        ),
-        Teacher::Local { .. } => wrong(
-            needs.whole || loss.temperature == 1.0,
-            "a local teacher at another temperature than 1 gives its whole distribution only",
-        ),
-    }
 }

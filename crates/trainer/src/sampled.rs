@@ -23,6 +23,23 @@ pub(crate) struct Sampled {
     pub(crate) answers: Vec<Answer>,
 }
 
+impl Sampled {
+    /// BLAKE3 over the answers' items and tokens, in hexadecimal.
+    pub(crate) fn digest(&self, items: &[Item]) -> String {
+        let mut hasher = blake3::Hasher::new();
+        for answer in &self.answers {
+            let id = &items[answer.item].id;
+            hasher.update(&(id.len() as u64).to_le_bytes());
+            hasher.update(id.as_bytes());
+            hasher.update(&(answer.tokens.len() as u64).to_le_bytes());
+            for token in &answer.tokens {
+                hasher.update(&token.to_le_bytes());
+            }
+        }
+        hasher.finalize().to_hex().to_string()
+    }
+}
+
 /// An answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Answer {

@@ -159,8 +159,8 @@ pub enum Error {
 /// What a model is to score.
 #[derive(Debug, Clone)]
 pub struct ScoreAsk {
-    /// The items, under the upstream's own name for the model.
-    pub request: ScoreRequest,
+    /// The items, under the upstream's own name for the model; who asks keeps them to check the answer.
+    pub request: Arc<ScoreRequest>,
     /// As [`Ask::headers`].
     pub headers: HeaderMap,
     /// As [`Ask::account`].

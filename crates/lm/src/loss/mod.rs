@@ -9,7 +9,6 @@ pub mod advantage;
 mod divergence;
 mod draw;
 mod float;
-mod interval;
 pub mod preference;
 mod row;
 mod sampled;
@@ -20,7 +19,6 @@ mod uld;
 
 pub use draw::draw;
 pub use float::Float;
-pub use interval::wilson;
 pub use support::Support;
 pub use uld::{Shared, Span, SpanOutcome, Uld, spans};
 

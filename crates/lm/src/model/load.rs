@@ -48,8 +48,8 @@ impl Model {
         Ok(model)
     }
 
-    /// A model of weights in memory: a student in training. The weights are copied (packed, and
-    /// quantised where the fast path is asked for); [`refresh`](Self::refresh) takes them over again after a step.
+    /// A model of weights in memory. They are copied: packed, and quantised where the fast path is
+    /// asked for. A student in training samples from [`Trainer::sampler`](crate::train::Trainer::sampler).
     ///
     /// # Errors
     /// [`Error::Invalid`] where tensors are missing or not finite, or the tokenizer is of another
@@ -71,19 +71,6 @@ impl Model {
         let mut model = Self::empty(weights.config(), tokenizer, template, options, &kind)?;
         model.fill(weights)?;
         Ok(model)
-    }
-
-    /// Takes over the weights of the same shape, in place. Caches filled before hold what the old
-    /// weights made: drop them. On an error the model is as it was.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] where the shape is another, or tensors are missing or not finite.
-    pub fn refresh(&mut self, weights: &Weights) -> Result<()> {
-        weights.check()?;
-        if !self.config.same_shape(weights.config()) {
-            return Err(Error::Invalid("the weights are of another shape".into()));
-        }
-        self.fill(weights)
     }
 
     /// A model of zeros; memory is foreseen before it is taken.

@@ -264,33 +264,13 @@ impl<D: Device> Trainer<D> {
     ///
     /// # Errors
     /// The device's own.
-    pub fn weights(&mut self) -> Result<Weights> {
+    pub fn weights(&self) -> Result<Weights> {
         let mut out = Weights::new(self.network.config.clone());
-        self.write_weights(&mut out)?;
-        Ok(out)
-    }
-
-    /// As [`weights`](Self::weights), into weights that are there: what a student that samples is
-    /// refreshed from, without new memory.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] where they are of another shape.
-    pub fn write_weights(&mut self, weights: &mut Weights) -> Result<()> {
-        let network = &self.network;
-        let shapes = Weights::expected_shapes(&network.config);
-        if Weights::expected_shapes(weights.config()) != shapes {
-            return Err(Error::Invalid(
-                "weights of another shape than what is trained".into(),
-            ));
-        }
         self.each_tensor(&mut |part, values| {
-            if let Some(tensor) = weights.get_mut(&part.name) {
-                tensor.data_mut().copy_from_slice(values);
-                return Ok(());
-            }
             let tensor = Tensor::new(part.shape.clone(), values.to_vec())?;
-            weights.insert(&part.name, tensor)
-        })
+            out.insert(&part.name, tensor)
+        })?;
+        Ok(out)
     }
 
     /// The low-rank changes, where those are what is trained.

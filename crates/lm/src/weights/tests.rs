@@ -30,28 +30,22 @@ fn a_model_of_weights_is_that_of_the_file() {
 }
 
 #[test]
-fn a_refreshed_model_is_a_new_one() {
-    for family in [Family::Llama, Family::Qwen2] {
-        let mut old = model(&tiny_weights(family, 3)).unwrap();
-        let other = tiny_weights(family, 4);
-        let want = model(&other).unwrap().score(&[5, 9, 77], 4).unwrap();
-        assert_ne!(old.score(&[5, 9, 77], 4).unwrap(), want);
-        old.refresh(&other).unwrap();
-        assert_eq!(old.score(&[5, 9, 77], 4).unwrap(), want);
-    }
-}
-
-#[test]
-fn a_refresh_that_fails_changes_nothing() {
+fn a_tensor_that_is_not_finite_or_has_no_place_is_not_set() {
     let mut model = model(&tiny_weights(Family::Llama, 3)).unwrap();
     let before = model.score(&[5, 9, 77], 4).unwrap();
-    let mut bad = tiny_weights(Family::Llama, 4);
-    bad.get_mut("blk.1.ffn_down.weight").unwrap().data_mut()[7] = f32::NAN;
-    let error = model.refresh(&bad).unwrap_err().to_string();
-    assert!(error.contains("blk.1.ffn_down.weight") && error.contains("finite"));
-    let other = tiny_weights(Family::Qwen2, 4);
-    assert!(model.refresh(&other).unwrap_err().is_callers_fault());
+    let mut other = tiny_weights(Family::Llama, 4);
+    let name = "blk.1.ffn_down.weight";
+    let values = other.get_mut(name).unwrap().data_mut();
+    values[7] = f32::NAN;
+    let error = model.set(name, values).unwrap_err().to_string();
+    assert!(error.contains(name) && error.contains("finite"), "{error}");
+    for unknown in ["blk.9.ffn_down.weight", "blk.1.other", "output.weight"] {
+        assert!(model.set(unknown, &[1.0]).is_err(), "{unknown}");
+    }
     assert_eq!(model.score(&[5, 9, 77], 4).unwrap(), before);
+    values[7] = 0.0;
+    model.set(name, values).unwrap();
+    assert_ne!(model.score(&[5, 9, 77], 4).unwrap(), before);
 }
 
 #[test]

@@ -15,10 +15,10 @@ use crate::house::{complete, start};
 
 fn ask(items: Vec<ScoreItem>, alone: bool) -> ScoreAsk {
     ScoreAsk {
-        request: ScoreRequest {
+        request: Arc::new(ScoreRequest {
             model: "tiny".into(),
             items,
-        },
+        }),
         headers: HeaderMap::new(),
         account: None,
         alone,
@@ -26,7 +26,7 @@ fn ask(items: Vec<ScoreItem>, alone: bool) -> ScoreAsk {
 }
 
 async fn told(local: &LocalUpstream, ask: ScoreAsk) -> Scores {
-    let request = ask.request.clone();
+    let request = Arc::clone(&ask.request);
     match local.score(ask).await.unwrap() {
         ScoreOutcome::Told { scores, server } => {
             assert_eq!(&*server, "tiny");

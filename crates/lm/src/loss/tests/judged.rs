@@ -1,4 +1,4 @@
-//! Advantages, preferences, the discriminator and the interval, at their reference values.
+//! Advantages, preferences and the discriminator, at their reference values.
 
 use super::*;
 use advantage::{Groups, Spread, discounted};
@@ -111,13 +111,4 @@ fn a_discriminator() {
     let slope = (discriminator(1.7 + step, 0.4).0 - discriminator(1.7 - step, 0.4).0) / 2.0 / step;
     near(grad[0], slope, 1e-9);
     near(grad[1], -slope, 1e-9);
-}
-
-#[test]
-fn an_interval() {
-    let (low, high) = wilson(37, 50);
-    near(low, 0.604468427352, 1e-12);
-    near(high, 0.841284725064, 1e-12);
-    assert_eq!(wilson(0, 0), (0.0, 1.0));
-    assert!(wilson(0, 9).0 == 0.0 && wilson(9, 9).1 == 1.0);
 }

@@ -64,16 +64,13 @@ impl Teacher for Asked {
             .parse()
             .map_err(|_| refused("the key is no header".into()))?;
         headers.insert("idempotency-key", value);
-        let request = ScoreRequest {
+        let items = question.sequences.iter();
+        let request = Arc::new(ScoreRequest {
             model: self.model.clone(),
-            items: question
-                .sequences
-                .iter()
-                .map(|sequence| item(question, sequence))
-                .collect(),
-        };
+            items: items.map(|sequence| item(question, sequence)).collect(),
+        });
         let ask = self.upstream.score(ScoreAsk {
-            request: request.clone(),
+            request: Arc::clone(&request),
             headers,
             account: None,
             alone: false,
