@@ -12,15 +12,15 @@ binary=$CARGO_TARGET_DIR/release/stillhouse
 data=${STILLHOUSE_DEMO_DIR:-$HOME/.local/share/stillhouse-demo}
 mkdir -p "$data/files"
 still() { "$binary" --data-dir "$data" "$@"; }
-field() { python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"; }
 
 if ! still account show demo >/dev/null 2>&1; then
     still organization create demo >/dev/null
     still account create demo --organization demo >/dev/null
 fi
-grant=$(still --json grant issue --account demo --teacher smollm2-135m-instruct --tier train \
+grant=$(still --json grant issue --account demo --teacher smollm2-135m --tier train \
     --purpose "the demonstration: a prompt goes into the weights" \
-    --budget-tokens 100000000 --expires 7d | field token)
+    --budget-tokens 100000000 --expires 7d |
+    python3 -c 'import json, sys; print(json.load(sys.stdin)["grant"]["id"])')
 
 # The run file beside its data, with what is open in it filled in.
 # A cold start has the teacher answer every row, so there are no more of them than are learnt from.

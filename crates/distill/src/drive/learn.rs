@@ -57,12 +57,12 @@ impl Driver<'_, '_> {
         let settings = spec
             .stage(stage)
             .ok_or_else(|| Error::Refused(format!("the run has no stage {stage:?}")))?;
-        let teacher = match (&spec.teacher.model, stage) {
-            (_, Stage::ColdStart) => Source::None,
-            (Some(model), _) => Source::Local {
+        // Asked where the loss wants it: a cold start may learn the answers' tokens alone.
+        let teacher = match &spec.teacher.model {
+            Some(model) => Source::Local {
                 model: model.clone(),
             },
-            (None, _) => Source::Parent,
+            None => Source::Parent,
         };
         let items = match stage {
             Stage::ColdStart => "curated.jsonl",
@@ -160,7 +160,8 @@ impl Driver<'_, '_> {
                 },
             );
         };
-        let local = self.state.spec.teacher.model.is_some() && stage == Stage::OnPolicy;
+        // What a teacher elsewhere read was paid with its calls.
+        let local = self.state.spec.teacher.model.is_some() && step.tokens.teacher_prompt > 0;
         let tokens = match local {
             true => step.tokens.teacher_prompt + step.tokens.answer,
             false => 0,
@@ -234,8 +235,7 @@ impl Driver<'_, '_> {
         };
         let learning = &settings.learning;
         let answers = u64::from(learning.batch) * u64::from(learning.samples);
-        let local = self.state.spec.teacher.model.is_some() && stage == Stage::OnPolicy;
-        let tokens = match local {
+        let tokens = match self.state.spec.teacher.model.is_some() {
             true => answers * (longest + TEMPLATE + settings.sampling.max_tokens as u64),
             false => 0,
         };
