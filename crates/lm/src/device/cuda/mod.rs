@@ -3,7 +3,7 @@
 //! that this builds and starts where there is none. One stream: operations run in the order of the calls,
 //! and only what returns numbers waits.
 //!
-//! *Never run on a GPU yet*: see docs/decisions/0021-cuda.md for what has been checked instead.
+//! Which GPUs have run it, and what is checked where there is none: docs/decisions/0021-cuda.md.
 //!
 //! # Bytes
 //! No kernel adds atomically; every sum has a fixed order, and cuBLAS gives the same bytes for the same
