@@ -206,13 +206,15 @@ impl Side {
 #[derive(Clone, Copy)]
 enum Estimator {
     Student,
+    Both,
     Teacher,
     SampledAndTail,
     Sampled,
 }
 
-const ESTIMATORS: [(Estimator, &str); 4] = [
+const ESTIMATORS: [(Estimator, &str); 5] = [
     (Estimator::Student, "student top-20 + tail (/v1/score)"),
+    (Estimator::Both, "both top-20 + tail (/v1/score)"),
     (
         Estimator::Teacher,
         "teacher top-20 + tail (prompt_logprobs)",
@@ -242,10 +244,12 @@ impl Pair {
             let top = |scored: &Scored| scored.top.iter().map(|t| t.token).collect::<Vec<u32>>();
             let mut ids = match estimator {
                 Estimator::Student => top(student),
+                Estimator::Both => [top(student), top(teacher)].concat(),
                 Estimator::Teacher => top(teacher),
                 Estimator::SampledAndTail | Estimator::Sampled => vec![student.token],
             };
             ids.sort_unstable();
+            ids.dedup();
             let logprobs = ids.iter().map(|&id| teacher.at[id as usize]);
             Told {
                 logprobs: logprobs.collect(),
