@@ -18,6 +18,14 @@ fn kills() -> u64 {
     }
 }
 
+/// Steps of the runs: enough that each kill finds something to do.
+fn steps() -> u64 {
+    match std::env::var_os("STILLHOUSE_SOAK") {
+        Some(_) => 60,
+        None => 6,
+    }
+}
+
 fn ended(state: &State) -> bool {
     matches!(state.stage, Stage::Held | Stage::Rejected)
 }
@@ -80,12 +88,13 @@ fn a_run_killed_after_any_entry_ends_as_its_twin() {
     let house = House::new();
     let spec = house.spec(&Wanted {
         cold: true,
+        steps: steps(),
         ..Wanted::default()
     });
     let twin = house.make(&spec);
     let whole = house.finish(twin);
     assert!(ended(&whole), "{:?} {:?}", whole.stage, whole.cause);
-    assert_eq!(whole.done(Stage::OnPolicy), 6);
+    assert_eq!(whole.done(Stage::OnPolicy), steps());
     assert_eq!(whole.done(Stage::ColdStart), 3);
     let run = house.make(&spec);
     // Each life writes three entries and dies; the third falls after a step, a checkpoint, a move.
@@ -103,6 +112,7 @@ fn a_run_killed_between_an_answer_and_its_entry_buys_nothing_twice() {
     let house = House::new();
     let wanted = Wanted {
         served: true,
+        steps: steps(),
         ..Wanted::default()
     };
     let spec = house.spec(&wanted);
@@ -147,7 +157,10 @@ fn a_run_killed_between_an_answer_and_its_entry_buys_nothing_twice() {
 #[test]
 fn a_run_killed_at_any_moment_ends_as_its_twin() {
     let house = House::new();
-    let spec = house.spec(&Wanted::default());
+    let spec = house.spec(&Wanted {
+        steps: steps(),
+        ..Wanted::default()
+    });
     let twin = house.make(&spec);
     let whole = house.finish(twin);
     let run = house.make(&spec);
