@@ -59,3 +59,12 @@ scripts/test-clients.sh --instead "$venv/bin/python" bench/reference/lm_eval_che
 scripts/test-clients.sh --instead "$venv/bin/python" bench/reference/trl_served.py --train
 cargo build --release --locked -p lm --example wire_gradient
 "$examples/wire_gradient" "$STILLHOUSE_MODEL" bench/distill
+
+# A student that a run exported, answered with by llama.cpp: where its programs are named, and the
+# demonstration has been run (`make demo-distill`).
+for run in "${STILLHOUSE_DEMO_DIR:-$HOME/.local/share/stillhouse-demo}"/runs/*; do
+    if [ -n "${STILLHOUSE_LLAMA_CPP:-}" ] && [ -f "$run/student/student-f16.gguf" ]; then
+        python3 bench/reference/distill_llama.py "$run" "$STILLHOUSE_LLAMA_CPP"
+        break
+    fi
+done

@@ -1,7 +1,9 @@
 //! For the tests: a run's parent and its child as processes that can be killed. `run trainer` is
 //! the child; `run drive FOLDER RUN [DIE]` drives a run of the ledger in FOLDER, and dies at once
 //! after so many events (`event:7`) or after the teacher's answer and before its entry
-//! (`answer:2`). The teacher elsewhere is an arithmetical one; it writes down each call.
+//! (`answer:2`). The teacher elsewhere is an arithmetical one; it writes down each call. Where the
+//! variable BEGAN tells when the process was started, `resumes.log` gets how long it took from there
+//! to the child's readiness and to the first new step, and of it the loading, in microseconds.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -10,11 +12,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use distill::teacher::{Answer, Teacher, Unanswered};
+use distill::teacher::{Answer, Reply, Teacher, Text, Unanswered, Written};
 use distill::{Observer, State, World};
 use ledger::facts::Facts;
 use record::{Actor, RunEvent, Time, Usage, UsageSource};
-use trainer::protocol::{PositionScores, Score, SequenceScores};
+use trainer::protocol::{Ending, PositionScores, Score, SequenceScores};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
@@ -66,7 +68,13 @@ fn drive(folder: &Path, run: &str, die: Option<&str>) -> Result<(), Box<dyn std:
         log: folder.join("calls.log"),
         answers: AtomicU64::new(0),
     };
-    let mut observer = Counted { left: mortal.event };
+    let began = std::env::var("BEGAN").ok();
+    let mut observer = Counted {
+        left: mortal.event,
+        began: began.and_then(|began| began.parse().ok()),
+        ready: None,
+        log: folder.join("resumes.log"),
+    };
     let program = std::env::current_exe()?;
     let stop = AtomicBool::new(false);
     let mut world = World {
@@ -88,17 +96,37 @@ fn drive(folder: &Path, run: &str, die: Option<&str>) -> Result<(), Box<dyn std:
     Ok(())
 }
 
-/// Dies after so many events.
+/// Dies after so many events; tells once how long it took to go on.
 struct Counted {
     left: u64,
+    began: Option<u64>,
+    /// When the child was ready, and how long it had loaded.
+    ready: Option<[u64; 2]>,
+    log: PathBuf,
 }
 
 impl Observer for Counted {
-    fn event(&mut self, _: &State, _: &RunEvent) {
+    fn event(&mut self, _: &State, event: &RunEvent) {
+        if let RunEvent::Step { .. } = event
+            && let (Some(began), Some([ready, loading])) = (self.began.take(), self.ready)
+        {
+            let stepped = now().micros() - began;
+            let file = std::fs::OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(&self.log);
+            let told =
+                file.and_then(|mut file| writeln!(file, "{} {stepped} {loading}", ready - began));
+            told.expect("the test's folder can be written to");
+        }
         if self.left == 1 {
             std::process::abort();
         }
         self.left = self.left.saturating_sub(1);
+    }
+
+    fn loaded(&mut self, _: &State, seconds: f64) {
+        self.ready = Some([now().micros(), (seconds * 1e6) as u64]);
     }
 }
 
@@ -110,18 +138,26 @@ struct Mortal {
     answers: AtomicU64,
 }
 
-impl Teacher for Mortal {
-    fn score(&self, question: &Score, key: &str) -> Result<Answer, Unanswered> {
+impl Mortal {
+    /// Writes a call down, and dies after the last one's answer.
+    fn called(&self, what: &str, key: &str) -> Result<(), Unanswered> {
         let lost = |error: std::io::Error| Unanswered::Lost(error.to_string());
         let file = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
             .open(&self.log);
-        file.and_then(|mut file| writeln!(file, "{key}"))
+        file.and_then(|mut file| writeln!(file, "{what} {key}"))
             .map_err(lost)?;
         if self.answers.fetch_add(1, Ordering::Relaxed) + 1 == self.answer {
             std::process::abort();
         }
+        Ok(())
+    }
+}
+
+impl Teacher for Mortal {
+    fn score(&self, question: &Score, key: &str) -> Result<Answer, Unanswered> {
+        self.called("score", key)?;
         let position = |ids: &Vec<u32>| {
             let weights: Vec<f64> = ids.iter().map(|id| 1.0 / f64::from(id + 1)).collect();
             let whole = weights.iter().sum::<f64>() / 0.9;
@@ -150,5 +186,29 @@ impl Teacher for Mortal {
                 source: UsageSource::Upstream,
             },
         })
+    }
+
+    fn write(&self, texts: &[(&Text, &str)]) -> Vec<Result<Reply, Unanswered>> {
+        let write = |(text, key): &(&Text, &str)| {
+            self.called("write", key)?;
+            let usage = Usage {
+                input: 4,
+                cached_input: 0,
+                output: 2,
+                reasoning: 0,
+                source: UsageSource::Upstream,
+            };
+            Ok(Reply {
+                revision: Some("1".into()),
+                written: Written {
+                    text: format!("{}", text.seed),
+                    ending: Ending::End,
+                    read: usage.input,
+                    tokens: usage.output,
+                },
+                usage,
+            })
+        };
+        texts.iter().map(write).collect()
     }
 }

@@ -7,12 +7,14 @@ use std::path::Path;
 use ledger::facts::Facts;
 use record::id::kind;
 use record::{Fact, Id, RunCreated, RunEvent};
+use trainer::protocol::Item;
 
 use crate::curation;
 use crate::error::{Error, Result};
 use crate::folder::Folder;
+use crate::measure::Rule;
 use crate::rows;
-use crate::spec::Spec;
+use crate::spec::{Data, Spec};
 use crate::state::State;
 
 /// Makes a run of settled settings. `grant` is the one that they name.
@@ -27,6 +29,10 @@ pub fn create(
     (spec, grant): (&Spec, &record::Grant),
     parent: Option<(Id<kind::Run>, u64)>,
 ) -> Result<State> {
+    let mut spec = spec.clone();
+    // By its id alone: what the run file has may be letters of a secret.
+    spec.run.grant = grant.id.to_string();
+    let spec = &spec;
     let folder = Folder::new(runs, run);
     folder.make()?;
     let data = freeze(&folder, spec)?;
@@ -81,17 +87,38 @@ fn freeze(folder: &Folder, spec: &Spec) -> Result<[[u8; 32]; 2]> {
         let text = row.text(&data.expected).unwrap_or_default();
         expected.insert(row.id.clone(), text);
     }
+    let learnt = rows::lines(&rows::items(&data.items, &items, data)?);
+    let mut measured = rows::items(&data.holdout, holdout, data)?;
+    if spec.evaluate.scorer == Rule::Perplexity {
+        give(&mut measured, &expected, data)?;
+    }
     let write = |name: &str, bytes: &[u8]| -> Result<[u8; 32]> {
         folder.write(name, bytes)?;
         Ok(*blake3::hash(bytes).as_bytes())
     };
-    let learnt = rows::lines(&rows::items(&data.items, &items, data)?);
-    let held = rows::lines(&rows::items(&data.holdout, holdout, data)?);
+    let held = rows::lines(&measured);
     write("expected.json", &json(&expected)?)?;
     Ok([
         write("items.jsonl", learnt.as_bytes())?,
         write("holdout.jsonl", held.as_bytes())?,
     ])
+}
+
+/// Gives rows of the hold-out their expected texts, whose perplexity is to be measured.
+fn give(rows: &mut [Item], expected: &BTreeMap<String, String>, data: &Data) -> Result<()> {
+    for row in rows {
+        let text = expected.get(&row.id).filter(|text| !text.is_empty());
+        let text = text.ok_or_else(|| {
+            Error::Refused(format!(
+                "{}: the row {:?} has no text in `{}`, whose perplexity is to be measured",
+                data.holdout.display(),
+                row.id,
+                data.expected
+            ))
+        })?;
+        row.answer = Some(text.clone());
+    }
+    Ok(())
 }
 
 fn text(file: &Path) -> Result<String> {

@@ -4,6 +4,8 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use record::KeySecret;
+
 use crate::error::{Error, Result};
 use crate::spec::Spec;
 
@@ -78,6 +80,10 @@ fn check(spec: &Spec) -> std::result::Result<(), Fault> {
             return Err(("max_tokens", "is 0", None));
         }
     }
+    if spec.run.grant.len() > KeySecret::SHOWN && spec.run.grant.starts_with(KeySecret::GRANT) {
+        let hint = "a token is a secret: write its first 12 letters, or the grant's id";
+        return Err(("grant", "is a whole token", Some(hint)));
+    }
     if spec.run.name.trim().is_empty() || spec.run.name.len() > 200 {
         return Err(("name", "is empty or longer than 200 bytes", None));
     }
@@ -128,8 +134,9 @@ fn wrong(
     Error::Spec {
         file: file.to_owned(),
         line: line + 1,
-        what,
-        hint,
+        // A message repeats what was written, and that may be a token.
+        what: KeySecret::hidden(&what),
+        hint: hint.map(|hint| KeySecret::hidden(&hint)),
     }
 }
 
@@ -202,6 +209,54 @@ tokens = 1000
             assert!(error.to_string().contains(says), "{error}");
             if let Some(hint) = hint {
                 assert!(error.hint().unwrap().contains(hint), "{error:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_token_in_the_file_is_not_said_again() {
+        let secret = KeySecret::new(KeySecret::GRANT, [7; 32]);
+        let token = secret.reveal();
+        for (from, to) in [
+            ("grant = \"gt\"", format!("grant = \"{token}\"")),
+            ("grant = \"gt\"", format!("grant = {token}")),
+            ("grant = \"gt\"", format!("grant = [\"{token}\"]")),
+            (
+                "grant = \"gt\"",
+                format!("grant = \"gt\"\nseed = \"{token}\""),
+            ),
+            ("grant = \"gt\"", format!("grant = \"gt\"\n{token} = 1")),
+            ("kind = \"exact\"", format!("kind = \"{token}\"")),
+            ("dollars = 1", format!("dollars = \"{token}\"")),
+            ("grant = \"gt\"", token.to_owned()),
+        ] {
+            let error = parse(Path::new("x"), &GOOD.replace(from, &to)).unwrap_err();
+            let said = format!("{error} {:?}", error.hint());
+            assert!(!said.contains(&token[13..]), "{said}");
+        }
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+
+        /// Whatever is done to a file, it is read or refused with a line of it; what is read comes
+        /// back from JSON.
+        #[test]
+        fn no_file_breaks_the_reader(
+            at in 0..GOOD.len(), length in 0..80usize,
+            put in "[ -~\n\\t\"'={}\\[\\]]{0,20}|[0-9]{1,25}|\\PC{0,12}",
+        ) {
+            let end = (at + length).min(GOOD.len());
+            let text = format!("{}{put}{}", &GOOD[..at], &GOOD[end..]);
+            match parse(Path::new("x"), &text) {
+                Ok(spec) => {
+                    let json = serde_json::to_string(&spec).unwrap();
+                    proptest::prop_assert_eq!(serde_json::from_str::<Spec>(&json).unwrap(), spec);
+                }
+                Err(Error::Spec { line, .. }) => {
+                    proptest::prop_assert!(line >= 1 && line <= text.lines().count() + 1);
+                }
+                Err(other) => proptest::prop_assert!(false, "{other}"),
             }
         }
     }

@@ -9,7 +9,7 @@
 
 use record::{Cause, Scored, Stage};
 
-use crate::state::{Place, State};
+use crate::state::{Place, State, merit};
 
 /// What a run does next.
 #[derive(Debug, Clone, PartialEq)]
@@ -192,7 +192,7 @@ fn evaluate(state: &State) -> Next {
     if state.start.is_none() {
         who.push(Scored::Start);
     }
-    if state.teacher.is_none() && state.spec.teacher.model.is_some() {
+    if state.teacher.is_none() && state.spec.measures_teacher() {
         who.push(Scored::Teacher);
     }
     if !measured && place.is_some() {
@@ -208,9 +208,9 @@ fn evaluate(state: &State) -> Next {
             cause: Cause::Done,
         };
     }
-    let score = |score: Option<f64>| score.unwrap_or(f64::NEG_INFINITY);
-    let start = score(state.start.as_ref().map(|s| s.score.value.get()));
-    let student = score(state.evaluations.last().map(|e| e.score.score.value.get()));
+    let score = |score: Option<&record::Score>| score.map_or(f64::NEG_INFINITY, merit);
+    let start = score(state.start.as_ref());
+    let student = score(state.evaluations.last().map(|e| &e.score));
     // Whether it is enough is the gate's to say; a student that learnt nothing needs none.
     let to = match student > start {
         true => Stage::Held,
@@ -223,4 +223,4 @@ fn evaluate(state: &State) -> Next {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

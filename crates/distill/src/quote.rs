@@ -2,9 +2,9 @@
 //! probe and a small evaluation measured. Pure.
 
 use record::{Amount, Money, Quote, Real};
-use trainer::protocol::Probed;
+use trainer::protocol::{Kind, Probed};
 
-use crate::measure::{Resampling, bootstrap, paired_difference};
+use crate::measure::{Resampling, Rule, bootstrap, paired_difference};
 use crate::spec::Spec;
 
 /// Below this share of common likeliest tokens the student does not sample what the teacher can
@@ -12,55 +12,102 @@ use crate::spec::Spec;
 const LEAST_OVERLAP: f64 = 0.35;
 /// How far a machine's speed wanders.
 const WANDER: f64 = 0.15;
+/// Items of the smoke test.
+const SMOKE: usize = 16;
+
+/// How quickly answers come.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Speed {
+    /// Seconds until the model is loaded.
+    pub loading: f64,
+    /// Seconds of an answer.
+    pub each: f64,
+}
 
 /// What was measured before the quote.
 #[derive(Debug, Clone, Copy)]
 pub struct Measured<'a> {
     /// The probe; `None` where the run learns from texts only.
     pub probed: Option<&'a Probed>,
-    /// Of each item of the small evaluation, whether the start model was right.
-    pub start: &'a [bool],
-    /// The same of the teacher; empty where it is elsewhere.
-    pub teacher: &'a [bool],
+    /// Of each item of the small evaluation, how good the start model was: 1 where it was right, or
+    /// log-probabilities.
+    pub start: &'a [f64],
+    /// The same of the teacher; empty where it was not asked.
+    pub teacher: &'a [f64],
     /// Tokens of the start model's answers.
     pub lengths: &'a [u64],
-    /// Tokens of a prompt of the teacher's, as far as is known without its tokenizer.
+    /// Tokens of the teacher's; empty where it was not asked.
+    pub teacher_lengths: &'a [u64],
+    /// Tokens of a prompt of the teacher's, as far as is known.
     pub prompt: f64,
-    /// Seconds that an item of the hold-out takes, of the start model and of the teacher.
-    pub seconds_an_item: [f64; 2],
+    /// Of the start model and of the teacher.
+    pub speeds: [Speed; 2],
+    /// Items to learn from.
+    pub items: usize,
     /// Items of the whole hold-out.
     pub holdout: usize,
+    /// Of these, those whose teacher's answers are bought already.
+    pub known: usize,
+    /// What the run has cost until now, this included.
+    pub spent: Amount,
 }
 
-/// The quote.
+/// What a run needs from here on.
+#[derive(Debug, Clone, Copy, Default)]
+struct Needs {
+    /// Seconds of the machine.
+    seconds: f64,
+    /// Tokens that the teacher reads.
+    read: f64,
+    /// Tokens that it writes.
+    written: f64,
+}
+
+/// The quote: seconds from here on, and what the run will have cost in the end.
 pub fn quote(spec: &Spec, measured: &Measured<'_>) -> Quote {
     let (verdict, why) = verdict(spec, measured);
-    let (seconds, tokens) = expected(spec, measured);
-    let price = |seconds: f64, tokens: f64| {
+    let (narrow, wide) = spread(measured.lengths);
+    // A student's answers become as long as the teacher's, sooner or later.
+    let end = lengthening(measured);
+    let needs = [
+        expected(spec, measured, end.min(1.0) * narrow),
+        expected(spec, measured, f64::midpoint(1.0, end)),
+        expected(spec, measured, end.max(1.0) * wide),
+    ];
+    let seconds = [
+        needs[0].seconds * (1.0 - WANDER),
+        needs[1].seconds,
+        needs[2].seconds * (1.0 + WANDER),
+    ];
+    let price = |seconds: f64, needs: &Needs| {
+        let whole = |tokens: f64| tokens.ceil() as u64;
         let bought = match &spec.teacher.served {
-            Some(served) => served.prices.worst(tokens.ceil() as u64, 0).money,
+            Some(served) => {
+                served
+                    .prices
+                    .worst(whole(needs.read), whole(needs.written))
+                    .money
+            }
             None => Money::ZERO,
         };
-        Amount {
+        measured.spent.plus(Amount {
             money: spec.budget.machine(seconds).plus(bought),
-            tokens: tokens.ceil() as u64,
-        }
+            tokens: whole(needs.read + needs.written),
+        })
     };
-    let (narrow, wide) = spread(measured.lengths);
-    let seconds = [
-        seconds * narrow * (1.0 - WANDER),
-        seconds,
-        seconds * wide * (1.0 + WANDER),
-    ];
-    let tokens = [tokens * narrow, tokens, tokens * wide];
     let real = |value: f64| Real::new(value).or_else(|| Real::new(0.0));
-    let reals = seconds.map(|value| real(value).expect("zero is finite"));
     Quote {
         verdict: verdict.to_owned(),
         why,
-        amount: [0, 1, 2].map(|i| price(seconds[i], tokens[i])),
-        seconds: reals,
+        amount: [0, 1, 2].map(|i| price(seconds[i], &needs[i])),
+        seconds: seconds.map(|value| real(value).expect("zero is finite")),
     }
+}
+
+/// The mean of counts; 0 of none.
+pub(crate) fn mean(counts: impl ExactSizeIterator<Item = u64>) -> f64 {
+    let many = counts.len().max(1) as f64;
+    counts.sum::<u64>() as f64 / many
 }
 
 /// How much shorter or longer answers may be than those seen, as factors.
@@ -73,45 +120,112 @@ fn spread(lengths: &[u64]) -> (f64, f64) {
     }
 }
 
-/// Seconds of the machine and tokens of the teacher.
-fn expected(spec: &Spec, measured: &Measured<'_>) -> (f64, f64) {
-    let (mut seconds, mut tokens) = (0.0, 0.0);
-    let probed = measured.probed;
-    // Without a probe: an answer is sampled, and learnt in about the same time.
-    let step = probed.map_or(2.0 * measured.seconds_an_item[0], |p| {
-        p.seconds.sampling + p.seconds.scoring + p.seconds.learning + p.seconds.refreshing
-    });
-    let answers = probed.map_or(1.0, |p| f64::from(p.answers.max(1)));
-    let length = measured.lengths.iter().sum::<u64>() as f64;
-    let length = length / measured.lengths.len().max(1) as f64;
-    let token = probed.map_or(measured.prompt + length, |p| {
-        (p.tokens.teacher_prompt + p.tokens.answer) as f64 / answers
-    });
+/// The length of the teacher's answers in those of the start model; 1 where it is not known.
+fn lengthening(measured: &Measured<'_>) -> f64 {
+    let start = mean(measured.lengths.iter().copied());
+    let teacher = mean(measured.teacher_lengths.iter().copied());
+    match start > 0.0 && teacher > 0.0 {
+        true => teacher / start,
+        false => 1.0,
+    }
+}
+
+/// What a run needs, where the student's answers are on the average `longer` times as long as the
+/// start model's.
+fn expected(spec: &Spec, measured: &Measured<'_>, longer: f64) -> Needs {
+    let mut needs = Needs::default();
+    let [start, teacher] = measured.speeds;
+    let length = mean(measured.lengths.iter().copied());
+    let teachers = match measured.teacher_lengths {
+        [] => length,
+        lengths => mean(lengths.iter().copied()),
+    };
     let batch = |stage: &crate::spec::Stage| {
         f64::from(stage.learning.batch) * f64::from(stage.learning.samples)
     };
+    let answer = Answer::of(measured, longer);
+    let mut evaluations = 0;
     if let Some(stage) = &spec.stages.on_policy {
-        let steps = stage.steps as f64;
-        seconds += steps * step * batch(stage) / answers;
-        tokens += steps * token * batch(stage);
+        let answers = stage.steps as f64 * batch(stage);
+        needs.seconds += answers * (answer.sampling + answer.learning);
+        needs.seconds += stage.steps as f64 * measured.probed.map_or(0.0, |p| p.seconds.refreshing);
+        needs.read += answers * answer.read;
+        evaluations = match spec.evaluate.every {
+            0 => 1,
+            every => stage.steps.div_ceil(every),
+        };
     }
     if let Some(stage) = &spec.stages.cold_start {
-        // No sampling and no scoring: about what learning takes.
-        let learning = probed.map_or(0.0, |p| p.seconds.learning);
-        seconds += stage.steps as f64 * learning * batch(stage) / answers;
-        seconds += measured.seconds_an_item[1] * stage.steps as f64 * batch(stage);
-        tokens += stage.steps as f64 * token * batch(stage);
+        let answers = stage.steps as f64 * batch(stage);
+        needs.seconds += answers * answer.learning;
+        // Learning the answers' tokens alone asks for no scores.
+        if !matches!(stage.learning.loss.kind, Kind::CrossEntropy) {
+            needs.read += answers * (measured.prompt + teachers);
+        }
+        let items = measured.items as f64;
+        needs.seconds += teacher.loading + items * teacher.each;
+        needs.read += items * measured.prompt;
+        needs.written += items * teachers;
+        evaluations = evaluations.max(1);
     }
-    let every = spec.evaluate.every;
-    let steps = spec.stages.on_policy.as_ref().map_or(0, |s| s.steps);
-    let evaluations = match every {
-        0 => 1,
-        every => steps.div_ceil(every).max(1),
-    };
-    let items = measured.holdout as f64;
-    let [start, teacher] = measured.seconds_an_item;
-    seconds += items * (start * (1.0 + evaluations as f64) + teacher);
-    (seconds, tokens)
+    let (holdout, smoke) = (measured.holdout as f64, measured.items.min(SMOKE) as f64);
+    let local = spec.teacher.model.is_some();
+    // The start model, and each student.
+    needs.seconds += start.loading + holdout * start.each;
+    needs.seconds += f64::from(u32::try_from(evaluations).unwrap_or(u32::MAX))
+        * (start.loading + holdout * start.each * longer);
+    needs.seconds += start.loading + smoke * start.each;
+    let mut asked = if local { smoke } else { 0.0 };
+    if spec.measures_teacher() {
+        asked += holdout - measured.known as f64;
+    }
+    if asked > 0.0 {
+        let loads = f64::from(1 + u8::from(local && spec.measures_teacher()));
+        needs.seconds += loads * teacher.loading + asked * teacher.each;
+        needs.read += asked * measured.prompt;
+        needs.written += asked * teachers;
+    }
+    needs
+}
+
+/// What an answer that is learnt from takes.
+struct Answer {
+    /// Seconds until it is written and scored.
+    sampling: f64,
+    /// Seconds until it is learnt.
+    learning: f64,
+    /// Tokens that the teacher reads.
+    read: f64,
+}
+
+impl Answer {
+    /// An answer `longer` times as long as the probe's.
+    fn of(measured: &Measured<'_>, longer: f64) -> Self {
+        let length = mean(measured.lengths.iter().copied());
+        let Some(p) = measured.probed else {
+            // An answer is sampled, and learnt in about the same time.
+            let each = measured.speeds[0].each * longer;
+            return Self {
+                sampling: each,
+                learning: each,
+                read: measured.prompt + length * longer,
+            };
+        };
+        let answers = f64::from(p.answers.max(1));
+        let tokens = &p.tokens;
+        // What grows with the answer, of what is read in whole.
+        let grown = |prompt: u64| {
+            let (prompt, answer) = (prompt as f64, tokens.answer as f64);
+            (prompt + answer * longer) / (prompt + answer).max(1.0)
+        };
+        let seconds = &p.seconds;
+        let learning = (seconds.learning + seconds.scoring) * grown(tokens.student_prompt);
+        Self {
+            sampling: seconds.sampling * longer / answers,
+            learning: learning / answers,
+            read: (tokens.teacher_prompt as f64 + tokens.answer as f64 * longer) / answers,
+        }
+    }
 }
 
 /// `go`, `cold_start_first` or `do_not`, with why.
@@ -129,17 +243,19 @@ fn verdict(spec: &Spec, measured: &Measured<'_>) -> (&'static str, String) {
     }
     let mut why = String::new();
     if !measured.teacher.is_empty() {
-        let as_scores = |right: &[bool]| -> Vec<f64> {
-            right.iter().map(|r| f64::from(u8::from(*r))).collect()
+        let (start, teacher) = (measured.start, measured.teacher);
+        let gap = paired_difference(teacher, start, Resampling::default());
+        let (unit, times, digits) = match spec.evaluate.scorer {
+            Rule::Perplexity => ("nats a token", 1.0, 3),
+            _ => ("points", 100.0, 1),
         };
-        let (start, teacher) = (as_scores(measured.start), as_scores(measured.teacher));
-        let gap = paired_difference(&teacher, &start, Resampling::default());
+        let told = |value: f64| format!("{:.digits$}", value * times);
         why = format!(
-            "on {} items the teacher is {:.1} points over the start ({:.1} to {:.1})",
+            "on {} items the teacher is {} {unit} over the start ({} to {})",
             start.len(),
-            gap.value * 100.0,
-            gap.low * 100.0,
-            gap.high * 100.0
+            told(gap.value),
+            told(gap.low),
+            told(gap.high)
         );
         if gap.value <= 0.0 {
             return (

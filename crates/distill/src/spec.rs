@@ -184,6 +184,9 @@ pub struct Evaluate {
     /// On-policy steps from one evaluation to the next; 0: only at the end.
     #[serde(default)]
     pub every: u64,
+    /// Whether the teacher is measured too. One elsewhere is paid for it.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub teacher: bool,
     /// Rows of the hold-out that are measured, the first ones; all where it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub items: Option<usize>,
@@ -245,6 +248,12 @@ pub struct Alarms {
     pub kl: f64,
     /// Evaluations in a row in which the hold-out's score fell.
     pub holdout: u32,
+    /// Common likeliest tokens under this share of the first steps'.
+    pub overlap: f64,
+    /// Share of learnt tokens whose gradient vanished although their loss had not.
+    pub saturated: f64,
+    /// Floored log-probabilities and clipped ratios, to the learnt tokens.
+    pub clamped: f64,
 }
 
 impl Default for Alarms {
@@ -257,8 +266,23 @@ impl Default for Alarms {
             gradient: 10.0,
             kl: 10.0,
             holdout: 3,
+            overlap: 0.5,
+            saturated: 0.5,
+            clamped: 0.5,
         }
     }
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde asks for"
+)]
+fn is_yes(value: &bool) -> bool {
+    *value
 }
 
 fn ten() -> u64 {
@@ -278,6 +302,13 @@ fn id() -> String {
 }
 
 impl Spec {
+    /// Whether the teacher is measured on the hold-out. One elsewhere is not asked how likely given
+    /// texts are: they are cut into tokens by the student's tokenizer.
+    pub fn measures_teacher(&self) -> bool {
+        let likely = self.evaluate.scorer == Rule::Perplexity;
+        self.evaluate.teacher && (self.teacher.model.is_some() || !likely)
+    }
+
     /// The stage's settings, where the run has it.
     pub fn stage(&self, stage: record::Stage) -> Option<&Stage> {
         match stage {

@@ -89,6 +89,15 @@ pub enum Fate {
     Lost,
 }
 
+/// A score as a number of which more is better.
+pub(crate) fn merit(score: &Score) -> f64 {
+    let value = score.score.value.get();
+    match score.scorer == crate::measure::PERPLEXITY {
+        true => -value,
+        false => value,
+    }
+}
+
 /// A step that was taken.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
@@ -247,10 +256,7 @@ impl State {
             .evaluations
             .iter()
             .filter(|e| self.checkpoints.contains_key(&(e.stage, e.step)));
-        standing.max_by(|a, b| {
-            let (a, b) = (a.score.score.value.get(), b.score.score.value.get());
-            a.total_cmp(&b)
-        })
+        standing.max_by(|a, b| merit(&a.score).total_cmp(&merit(&b.score)))
     }
 
     /// What may still be spent beside what is reserved.

@@ -2,7 +2,10 @@
 //! Whoever implements the trait dials; what came back is checked here before it is believed.
 
 use record::Usage;
-use trainer::protocol::{PositionScores, Score, Scores, SequenceScores};
+use serde::{Deserialize, Serialize};
+use trainer::protocol::{
+    Answered, Ending, PositionScores, Prompt, Sampling, Score, Scores, SequenceScores,
+};
 
 /// Why a question has no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,13 +27,86 @@ pub struct Answer {
     pub usage: Usage,
 }
 
-/// Somebody who scores given tokens.
+/// A text that is to be written.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Text {
+    /// After what.
+    pub prompt: Prompt,
+    /// How.
+    pub sampling: Sampling,
+    /// For a teacher that takes one.
+    pub seed: u64,
+}
+
+/// A text that was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Written {
+    /// The text.
+    pub text: String,
+    /// Why it ended.
+    pub ending: Ending,
+    /// Tokens of the prompt.
+    pub read: u64,
+    /// Tokens of the text.
+    pub tokens: u64,
+}
+
+/// The answer to a text that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// What the teacher calls its version, where it tells.
+    pub revision: Option<String>,
+    /// The text.
+    pub written: Written,
+    /// What is owed for.
+    pub usage: Usage,
+}
+
+/// Bytes of a token at most, as far as is believed.
+const TOKEN: usize = 256;
+
+impl Written {
+    /// Looks for what cannot have been written.
+    ///
+    /// # Errors
+    /// In words.
+    pub fn check(&self, asked: &Text) -> Result<(), String> {
+        let most = asked.sampling.max_tokens;
+        if self.tokens > most as u64 || self.text.len() > most.saturating_mul(TOKEN) {
+            return Err(format!(
+                "{} tokens of {} bytes, and {most} tokens were asked for at most",
+                self.tokens,
+                self.text.len()
+            ));
+        }
+        Ok(())
+    }
+
+    /// As an item's answer. Its log-probability was not told.
+    pub(crate) fn answered(self, item: &str) -> Answered {
+        Answered {
+            item: item.to_owned(),
+            sample: 0,
+            text: self.text,
+            ending: Some(self.ending),
+            prompt_tokens: self.read,
+            tokens: self.tokens,
+            logprob: 0.0,
+        }
+    }
+}
+
+/// Somebody who scores given tokens, and writes texts.
 pub trait Teacher {
     /// Asks. `key` is the request's `Idempotency-Key`.
     ///
     /// # Errors
     /// Why there is no answer.
     fn score(&self, question: &Score, key: &str) -> Result<Answer, Unanswered>;
+
+    /// Has texts written, as many at a time as these, each under its own key; one answer each, in
+    /// order, or why there is none.
+    fn write(&self, texts: &[(&Text, &str)]) -> Vec<Result<Reply, Unanswered>>;
 }
 
 /// Room for rounding, in probability and in nats.

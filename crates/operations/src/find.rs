@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ::ledger::facts::Directory;
 use record::id::{Kind, kind};
-use record::{Account, Grant, Id, Key, Operator, Organization, Token};
+use record::{Account, Grant, Id, Key, KeySecret, Operator, Organization, Token};
 
 use crate::error::{Error, Result};
 
@@ -129,13 +129,17 @@ fn only<'a, T: 'a, I: Display>(
     match (named.next(), named.next()) {
         (Some(one), None) => Ok(Arc::clone(one)),
         (Some(one), Some(other)) => Err(Error::Conflict {
-            message: format!("more than one {what} is called `{text}`"),
+            message: format!(
+                "more than one {what} is called `{}`",
+                KeySecret::hidden(text)
+            ),
             hint: Some(format!(
                 "name it by its id, such as {} or {}",
                 id(one),
                 id(other)
             )),
         }),
-        _ => found(what, format!("`{text}`"), None),
+        // Who wrote a whole secret does not read it again.
+        _ => found(what, format!("`{}`", KeySecret::hidden(text)), None),
     }
 }

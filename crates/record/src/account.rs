@@ -108,6 +108,29 @@ impl KeySecret {
         &self.0
     }
 
+    /// A text in which each secret is cut to what it is recognised by: for messages about what
+    /// somebody wrote.
+    pub fn hidden(text: &str) -> String {
+        const MARK: &str = "-sh-";
+        let mut out = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(at) = rest.find(MARK) {
+            let (before, after) = rest.split_at(at + MARK.len());
+            let end = after.find(|c: char| !c.is_ascii_alphanumeric());
+            let (letters, left) = after.split_at(end.unwrap_or(after.len()));
+            out.push_str(before);
+            match letters.get(..Self::SHOWN - Self::GRANT.len()) {
+                Some(shown) if shown.len() < letters.len() => {
+                    out.push_str(shown);
+                    out.push('…');
+                }
+                _ => out.push_str(letters),
+            }
+            rest = left;
+        }
+        out + rest
+    }
+
     /// What is kept to recognise the secret by.
     pub fn prefix(&self) -> &str {
         self.0.get(..Self::SHOWN).unwrap_or(&self.0)
@@ -346,5 +369,14 @@ mod tests {
         assert_eq!(settled.requests_per_minute, Some(60));
         assert_eq!(settled.concurrency, Some(9));
         assert_eq!(settled.tokens_per_minute, None);
+    }
+
+    #[test]
+    fn a_text_about_secrets_shows_their_first_letters_alone() {
+        let secret = KeySecret::new(KeySecret::GRANT, [7; 32]);
+        let text = format!("no grant `{}`, nor gt-sh-abcdef, é-sh-", secret.reveal());
+        let shown = format!("no grant `{}…`, nor gt-sh-abcdef, é-sh-", secret.prefix());
+        assert_eq!(KeySecret::hidden(&text), shown);
+        assert_eq!(KeySecret::hidden(&shown), shown);
     }
 }

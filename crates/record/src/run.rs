@@ -131,6 +131,12 @@ pub enum Alarm {
     Holdout,
     /// The loss is no number any more.
     Loss,
+    /// Student and teacher have far fewer of their likeliest tokens in common than at the start.
+    Overlap,
+    /// Too many tokens no longer move anything.
+    Saturated,
+    /// Too many log-probabilities or ratios were cut off.
+    Clamped,
 }
 
 /// What was measured. This list only grows, at its end.

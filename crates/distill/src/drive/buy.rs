@@ -1,205 +1,185 @@
-//! Bought scores: reserved, asked, checked, written down and only then used. What was bought
-//! before is taken from the vault.
+//! Bought calls: reserved, asked, checked, written down and only then used. What was bought before
+//! is taken from the vault. What is asked is not looked at here.
 
-use record::{Amount, Call, CallRole, RunEvent, Stage};
+use std::collections::BTreeMap;
+
+use record::id::kind;
+use record::{Amount, Call, CallRole, Cause, Id, RunEvent, Usage};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use trainer::protocol::{Order, Score, SequenceScores, Stage as Learning};
 
-use super::watch::Flow;
-use super::{Child, Driver, Stop, Worked};
+use super::{Driver, Stop, Worked};
 use crate::error::{Error, Result};
-use crate::teacher::{self, Answer, Unanswered};
+use crate::state::Fate;
+use crate::teacher::Unanswered;
 
-/// Sequences of one call.
-const PART: usize = 16;
 /// How often a call is tried.
-const TRIES: u32 = 3;
+pub(super) const TRIES: u32 = 3;
 /// How long bought answers are kept: a run that takes longer buys anew.
 const KEEP_US: u64 = 90 * 86_400_000_000;
 
+/// What a teacher elsewhere called its version first, by what it was asked for.
+pub(super) type Versions = BTreeMap<CallRole, String>;
+
 /// A bought answer as the vault has it.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct Kept<T> {
     revision: Option<String>,
-    sequences: Vec<SequenceScores>,
+    #[serde(rename = "sequences")]
+    answer: T,
+}
+
+/// A call that is to be made.
+pub(super) struct Wanted {
+    pub(super) call: Call,
+    pub(super) request: [u8; 32],
+    /// The most that it costs.
+    pub(super) worst: Amount,
+}
+
+/// A call that is in the ledger, and may be made.
+pub(super) struct Open {
+    pub(super) key: String,
+    wanted: Wanted,
+    slice: Id<kind::Slice>,
+}
+
+/// What came of a call: its answer, or why there was none of use.
+pub(super) type Came<T> = std::result::Result<T, String>;
+
+/// What is known of a call before it is made.
+pub(super) enum Known<T> {
+    /// It was bought.
+    Bought(T),
+    /// It is to be made, as this attempt.
+    Attempt(u32),
 }
 
 impl Driver<'_, '_> {
-    /// Answers a question of the child.
-    pub(super) fn answer(&mut self, child: &mut Child, question: &Score) -> Result<Flow> {
-        let stage = match question.stage {
-            Learning::ColdStart => Stage::ColdStart,
-            Learning::OnPolicy => Stage::OnPolicy,
-        };
-        let mut sequences = Vec::with_capacity(question.sequences.len());
-        for (number, part) in question.sequences.chunks(PART).enumerate() {
-            let part = Score {
-                sequences: part.to_vec(),
-                question: 0,
-                ..question.clone()
-            };
-            let call = Call {
-                stage,
-                step: question.step,
-                item: format!("part-{number}"),
-                attempt: 0,
-                role: CallRole::Score,
-            };
-            match self.bought(call, &part)? {
-                Ok(told) => sequences.extend(told),
-                Err(stop) => return Ok(Flow::Stop(stop)),
-            }
-        }
-        let scores = teacher::scores(question.question, sequences);
-        child.say(&Order::Scores(scores))?;
-        Ok(Flow::On)
-    }
-
-    /// The answer to a part of a question, bought at most once.
-    fn bought(&mut self, call: Call, part: &Score) -> Result<Worked<Vec<SequenceScores>>> {
-        let request = request_digest(part)?;
-        let mut why = String::new();
-        for _ in 0..TRIES {
-            let (attempt, response) = self.state.attempt(&call, &request);
-            let call = Call {
-                attempt,
-                ..call.clone()
-            };
-            if let Some(response) = response {
-                if let Some(kept) = self.kept(&response)? {
-                    return Ok(Ok(kept.sequences));
-                }
-                return Ok(Err(Stop::failed(
-                    "an answer that was bought is no longer in the vault: fork the run",
-                )));
-            }
-            if let Some(stop) = self.look(true)? {
-                return Ok(Err(stop));
-            }
-            let answered = match self.ask(&call, request, part)? {
-                Ok(answered) => answered,
-                Err(stop) => return Ok(Err(stop)),
-            };
-            match answered {
-                Ok(sequences) => return Ok(Ok(sequences)),
-                Err(said) => why = said,
-            }
-        }
-        Ok(Err(Stop::failed(format!(
-            "the teacher gave no answer of use in {TRIES} tries: {why}"
-        ))))
-    }
-
-    /// One call: its worst case first, then the question, then what came of it.
-    fn ask(
-        &mut self,
+    /// The answer to a call, where it was bought.
+    pub(super) fn known<T: DeserializeOwned>(
+        &self,
         call: &Call,
-        request: [u8; 32],
-        part: &Score,
-    ) -> Result<Worked<std::result::Result<Vec<SequenceScores>, String>>> {
-        let Some(teacher) = self.world.teacher else {
-            return Ok(Err(Stop::failed("the run's teacher cannot be asked here")));
+        request: &[u8; 32],
+    ) -> Result<Worked<Known<T>>> {
+        let (attempt, response) = self.state.attempt(call, request);
+        let Some(response) = response else {
+            return Ok(Ok(Known::Attempt(attempt)));
         };
-        let Some(served) = self.state.spec.teacher.served.clone() else {
-            return Ok(Err(Stop::failed("the run's teacher is on this machine")));
-        };
-        let read: usize = part.sequences.iter().map(|s| s.tokens.len()).sum();
-        // vLLM's way writes one token for each sequence.
-        let worst = served
-            .prices
-            .worst(read as u64, part.sequences.len() as u64);
+        Ok(match self.kept(&response)? {
+            Some(kept) => Ok(Known::Bought(kept.answer)),
+            None => Err(Stop::failed(
+                "an answer that was bought is no longer in the vault: fork the run",
+            )),
+        })
+    }
+
+    /// Reserves what calls cost at most, and writes down that they are made.
+    pub(super) fn open(&mut self, wanted: Vec<Wanted>) -> Result<Worked<Vec<Open>>> {
+        let all = wanted.iter().map(|wanted| wanted.worst);
+        let worst = all.fold(Amount::ZERO, Amount::plus);
         let slice = match self.draw(worst)? {
             Ok(slice) => slice,
             Err(stop) => return Ok(Err(stop)),
         };
-        if !worst.fits(self.state.left()) {
-            return Ok(Err(Stop::pause(record::Cause::Budget)));
+        let again = wanted.iter().map(|wanted| self.reserved_before(wanted));
+        let again = again.fold(Amount::ZERO, Amount::plus);
+        if !worst.fits(self.state.left().plus(again)) {
+            return Ok(Err(Stop::pause(Cause::Budget)));
         }
         let idempotent = self.state.spec.teacher.idempotent;
-        self.record(&RunEvent::Asked {
-            call: call.clone(),
-            request,
-            slice,
-            worst,
-            idempotent,
-        })?;
-        if !idempotent {
-            // Whatever happens from here on, it may be owed.
-            self.purse.spend(worst);
-        }
-        let key = self.key(call, &request);
-        match teacher.score(part, &key) {
-            Ok(answer) => self.take(call, (request, slice, worst), part, answer),
-            // The same key, and no new price: the call is still under way.
-            Err(Unanswered::Lost(why)) if idempotent => Ok(Ok(Err(why))),
-            Err(unanswered) => {
-                let (spent, why) = match unanswered {
-                    Unanswered::Refused(why) => (Amount::ZERO, why),
-                    Unanswered::Lost(why) => (worst, why),
-                };
-                self.lose(call, (slice, worst), spent, &why)?;
-                Ok(Ok(Err(why)))
+        let mut open = Vec::with_capacity(wanted.len());
+        for wanted in wanted {
+            self.record(&RunEvent::Asked {
+                call: wanted.call.clone(),
+                request: wanted.request,
+                slice,
+                worst: wanted.worst,
+                idempotent,
+            })?;
+            if !idempotent {
+                // Whatever happens from here on, it may be owed.
+                self.purse.spend(wanted.worst);
             }
+            open.push(Open {
+                key: self.key(&wanted),
+                wanted,
+                slice,
+            });
+        }
+        Ok(Ok(open))
+    }
+
+    /// What a call that was under way when the run was stopped has reserved already.
+    fn reserved_before(&self, wanted: &Wanted) -> Amount {
+        match self.state.calls.get(&wanted.call) {
+            Some(Fate::Asked {
+                worst,
+                idempotent: true,
+                ..
+            }) => *worst,
+            _ => Amount::ZERO,
         }
     }
 
-    fn take(
+    /// Writes down that a call had no answer; why, in words.
+    pub(super) fn unanswered(&mut self, open: &Open, unanswered: Unanswered) -> Result<String> {
+        let (spent, why) = match unanswered {
+            // The same key, and no new price: the call is still under way.
+            Unanswered::Lost(why) if self.state.spec.teacher.idempotent => return Ok(why),
+            Unanswered::Lost(why) => (open.wanted.worst, why),
+            Unanswered::Refused(why) => (Amount::ZERO, why),
+        };
+        self.lose(open, spent, &why)?;
+        Ok(why)
+    }
+
+    /// Pays an answer and keeps it, or says why it is of no use. `checked` says whether it is
+    /// possible.
+    pub(super) fn take<T: Serialize>(
         &mut self,
-        call: &Call,
-        (request, slice, worst): ([u8; 32], record::Id<record::id::kind::Slice>, Amount),
-        part: &Score,
-        answer: Answer,
-    ) -> Result<Worked<std::result::Result<Vec<SequenceScores>, String>>> {
+        open: &Open,
+        (revision, usage): (Option<String>, Usage),
+        answer: T,
+        checked: std::result::Result<(), String>,
+    ) -> Result<Worked<Came<T>>> {
         let Some(served) = &self.state.spec.teacher.served else {
             return Ok(Err(Stop::failed("the run's teacher is on this machine")));
         };
-        let spent = served.prices.cost(&answer.usage).min(worst);
-        if let Err(why) = teacher::check(part, &answer.sequences) {
+        let wanted = &open.wanted;
+        let spent = served.prices.cost(&usage).min(wanted.worst);
+        if let Err(why) = checked {
             let why = format!("what it told is impossible: {why}");
-            self.lose(call, (slice, worst), spent, &why)?;
+            self.lose(open, spent, &why)?;
             return Ok(Ok(Err(why)));
         }
-        if let Some(stop) = self.other_version(answer.revision.as_deref())? {
-            self.lose(
-                call,
-                (slice, worst),
-                spent,
-                "the teacher changed its version",
-            )?;
+        if let Some(stop) = self.other_version(wanted.call.role, revision.as_deref())? {
+            self.lose(open, spent, "the teacher changed its version")?;
             return Ok(Err(stop));
         }
-        let kept = Kept {
-            revision: answer.revision,
-            sequences: answer.sequences,
-        };
+        let kept = Kept { revision, answer };
         let bytes = serde_json::to_vec(&kept).map_err(|error| Error::Child(error.to_string()))?;
         let expires = (self.world.clock)().micros().saturating_add(KEEP_US);
         let vault = self.world.facts.ledger().vault();
         let hashes = vault.put(&[&bytes], ledger::Lock::House, expires)?;
         let response = hashes.first().copied().unwrap_or_default();
-        self.settle_call(worst, spent);
+        self.settle_call(wanted.worst, spent);
         self.record(&RunEvent::Bought {
-            call: call.clone(),
-            request,
-            slice,
-            usage: answer.usage,
+            call: wanted.call.clone(),
+            request: wanted.request,
+            slice: open.slice,
+            usage,
             spent,
             response,
         })?;
-        Ok(Ok(Ok(kept.sequences)))
+        Ok(Ok(Ok(kept.answer)))
     }
 
-    fn lose(
-        &mut self,
-        call: &Call,
-        (slice, worst): (record::Id<record::id::kind::Slice>, Amount),
-        spent: Amount,
-        why: &str,
-    ) -> Result<()> {
-        self.settle_call(worst, spent);
+    fn lose(&mut self, open: &Open, spent: Amount, why: &str) -> Result<()> {
+        self.settle_call(open.wanted.worst, spent);
         self.record(&RunEvent::Lost {
-            call: call.clone(),
-            slice,
+            call: open.wanted.call.clone(),
+            slice: open.slice,
             spent,
             why: why.to_owned(),
         })
@@ -213,20 +193,25 @@ impl Driver<'_, '_> {
     }
 
     /// A teacher that is another one in mid-run is no longer the run's.
-    fn other_version(&mut self, told: Option<&str>) -> Result<Option<Stop>> {
-        if self.revision.is_none() {
-            let first = self.state.calls.values().find_map(|fate| match fate {
-                crate::state::Fate::Bought { response, .. } => Some(*response),
+    fn other_version(&mut self, role: CallRole, told: Option<&str>) -> Result<Option<Stop>> {
+        if !self.versions.contains_key(&role) {
+            let first = self.state.calls.iter().find_map(|(call, fate)| match fate {
+                Fate::Bought { response, .. } if call.role == role => Some(*response),
                 _ => None,
             });
-            if let Some(response) = first {
-                self.revision = self.kept(&response)?.and_then(|kept| kept.revision);
+            let known = match first {
+                Some(response) => self.kept::<serde::de::IgnoredAny>(&response)?,
+                None => None,
+            };
+            if let Some(known) = known.and_then(|kept| kept.revision) {
+                self.versions.insert(role, known);
             }
         }
         let Some(told) = told else {
             return Ok(None);
         };
-        let known = self.revision.get_or_insert_with(|| told.to_owned());
+        let known = self.versions.entry(role);
+        let known = known.or_insert_with(|| told.to_owned());
         Ok((known != told).then(|| {
             Stop::failed(format!(
                 "the teacher changed its version from {known} to {told}: fork the run to go on with it"
@@ -234,26 +219,28 @@ impl Driver<'_, '_> {
         }))
     }
 
-    fn kept(&self, response: &[u8; 32]) -> Result<Option<Kept>> {
+    fn kept<T: DeserializeOwned>(&self, response: &[u8; 32]) -> Result<Option<Kept<T>>> {
         let vault = self.world.facts.ledger().vault();
         let bytes = vault.get(response, ledger::Lock::House)?;
         Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
 
     /// The `Idempotency-Key`: the same for the same call of the same run.
-    fn key(&self, call: &Call, request: &[u8; 32]) -> String {
+    fn key(&self, wanted: &Wanted) -> String {
+        let call = &wanted.call;
         let text = format!(
             "{}/{:?}/{}/{}/{}",
             self.run, call.stage, call.step, call.item, call.attempt
         );
         let mut hasher = blake3::Hasher::new();
         hasher.update(text.as_bytes());
-        hasher.update(request);
+        hasher.update(&wanted.request);
         format!("stillhouse-{}", hasher.finalize().to_hex())
     }
 }
 
-fn request_digest(part: &Score) -> Result<[u8; 32]> {
-    let bytes = serde_json::to_vec(part).map_err(|error| Error::Child(error.to_string()))?;
+/// A digest of what is asked.
+pub(super) fn digest_of(question: &impl Serialize) -> Result<[u8; 32]> {
+    let bytes = serde_json::to_vec(question).map_err(|error| Error::Child(error.to_string()))?;
     Ok(*blake3::hash(&bytes).as_bytes())
 }

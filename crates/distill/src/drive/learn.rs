@@ -103,7 +103,10 @@ impl Driver<'_, '_> {
         }
         let job = Job::Learn(Box::new(job));
         let worked = self.work(job, |this, child, report| match report {
-            Report::Ready(ready) => Ok(this.ready(&ready)),
+            Report::Ready(ready) => {
+                this.world.observer.loaded(&this.state, ready.seconds);
+                Ok(this.ready(&ready))
+            }
             Report::Score(question) => this.answer(child, &question),
             Report::Step(step) => this.stepped(stage, &step, items),
             Report::Checkpoint(at) => this.checkpointed(stage, &at),

@@ -11,7 +11,7 @@ use super::learn::place_of;
 use super::watch::Flow;
 use super::{Driver, Stop, Worked};
 use crate::error::{Error, Result};
-use crate::measure::{Estimate, Scorer, wilson};
+use crate::measure::{Estimate, Rule, Scorer, perplexity_of, wilson};
 use crate::rows;
 use crate::state::Place;
 use crate::{alarm, curation};
@@ -27,7 +27,9 @@ pub(super) struct Answers {
     pub(super) answers: Vec<Answered>,
     /// Seconds.
     pub(super) seconds: f64,
-    /// Tokens of the teacher.
+    /// Of these, until the models were loaded.
+    pub(super) loading: f64,
+    /// Tokens of a teacher on this machine.
     pub(super) tokens: u64,
 }
 
@@ -35,10 +37,14 @@ pub(super) struct Answers {
 pub(super) struct Wanted<'a> {
     /// Who answers.
     pub(super) who: Who,
+    /// For which stage they are bought, where they are.
+    pub(super) stage: Stage,
     /// Which student.
     pub(super) place: Option<Place>,
     /// The file of items, in the run's folder.
     pub(super) items: &'a str,
+    /// The answers that the items have are scored, and none is written.
+    pub(super) given: bool,
     /// How.
     pub(super) sampling: Sampling,
     /// The file of answers, in the run's folder.
@@ -54,9 +60,24 @@ impl Driver<'_, '_> {
             return Ok(Ok(Answers {
                 answers,
                 seconds: 0.0,
+                loading: 0.0,
                 tokens: 0,
             }));
         }
+        let answered = match wanted.who == Who::Teacher && self.state.spec.teacher.model.is_none() {
+            true => self.texts(wanted)?,
+            false => self.answers_here(wanted)?,
+        };
+        if let Ok(answered) = &answered {
+            let bytes = serde_json::to_vec(&answered.answers);
+            let bytes = bytes.map_err(|error| Error::Child(error.to_string()))?;
+            self.folder.write(&wanted.file, &bytes)?;
+        }
+        Ok(answered)
+    }
+
+    /// Answers of a model on this machine.
+    fn answers_here(&mut self, wanted: &Wanted<'_>) -> Result<Worked<Answers>> {
         let spec = &self.state.spec;
         let job = Job::Answer(Box::new(Answer {
             folder: self.folder.root().to_owned(),
@@ -68,7 +89,7 @@ impl Driver<'_, '_> {
             teacher: spec.teacher.model.clone(),
             sampling: wanted.sampling.clone(),
             samples: 1,
-            score: false,
+            score: wanted.given,
             fast: false,
             threads: spec.run.threads,
         }));
@@ -78,21 +99,23 @@ impl Driver<'_, '_> {
         }
         let began = (self.world.clock)();
         let mut answers: Vec<Answered> = Vec::new();
+        let mut loading = 0.0;
         let what = format!("{:?} answers", wanted.who);
         let worked = self.work(job, |this, _, report| {
-            if let Report::Answers(told) = report {
-                answers.extend(told.answers);
-                let (done, of) = (told.done as u64, told.of as u64);
-                this.world.observer.working(&this.state, &what, done, of);
+            match report {
+                Report::Ready(_) => loading = this.since(began),
+                Report::Answers(told) => {
+                    answers.extend(told.answers);
+                    let (done, of) = (told.done as u64, told.of as u64);
+                    this.world.observer.working(&this.state, &what, done, of);
+                }
+                _ => {}
             }
             Ok(Flow::On)
         })?;
         if let Err(stop) = worked {
             return Ok(Err(stop));
         }
-        let bytes =
-            serde_json::to_vec(&answers).map_err(|error| Error::Child(error.to_string()))?;
-        self.folder.write(&wanted.file, &bytes)?;
         let tokens = match wanted.who {
             Who::Teacher => answers.iter().map(|a| a.prompt_tokens + a.tokens).sum(),
             _ => 0,
@@ -100,6 +123,7 @@ impl Driver<'_, '_> {
         Ok(Ok(Answers {
             answers,
             seconds: self.since(began),
+            loading,
             tokens,
         }))
     }
@@ -146,8 +170,13 @@ impl Driver<'_, '_> {
         }
     }
 
-    /// Which answers were right, in the items' order.
-    pub(super) fn judged(&self, answers: &[Answered]) -> Result<Vec<bool>> {
+    /// How good each answer is, in the items' order: 1 where it is right, or its mean log-probability
+    /// a token where that is what is measured.
+    pub(super) fn judged(&self, answers: &[Answered]) -> Result<Vec<f64>> {
+        if self.state.spec.evaluate.scorer == Rule::Perplexity {
+            let mean = |answer: &Answered| answer.logprob / answer.tokens.max(1) as f64;
+            return Ok(answers.iter().map(mean).collect());
+        }
         let bytes = self.folder.read("expected.json")?.unwrap_or_default();
         let expected: BTreeMap<String, String> =
             serde_json::from_slice(&bytes).map_err(|error| Error::Child(error.to_string()))?;
@@ -158,7 +187,7 @@ impl Driver<'_, '_> {
             .map(|answer| {
                 let wanted = expected.get(&answer.item).map_or("", String::as_str);
                 let score = scorer.score(&answer.text, wanted).map_err(refused)?;
-                Ok(score.right)
+                Ok(f64::from(u8::from(score.right)))
             })
             .collect()
     }
@@ -172,8 +201,7 @@ impl Driver<'_, '_> {
             };
             seconds += answered.seconds;
             tokens += answered.tokens;
-            let right = self.judged(&answered.answers)?;
-            scores.push(score(*of, &self.state.spec.evaluate.scorer, &right)?);
+            scores.push(self.score(*of, &answered.answers)?);
         }
         let Some(paid) = self.payment(seconds, tokens)? else {
             return Ok(Err(Stop::pause(record::Cause::Budget)));
@@ -193,6 +221,29 @@ impl Driver<'_, '_> {
         Ok(Ok(()))
     }
 
+    /// What answers to the hold-out come to, as the ledger has it.
+    fn score(&self, of: Scored, answers: &[Answered]) -> Result<Score> {
+        let rule = &self.state.spec.evaluate.scorer;
+        let items = answers.len() as u64;
+        let (right, estimate) = match rule {
+            Rule::Perplexity => {
+                let told = answers.iter().map(|a| (a.logprob, a.tokens as f64));
+                (None, perplexity_of(&told.collect::<Vec<_>>()))
+            }
+            _ => {
+                let right = self.judged(answers)?.iter().filter(|r| **r > 0.5).count() as u64;
+                (Some(right), wilson(right, items))
+            }
+        };
+        Ok(Score {
+            of,
+            scorer: rule.name().to_owned(),
+            items,
+            right,
+            score: interval(estimate)?,
+        })
+    }
+
     fn holdout(&self, of: Scored, place: Option<Place>) -> Wanted<'static> {
         let (who, place, name) = match of {
             Scored::Start => (Who::Start, None, "start".to_owned()),
@@ -207,8 +258,10 @@ impl Driver<'_, '_> {
         };
         Wanted {
             who,
+            stage: Stage::Evaluate,
             place,
             items: "holdout.jsonl",
+            given: self.state.spec.evaluate.scorer == Rule::Perplexity,
             sampling: self.greedy(),
             file: format!("answers/{name}.json"),
         }
@@ -235,8 +288,10 @@ impl Driver<'_, '_> {
         for who in &all[..1 + usize::from(teacher)] {
             let wanted = Wanted {
                 who: *who,
+                stage: Stage::Smoke,
                 place: None,
                 items: "smoke.jsonl",
+                given: false,
                 sampling: self.greedy(),
                 file: format!("answers/smoke-{who:?}.json").to_lowercase(),
             };
@@ -259,19 +314,16 @@ impl Driver<'_, '_> {
 
     /// The teacher's answers to the items, for a cold start.
     pub(super) fn collect(&mut self) -> Result<Worked<()>> {
-        if self.state.spec.teacher.model.is_none() {
-            return Ok(Err(Stop::failed(
-                "a cold start collects answers of a teacher on this machine: name its `model`",
-            )));
-        }
         let sampling = match &self.state.spec.stages.cold_start {
             Some(stage) => stage.sampling.clone(),
             None => Sampling::default(),
         };
         let wanted = Wanted {
             who: Who::Teacher,
+            stage: Stage::Collect,
             place: None,
             items: "items.jsonl",
+            given: false,
             sampling,
             file: "answers/collected.json".into(),
         };
@@ -311,25 +363,6 @@ impl Driver<'_, '_> {
         self.go(then, record::Cause::Done, None)?;
         Ok(Ok(()))
     }
-}
-
-/// A share of right answers as the ledger has it.
-fn score(of: Scored, rule: &crate::measure::Rule, right: &[bool]) -> Result<Score> {
-    let count = right.iter().filter(|right| **right).count() as u64;
-    let items = right.len() as u64;
-    let named = serde_json::to_value(rule).ok();
-    let scorer = named
-        .as_ref()
-        .and_then(|value| value.get("kind")?.as_str())
-        .unwrap_or("exact")
-        .to_owned();
-    Ok(Score {
-        of,
-        scorer,
-        items,
-        right: Some(count),
-        score: interval(wilson(count, items))?,
-    })
 }
 
 /// An estimate as the ledger has it.

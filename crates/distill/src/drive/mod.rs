@@ -4,6 +4,7 @@
 //!
 //! It alone writes a run's entries; it decides nothing that `plan` decides.
 
+mod ask;
 mod buy;
 mod child;
 mod learn;
@@ -71,6 +72,8 @@ pub trait Observer {
     fn event(&mut self, state: &State, event: &RunEvent);
     /// Work goes on: of what, how much of how many.
     fn working(&mut self, _: &State, _: &str, _: u64, _: u64) {}
+    /// A child that learns has loaded its models, in so many seconds, and begins.
+    fn loaded(&mut self, _: &State, _seconds: f64) {}
 }
 
 /// Nobody is told.
@@ -115,7 +118,7 @@ struct Driver<'a, 'w> {
     log: File,
     purse: Purse,
     /// What the teacher elsewhere called its version first.
-    revision: Option<String>,
+    versions: buy::Versions,
     looked: Time,
 }
 
@@ -137,7 +140,7 @@ pub fn drive(world: &mut World<'_>, run: Id<kind::Run>) -> Result<State> {
         folder,
         log,
         purse,
-        revision: None,
+        versions: buy::Versions::new(),
         looked: Time::from_micros(0),
     };
     let driven = driver.drive();

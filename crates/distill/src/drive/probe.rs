@@ -1,13 +1,14 @@
 //! Measuring before spending: a probe of one batch, a small evaluation, the quote.
 
 use record::{Amount, RunEvent, Stage};
-use trainer::protocol::{Job, Probe, Probed, Report, Who};
+use trainer::protocol::{Answered, Job, Probe, Probed, Report, Who};
 
-use super::measure::{Wanted, bytes_of};
+use super::measure::{Answers, Wanted, bytes_of};
 use super::watch::Flow;
 use super::{Driver, Stop, Worked};
 use crate::error::Result;
-use crate::quote::{Measured, quote};
+use crate::measure::Rule;
+use crate::quote::{Measured, Speed, mean, quote};
 use crate::rows;
 
 /// Items of the small evaluation.
@@ -43,7 +44,8 @@ impl Driver<'_, '_> {
             Err(stop) => return Ok(Err(stop)),
         };
         let local = self.state.spec.teacher.model.is_some();
-        let teacher = match local {
+        // What a teacher elsewhere writes here is not bought again when the hold-out is measured.
+        let teacher = match local || self.state.spec.measures_teacher() {
             false => None,
             true => match self.small(Who::Teacher)? {
                 Ok(teacher) => Some(teacher),
@@ -54,34 +56,17 @@ impl Driver<'_, '_> {
             Ok(probed) => probed,
             Err(stop) => return Ok(Err(stop)),
         };
-        let count = few.len().max(1) as f64;
-        let lengths: Vec<u64> = start.answers.iter().map(|a| a.tokens).collect();
+        let lengths = |answers: &[Answered]| answers.iter().map(|a| a.tokens).collect::<Vec<_>>();
         let start_right = self.judged(&start.answers)?;
         let teacher_right = match &teacher {
             Some(teacher) => self.judged(&teacher.answers)?,
             None => Vec::new(),
         };
-        let each = [
-            start.seconds / count,
-            teacher.as_ref().map_or(0.0, |t| t.seconds) / count,
-        ];
-        let quote = quote(
-            &self.state.spec,
-            &Measured {
-                probed: probed.as_ref(),
-                start: &start_right,
-                teacher: &teacher_right,
-                lengths: &lengths,
-                prompt: prompt_tokens(&start.answers, few),
-                seconds_an_item: each,
-                holdout: holdout.len(),
-            },
-        );
-        if let Some(probed) = &probed {
-            let told = serde_json::to_vec(probed).unwrap_or_default();
-            self.folder.write("probed.json", &told)?;
-        }
-        let tokens = teacher.map_or(0, |teacher| teacher.tokens)
+        let of = |answers: &Answers| Speed {
+            loading: answers.loading,
+            each: (answers.seconds - answers.loading) / answers.answers.len().max(1) as f64,
+        };
+        let tokens = teacher.as_ref().map_or(0, |teacher| teacher.tokens)
             + match (&probed, local) {
                 (Some(p), true) => p.tokens.teacher_prompt + p.tokens.answer,
                 _ => 0,
@@ -89,6 +74,30 @@ impl Driver<'_, '_> {
         let Some(paid) = self.payment(self.since(began), tokens)? else {
             return Ok(Err(Stop::pause(record::Cause::Budget)));
         };
+        let prompt = prompt_tokens(&start.answers, few);
+        let quote = quote(
+            &self.state.spec,
+            &Measured {
+                probed: probed.as_ref(),
+                start: &start_right,
+                teacher: &teacher_right,
+                lengths: &lengths(&start.answers),
+                teacher_lengths: &teacher.as_ref().map_or(Vec::new(), |t| lengths(&t.answers)),
+                prompt: match &teacher {
+                    Some(teacher) => mean(teacher.answers.iter().map(|a| a.prompt_tokens)),
+                    None => prompt,
+                },
+                speeds: [of(&start), teacher.as_ref().map_or(of(&start), of)],
+                items: self.items("items.jsonl")?.len(),
+                holdout: holdout.len(),
+                known: if local { 0 } else { few.len() },
+                spent: self.state.spent.plus(paid.amount),
+            },
+        );
+        if let Some(probed) = &probed {
+            let told = serde_json::to_vec(probed).unwrap_or_default();
+            self.folder.write("probed.json", &told)?;
+        }
         self.record(&RunEvent::Quoted {
             quote: Box::new(quote),
             paid,
@@ -99,27 +108,29 @@ impl Driver<'_, '_> {
     fn small(&mut self, who: Who) -> Result<Worked<super::measure::Answers>> {
         let wanted = Wanted {
             who,
+            stage: Stage::Evaluate,
             place: None,
             items: "few.jsonl",
+            given: self.state.spec.evaluate.scorer == Rule::Perplexity,
             sampling: self.greedy(),
             file: format!("answers/few-{who:?}.json").to_lowercase(),
         };
         self.answers(&wanted)
     }
 
-    /// One batch of the on-policy stage, measured and not learnt; with a teacher elsewhere it is not
-    /// asked yet, as nothing is bought before the quote.
+    /// One batch of the on-policy stage, measured and not learnt. A teacher elsewhere is asked for it
+    /// as for the first step's, which is not bought again where it is the same.
     fn probe_batch(&mut self, local: bool) -> Result<Worked<Option<Probed>>> {
         let Some(stage) = self.state.spec.stages.on_policy.clone() else {
             return Ok(Ok(None));
         };
-        if !local {
-            return Ok(Ok(None));
-        }
         let learn = self.learn_job(Stage::OnPolicy, (None, None), stage.steps)?;
         let items = stage.learning.batch.min(BATCH);
         let answers = u64::from(items) * u64::from(stage.learning.samples);
-        let tokens = answers * (self.longest_prompt()? + stage.sampling.max_tokens as u64);
+        let tokens = match local {
+            true => answers * (self.longest_prompt()? + stage.sampling.max_tokens as u64),
+            false => 0,
+        };
         let machine = self.state.spec.budget.machine(PROBING);
         let half = record::Money::from_nanos(self.state.left().money.nanos() / 2);
         let worst = Amount {
@@ -131,11 +142,13 @@ impl Driver<'_, '_> {
         }
         let mut found = None;
         let job = Job::Probe(Box::new(Probe { learn, items }));
-        let worked = self.work(job, |_, _, report| {
-            if let Report::Probed(probed) = report {
+        let worked = self.work(job, |this, child, report| match report {
+            Report::Score(question) => this.answer(child, &question),
+            Report::Probed(probed) => {
                 found = Some(*probed);
+                Ok(Flow::On)
             }
-            Ok(Flow::On)
+            _ => Ok(Flow::On),
         })?;
         Ok(worked.map(|_| found))
     }

@@ -76,6 +76,22 @@ pub fn bootstrap(values: &[f64], how: Resampling) -> Estimate {
     percentile(mean(values), draws.collect())
 }
 
+/// The perplexity of texts, each with the sum of its tokens' log-probabilities (nats) and their
+/// number: over all tokens, with the bootstrap's interval over texts. NaN for none.
+#[must_use]
+pub fn perplexity_of(texts: &[(f64, f64)]) -> Estimate {
+    let how = Resampling::default();
+    let pooled = |sums: (f64, f64)| (-sums.0 / sums.1).exp();
+    let add = |sums: (f64, f64), text: &(f64, f64)| (sums.0 + text.0, sums.1 + text.1);
+    let mut random = Random::new(how.seed);
+    let draws = (0..how.times).map(|_| {
+        let drawn = texts.iter().map(|_| &texts[random.below(texts.len())]);
+        pooled(drawn.fold((0.0, 0.0), add))
+    });
+    let value = pooled(texts.iter().fold((0.0, 0.0), add));
+    percentile(value, draws.collect())
+}
+
 /// The mean of `a - b` where both were measured on the same items: pairs are drawn, so that what
 /// makes an item hard for both falls out.
 ///

@@ -7,7 +7,10 @@ mod scorer;
 mod table;
 
 pub use gap::{Arms, Gap, gap_recovered};
-pub use interval::{Estimate, Resampling, bootstrap, paired_difference, quantile, wilson};
+pub use interval::{
+    Estimate, Resampling, bootstrap, paired_difference, perplexity_of, quantile, wilson,
+};
+pub(crate) use scorer::PERPLEXITY;
 pub use scorer::{Rule, Score, Scorer, ScorerError, first_object, perplexity};
 pub use table::{Slice, cost_per_point, share, slices};
 

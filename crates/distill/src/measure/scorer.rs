@@ -23,7 +23,27 @@ pub enum Rule {
         #[serde(default)]
         fields: Vec<String>,
     },
+    /// Nothing is written: how likely the expected text is, as a perplexity over all of its tokens.
+    /// Less is better.
+    Perplexity,
 }
+
+impl Rule {
+    /// Its name, as settings write it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Contains => "contains",
+            Self::Regex { .. } => "regex",
+            Self::JsonFields { .. } => "json_fields",
+            Self::Perplexity => PERPLEXITY,
+        }
+    }
+}
+
+/// The name of the one rule of which less is better.
+pub(crate) const PERPLEXITY: &str = "perplexity";
 
 /// A rule that can be used. JSON values are compared as they are: 3, "3" and 3.0 differ.
 #[derive(Debug, Clone)]
@@ -45,6 +65,9 @@ pub enum ScorerError {
     /// The pattern does not compile.
     #[error("the scorer's pattern can't be used: {0}")]
     Pattern(#[from] regex::Error),
+    /// Answers are to be judged by what judges none.
+    #[error("a perplexity is of given texts: no answer is judged by it")]
+    Perplexity,
     /// Fields are compared, and there are none to compare with.
     #[error("the expected answer is not a JSON object with the fields that are compared: {0}")]
     Expected(String),
@@ -75,13 +98,14 @@ impl Scorer {
     /// Makes a rule ready.
     ///
     /// # Errors
-    /// [`ScorerError::Pattern`].
+    /// [`ScorerError::Pattern`]; [`Rule::Perplexity`] judges no answer.
     pub fn new(rule: &Rule) -> Result<Self, ScorerError> {
         Ok(match rule {
             Rule::Exact => Self::Exact,
             Rule::Contains => Self::Contains,
             Rule::Regex { pattern } => Self::Regex(Regex::new(pattern)?),
             Rule::JsonFields { fields } => Self::JsonFields(fields.clone()),
+            Rule::Perplexity => return Err(ScorerError::Perplexity),
         })
     }
 

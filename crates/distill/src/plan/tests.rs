@@ -31,7 +31,7 @@ checkpoint_every = 2
 learning = { batch = 2, rate = { rate = 1e-3 }, loss = { kind = "reverse_kl" } }
 "#;
 
-fn created(cold: bool, local: bool) -> RunEvent {
+pub(crate) fn created(cold: bool, local: bool) -> RunEvent {
     let mut text = RUN_FILE.to_owned();
     if cold {
         text.push_str(

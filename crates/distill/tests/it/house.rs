@@ -150,7 +150,7 @@ impl House {
              sampling = {{ max_tokens = 6 }}\n\
              [evaluate]\nscorer = {{ kind = \"regex\", pattern = \"[aeiou]\" }}\nevery = 4\nmax_tokens = 8\n\
              [budget]\ndollars = 10\ntokens = {}\nmachine_dollars_per_hour = 0.5\n\
-             [alarms]\ncut = 0\nlength = 0\nrepetition = 0\nentropy = 0\ngradient = 0\nkl = 0\nholdout = 0\n",
+             [alarms]\ncut = 0\nlength = 0\nrepetition = 0\nentropy = 0\ngradient = 0\nkl = 0\nholdout = 0\noverlap = 0\nsaturated = 0\nclamped = 0\n",
             path("student.gguf"),
             path("items.jsonl"),
             path("holdout.jsonl"),
@@ -194,8 +194,12 @@ impl House {
             .arg("drive")
             .arg(self.root.path())
             .arg(run.to_string());
+        let began = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap();
         command
             .args(die)
+            .env("BEGAN", began.as_micros().to_string())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         command

@@ -1,8 +1,13 @@
 //! Runs that are killed, at chosen points and at any moment, end with the same student's bytes as
 //! their unkilled twins; nothing is bought twice, and no money is lost or made.
+//!
+//! `STILLHOUSE_SOAK=1` kills each of them a hundred times; with `--nocapture` each says how often it
+//! died and how long it took to go on.
 
 use std::collections::{HashMap, HashSet};
-use std::time::Duration;
+use std::io::Write;
+use std::process::Child;
+use std::time::{Duration, Instant};
 
 use distill::State;
 use record::id::kind;
@@ -10,20 +15,23 @@ use record::{Call, Id, RunEvent, Stage};
 
 use crate::house::{House, Wanted};
 
-/// Kills of the run with a teacher elsewhere.
-fn kills() -> u64 {
-    match std::env::var_os("STILLHOUSE_SOAK") {
-        Some(_) => 100,
-        None => 12,
-    }
+fn soaks() -> bool {
+    std::env::var_os("STILLHOUSE_SOAK").is_some()
 }
 
-/// Steps of the runs: enough that each kill finds something to do.
+/// How often a run is killed.
+fn kills() -> u64 {
+    if soaks() { 100 } else { 12 }
+}
+
+/// How often it must really have died. A short run may have ended before.
+fn least() -> u64 {
+    if soaks() { 100 } else { 5 }
+}
+
+/// Steps of a run: enough that each kill finds something to do.
 fn steps() -> u64 {
-    match std::env::var_os("STILLHOUSE_SOAK") {
-        Some(_) => 60,
-        None => 6,
-    }
+    if soaks() { 160 } else { 8 }
 }
 
 fn ended(state: &State) -> bool {
@@ -68,11 +76,22 @@ fn check_calls(events: &[RunEvent]) {
     }
 }
 
+/// A run that is never killed.
+fn twin(house: &House, wanted: &Wanted) -> (Id<kind::Run>, State) {
+    let twin = house.make(&house.spec(wanted));
+    let whole = house.finish(twin);
+    assert!(ended(&whole), "{:?} {:?}", whole.stage, whole.cause);
+    assert_eq!(whole.done(Stage::OnPolicy), wanted.steps);
+    // How it went on is told of those that were killed.
+    let _ = std::fs::remove_file(house.path("resumes.log"));
+    (twin, whole)
+}
+
 /// Drives a run whose process dies again and again, each time somewhere else, to its end.
-fn killed(house: &House, run: Id<kind::Run>, deaths: &[String]) -> (State, u64) {
+fn killed(house: &House, run: Id<kind::Run>, deaths: impl Iterator<Item = String>) -> (State, u64) {
     let mut died = 0;
     for death in deaths {
-        let output = house.drive(run, Some(death));
+        let output = house.drive(run, Some(&death));
         died += u64::from(!output.status.success());
         let state = house.state(run);
         house.overrule(run, &state);
@@ -83,26 +102,48 @@ fn killed(house: &House, run: Id<kind::Run>, deaths: &[String]) -> (State, u64) 
     (house.finish(run), died)
 }
 
+/// Says how often a run died, and how long it took to go on: microseconds from the process's start to
+/// the child's readiness and to the first new step, less what loading the models took.
+fn tell(house: &House, what: &str, (died, least): (u64, u64)) {
+    assert!(died >= least, "{what}: it died {died} times only");
+    let log = std::fs::read_to_string(house.path("resumes.log")).unwrap_or_default();
+    let lines: Vec<Vec<u64>> = log
+        .lines()
+        .map(|line| line.split(' ').map(|n| n.parse().unwrap()).collect())
+        .collect();
+    let of = |column: usize| {
+        let mut all: Vec<u64> = lines
+            .iter()
+            .map(|l| l[column].saturating_sub(l[2]))
+            .collect();
+        all.sort_unstable();
+        let at = |share: usize| all.get(all.len() * share / 100).map_or(0, |us| us / 1000);
+        format!("{} ms (median), {} ms (longest)", at(50), at(99))
+    };
+    let told = format!(
+        "{what}: killed {died} times; of {} that went on, besides loading: ready after {}, first new step after {}\n",
+        lines.len(),
+        of(0),
+        of(1)
+    );
+    std::io::stderr().write_all(told.as_bytes()).unwrap();
+}
+
 #[test]
 fn a_run_killed_after_any_entry_ends_as_its_twin() {
     let house = House::new();
-    let spec = house.spec(&Wanted {
+    let wanted = Wanted {
         cold: true,
         steps: steps(),
         ..Wanted::default()
-    });
-    let twin = house.make(&spec);
-    let whole = house.finish(twin);
-    assert!(ended(&whole), "{:?} {:?}", whole.stage, whole.cause);
-    assert_eq!(whole.done(Stage::OnPolicy), steps());
+    };
+    let (twin, whole) = twin(&house, &wanted);
     assert_eq!(whole.done(Stage::ColdStart), 3);
-    let run = house.make(&spec);
-    // Each life writes three entries and dies; the third falls after a step, a checkpoint, a move.
-    let deaths: Vec<String> = (0..kills())
-        .map(|n| format!("event:{}", 2 + n % 3))
-        .collect();
-    let (state, died) = killed(&house, run, &deaths);
-    assert!(died > 8, "it died {died} times only");
+    let run = house.make(&house.spec(&wanted));
+    // Each life writes a few entries and dies; the last falls after a step, a checkpoint, a move.
+    let deaths = (0..kills() + 4).map(|n| format!("event:{}", 2 + n % 3));
+    let (state, died) = killed(&house, run, deaths);
+    tell(&house, "after any entry", (died, least()));
     assert_eq!(outcome(&state), outcome(&whole));
     house.check_money(&[twin, run]);
 }
@@ -115,10 +156,7 @@ fn a_run_killed_between_an_answer_and_its_entry_buys_nothing_twice() {
         steps: steps(),
         ..Wanted::default()
     };
-    let spec = house.spec(&wanted);
-    let twin = house.make(&spec);
-    let whole = house.finish(twin);
-    assert!(ended(&whole), "{:?} {:?}", whole.stage, whole.cause);
+    let (twin, whole) = twin(&house, &wanted);
     let calls = |run: Id<kind::Run>| {
         let events = house.events(run);
         check_calls(&events);
@@ -127,71 +165,159 @@ fn a_run_killed_between_an_answer_and_its_entry_buys_nothing_twice() {
             .filter(|event| matches!(event, RunEvent::Bought { .. }))
             .count()
     };
-    let run = house.make(&spec);
-    let deaths: Vec<String> = (0..kills() / 2 + 3)
-        .map(|n| match n % 3 {
-            0 => "answer:1".to_owned(),
-            1 => "answer:2".to_owned(),
-            _ => format!("event:{}", 3 + n % 5),
-        })
-        .collect();
-    let (state, died) = killed(&house, run, &deaths);
-    assert!(died > 5, "it died {died} times only");
+    let run = house.make(&house.spec(&wanted));
+    let deaths = (0..kills() + 4).map(|n| match n % 3 {
+        0 => "answer:1".to_owned(),
+        1 => "answer:2".to_owned(),
+        _ => format!("event:{}", 3 + n % 5),
+    });
+    let (state, died) = killed(&house, run, deaths);
+    tell(&house, "between an answer and its entry", (died, least()));
     assert_eq!(outcome(&state), outcome(&whole));
     assert_eq!(calls(run), calls(twin));
     assert!(calls(run) >= 6);
-    // Asked again by the same key alone, and once for each death in between.
+    // Asked again by the same key alone: for scores once for each death in between, for texts as many
+    // as are asked for at a time.
     let log = std::fs::read_to_string(house.path("calls.log")).unwrap();
     let mut asked: HashMap<&str, u64> = HashMap::new();
-    for key in log.lines() {
-        *asked.entry(key).or_default() += 1;
+    for call in log.lines() {
+        *asked.entry(call).or_default() += 1;
     }
-    let again: u64 = asked.values().map(|times| times - 1).sum();
-    assert!(
-        again <= died,
-        "{again} calls were asked again in {died} deaths"
-    );
+    let again = |what: &str| -> u64 {
+        let calls = asked.iter().filter(|(call, _)| call.starts_with(what));
+        calls.map(|(_, times)| times - 1).sum()
+    };
+    assert!(again("score") <= died, "{} in {died}", again("score"));
+    assert!(again("write") <= died * 8, "{} in {died}", again("write"));
     house.check_money(&[twin, run]);
+}
+
+/// Kills a driver with SIGKILL; its child before it where that is wanted, else the child ends with its
+/// standard input. Whether it still ran.
+fn kill(process: &mut Child, child_too: bool) -> bool {
+    let pid = process.id();
+    if child_too {
+        let path = format!("/proc/{pid}/task/{pid}/children");
+        let children = std::fs::read_to_string(path).unwrap_or_default();
+        for child in children.split_whitespace() {
+            let killed = std::process::Command::new("kill")
+                .args(["-9", child])
+                .status();
+            drop(killed);
+        }
+    }
+    process.kill().unwrap();
+    let status = process.wait().unwrap();
+    status.code().is_none()
+}
+
+/// What a kill may have left: advice that was not yet overruled, or a pause since the child died first.
+fn go_on(house: &House, run: Id<kind::Run>) {
+    let state = house.state(run);
+    if state.stage == Stage::Paused {
+        house.resume(run);
+    }
 }
 
 #[test]
 fn a_run_killed_at_any_moment_ends_as_its_twin() {
     let house = House::new();
-    let spec = house.spec(&Wanted {
-        steps: steps(),
+    let wanted = Wanted {
+        steps: if soaks() { 400 } else { steps() },
         ..Wanted::default()
-    });
-    let twin = house.make(&spec);
-    let whole = house.finish(twin);
-    let run = house.make(&spec);
-    for n in 0..kills() / 2 {
+    };
+    let (twin, whole) = twin(&house, &wanted);
+    let run = house.make(&house.spec(&wanted));
+    let mut died = 0;
+    for n in 0..kills() * 2 {
+        if died >= kills() || ended(&house.state(run)) {
+            break;
+        }
         let mut process = house.command(run, None).spawn().unwrap();
         std::thread::sleep(Duration::from_millis(40 + n * 97 % 700));
-        // The child too, at times at once, else by the end of its standard input.
-        if n % 2 == 0 {
-            let pid = process.id();
-            let path = format!("/proc/{pid}/task/{pid}/children");
-            let children = std::fs::read_to_string(path).unwrap_or_default();
-            for child in children.split_whitespace() {
-                let killed = std::process::Command::new("kill")
-                    .args(["-9", child])
-                    .status();
-                drop(killed);
-            }
-        }
-        process.kill().unwrap();
-        process.wait().unwrap();
-        let state = house.state(run);
-        house.overrule(run, &state);
-        // A child that was killed while its parent lived has paused the run.
-        if state.stage == Stage::Paused && state.cause != whole.cause {
-            let advice = matches!(state.cause, Some(record::Cause::Advice(_)));
-            if !advice {
-                house.resume(run);
-            }
-        }
+        died += u64::from(kill(&mut process, n % 2 == 0));
+        go_on(&house, run);
     }
+    tell(&house, "at any moment", (died, least()));
     let state = house.finish(run);
     assert_eq!(outcome(&state), outcome(&whole));
     house.check_money(&[twin, run]);
+}
+
+/// Checkpoints that are half written.
+fn half_written(folder: &std::path::Path) -> usize {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name());
+    names
+        .filter(|name| name.to_string_lossy().ends_with(".part"))
+        .count()
+}
+
+#[test]
+fn a_run_killed_inside_checkpoint_writes_ends_as_its_twin() {
+    let house = House::new();
+    let wanted = Wanted {
+        steps: if soaks() { 200 } else { 24 },
+        ..Wanted::default()
+    };
+    let (twin, whole) = twin(&house, &wanted);
+    let run = house.make(&house.spec(&wanted));
+    let folder = house.runs().join(run.to_string()).join("checkpoints");
+    let mut inside = 0;
+    let wanted_kills = if soaks() { 50 } else { 4 };
+    while inside < wanted_kills && !ended(&house.state(run)) {
+        let mut process = house.command(run, None).spawn().unwrap();
+        // What the life before left is swept first; so what is seen after that is its own.
+        let old = half_written(&folder) > 0;
+        let began = Instant::now();
+        let mut swept = !old;
+        while process.try_wait().unwrap().is_none() && began.elapsed() < Duration::from_secs(60) {
+            let half = half_written(&folder) > 0;
+            swept |= !half;
+            if half && swept {
+                break;
+            }
+        }
+        kill(&mut process, true);
+        inside += u64::from(half_written(&folder) > 0);
+        go_on(&house, run);
+    }
+    let what = format!("inside checkpoint writes, {inside} of which left one half written");
+    tell(&house, &what, (inside, wanted_kills));
+    let state = house.finish(run);
+    assert_eq!(outcome(&state), outcome(&whole));
+    house.check_money(&[twin, run]);
+}
+
+/// With the small model, where it is there: what going on takes besides loading it. The soak's, since it
+/// learns for a minute.
+#[test]
+fn a_real_models_run_goes_on() {
+    let Some(model) = std::env::var_os("STILLHOUSE_MODEL").filter(|_| soaks()) else {
+        return;
+    };
+    let house = House::new();
+    let mut spec = house.spec(&Wanted {
+        steps: 20,
+        ..Wanted::default()
+    });
+    spec.student.model = model.clone().into();
+    spec.teacher.model = Some(model.into());
+    spec.evaluate.every = 0;
+    if let Some(stage) = &mut spec.stages.on_policy {
+        stage.checkpoint_every = 1;
+    }
+    let run = house.make(&spec);
+    let mut died = 0;
+    while house.state(run).done(Stage::OnPolicy) < 8 {
+        let output = house.drive(run, Some("event:3"));
+        died += u64::from(!output.status.success());
+        let state = house.state(run);
+        let advised = house.overrule(run, &state);
+        assert!(advised || state.stage != Stage::Paused, "{:?}", state.cause);
+    }
+    tell(&house, "the small model, after any entry", (died, 4));
+    let state = house.state(run);
+    let steps: Vec<u64> = state.steps.keys().map(|(_, step)| *step).collect();
+    assert_eq!(steps, (1..=state.done(Stage::OnPolicy)).collect::<Vec<_>>());
 }

@@ -5,11 +5,11 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
 use distill::folder::{Ask, Folder};
-use distill::teacher::{Answer, Teacher, Unanswered};
+use distill::teacher::{Answer, Reply, Teacher, Text, Unanswered, Written};
 use distill::{Observer, State, World};
 use record::id::kind;
 use record::{Actor, Cause, Change, Id, Measure, RunEvent, Stage, Time, Usage, UsageSource};
-use trainer::protocol::{PositionScores, Score, SequenceScores};
+use trainer::protocol::{Ending, PositionScores, Score, SequenceScores};
 
 use crate::house::{GRANT, House, Wanted};
 
@@ -141,6 +141,7 @@ fn somebody_pauses_resumes_and_cancels() {
 struct Scripted {
     script: Mutex<Vec<&'static str>>,
     asked: Mutex<u64>,
+    texts: Mutex<u64>,
 }
 
 impl Teacher for Scripted {
@@ -184,6 +185,30 @@ impl Teacher for Scripted {
             },
         })
     }
+
+    fn write(&self, texts: &[(&Text, &str)]) -> Vec<Result<Reply, Unanswered>> {
+        let reply = |_: &(&Text, &str)| {
+            *self.texts.lock().unwrap() += 1;
+            let usage = Usage {
+                input: 5,
+                cached_input: 0,
+                output: 1,
+                reasoning: 0,
+                source: UsageSource::Upstream,
+            };
+            Ok(Reply {
+                revision: None,
+                written: Written {
+                    text: "a".into(),
+                    ending: Ending::End,
+                    read: 5,
+                    tokens: 1,
+                },
+                usage,
+            })
+        };
+        texts.iter().map(reply).collect()
+    }
 }
 
 fn scripted(script: &[&'static str]) -> (House, Id<kind::Run>, State, u64) {
@@ -195,9 +220,10 @@ fn scripted(script: &[&'static str]) -> (House, Id<kind::Run>, State, u64) {
     let teacher = Scripted {
         script: Mutex::new(script.to_vec()),
         asked: Mutex::new(0),
+        texts: Mutex::new(0),
     };
     let state = drive(&house, run, Some(&teacher), &mut |_, _, _| {});
-    let asked = *teacher.asked.lock().unwrap();
+    let asked = *teacher.asked.lock().unwrap() + *teacher.texts.lock().unwrap();
     (house, run, state, asked)
 }
 
@@ -267,4 +293,34 @@ fn measures_are_told_of_each_step() {
     ] {
         assert!(told.contains(&metric), "{metric:?} of {told:?}");
     }
+}
+
+#[test]
+fn a_perplexity_is_of_the_expected_texts_and_less_is_better() {
+    let house = House::new();
+    let mut spec = house.spec(&Wanted::default());
+    spec.evaluate.scorer = distill::measure::Rule::Perplexity;
+    let wanting = {
+        let facts = house.facts();
+        let grant = facts.directory().grant(GRANT).cloned().unwrap();
+        let id = Id::from_bytes([99; 16]);
+        let made = distill::create::create(&facts, &house.runs(), id, (&spec, &grant), None);
+        facts.close().unwrap();
+        made.unwrap_err().to_string()
+    };
+    assert!(wanting.contains("no text in `expected`"), "{wanting}");
+    spec.data.expected = "text".into();
+    let run = house.make(&spec);
+    let state = house.finish(run);
+    let of = |score: Option<&record::Score>| {
+        let score = score.unwrap();
+        assert_eq!((score.scorer.as_str(), score.right), ("perplexity", None));
+        let [low, value, high] = [score.score.low, score.score.value, score.score.high];
+        assert!(1.0 < low.get() && low.get() <= value.get() && value.get() <= high.get());
+        value.get()
+    };
+    let (start, _) = (of(state.start.as_ref()), of(state.teacher.as_ref()));
+    let student = of(state.evaluations.last().map(|e| &e.score));
+    assert_eq!(state.stage == Stage::Held, student < start);
+    house.check_money(&[run]);
 }

@@ -22,6 +22,7 @@ mod reload;
 mod replay;
 mod restore;
 mod serve;
+mod served;
 mod still;
 mod telemetry;
 mod trainer;

@@ -7,6 +7,7 @@ mod drive;
 mod show;
 mod teacher;
 mod teller;
+mod text;
 
 use std::path::PathBuf;
 

@@ -1,23 +1,30 @@
-//! A teacher behind an upstream of the settings, asked for scores as the gateway asks it.
+//! A teacher behind an upstream of the settings, asked for scores and texts as the gateway asks it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use distill::spec::Served;
-use distill::teacher::{Answer, Teacher, Unanswered};
+use distill::teacher::{Answer, Reply, Teacher, Text, Unanswered};
 use http::HeaderMap;
+use http::header::RETRY_AFTER;
 use trainer::protocol::{PositionScores, Score, Sequence, SequenceScores};
-use upstream::{Error, HttpUpstream, ScoreAsk, ScoreOutcome, Upstream as _};
-use wire::openai::Prompt;
+use upstream::{AnswerBody, Ask, Error, HttpUpstream, ScoreAsk, ScoreOutcome, Upstream as _};
+use wire::ApiError;
 use wire::score::{ItemScores, ScoreItem, ScoreRequest};
 
+use super::text;
 use crate::failure::{Failure, Result};
 use crate::serve::dialled;
 use crate::settings::{Settings, Upstream};
 
 /// The longest that a call may take.
 const PATIENCE: Duration = Duration::from_secs(600);
+/// The longest that a server may tell to wait: else the run is paused.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// How our own door says that the first request with a key still runs.
+const IN_USE: &str = "idempotency_key_in_use";
 
+#[derive(Clone)]
 pub(super) struct Asked {
     upstream: Arc<HttpUpstream>,
     model: String,
@@ -56,66 +63,169 @@ impl Asked {
     }
 }
 
+impl Asked {
+    /// Waits for what a question comes to. One that is told to come again later, or that the server
+    /// still works at from a life before, is asked again; only so long as patience lasts.
+    async fn patiently<T, F>(ask: impl Fn() -> F) -> std::result::Result<T, Unanswered>
+    where
+        F: Future<Output = std::result::Result<T, Not>>,
+    {
+        let began = Instant::now();
+        loop {
+            let left = PATIENCE.saturating_sub(began.elapsed());
+            let not = match tokio::time::timeout(left, ask()).await {
+                Ok(Ok(told)) => return Ok(told),
+                Ok(Err(not)) => not,
+                Err(_) => {
+                    let why = format!("no answer in {} s", PATIENCE.as_secs());
+                    return Err(Unanswered::Lost(why));
+                }
+            };
+            match not {
+                Not::Now { after, .. } if began.elapsed() + after < PATIENCE => {
+                    tokio::time::sleep(after).await;
+                }
+                Not::Now {
+                    why, lost: true, ..
+                } => return Err(Unanswered::Lost(why)),
+                Not::Now { why, .. } => return Err(Unanswered::Refused(why)),
+                Not::Ever(unanswered) => return Err(unanswered),
+            }
+        }
+    }
+
+    async fn text(&self, asked: &Text, key: &str) -> std::result::Result<Reply, Not> {
+        let (endpoint, body) = text::body(&self.model, asked);
+        let answer = self.upstream.ask(Ask {
+            endpoint: endpoint.clone(),
+            query: None,
+            body,
+            streamed: false,
+            headers: headers(key)?,
+            account: None,
+        });
+        let answer = answer.await.map_err(|error| Not::reached(&error))?;
+        let AnswerBody::Whole(body) = answer.body else {
+            let why = "it answered a stream that was not asked for".to_owned();
+            return Err(Not::Ever(Unanswered::Lost(why)));
+        };
+        if !answer.status.is_success() {
+            let error = ApiError::from_upstream(answer.status.as_u16(), &body);
+            return Err(Not::refused(&error, &answer.headers));
+        }
+        text::read(&endpoint, &body, asked).map_err(|why| Not::Ever(Unanswered::Lost(why)))
+    }
+}
+
+/// Why there is no answer now.
+enum Not {
+    /// Another try may bring it. `lost`: it may be owed.
+    Now {
+        after: Duration,
+        why: String,
+        lost: bool,
+    },
+    /// There will be none.
+    Ever(Unanswered),
+}
+
+impl Not {
+    fn reached(error: &Error) -> Self {
+        let why = error.to_string();
+        match error {
+            Error::QueueFull { retry_after, .. } => Self::Now {
+                after: *retry_after,
+                why,
+                lost: false,
+            },
+            // Nothing was asked.
+            Error::Unreachable { .. } => Self::Ever(Unanswered::Refused(why)),
+            _ => Self::Ever(Unanswered::Lost(why)),
+        }
+    }
+
+    fn refused(error: &ApiError, headers: &HeaderMap) -> Self {
+        let why = format!("{}: {}", error.status, error.message);
+        if error.code.as_deref() == Some(IN_USE) {
+            return Self::Now {
+                after: Duration::from_secs(1),
+                why,
+                lost: true,
+            };
+        }
+        let after = headers.get(RETRY_AFTER);
+        let after = after.and_then(|after| after.to_str().ok()?.parse().ok());
+        match (error.status, after.map(Duration::from_secs)) {
+            (429 | 503, Some(after)) if after <= LONGEST_WAIT => Self::Now {
+                after: after.max(Duration::from_millis(100)),
+                why,
+                lost: false,
+            },
+            // Who failed on its own side may have computed it.
+            (500.., _) => Self::Ever(Unanswered::Lost(why)),
+            _ => Self::Ever(Unanswered::Refused(why)),
+        }
+    }
+}
+
 impl Teacher for Asked {
     fn score(&self, question: &Score, key: &str) -> std::result::Result<Answer, Unanswered> {
-        let refused = |why: String| Unanswered::Refused(why);
-        let mut headers = HeaderMap::new();
-        let value = key
-            .parse()
-            .map_err(|_| refused("the key is no header".into()))?;
-        headers.insert("idempotency-key", value);
         let items = question.sequences.iter();
         let request = Arc::new(ScoreRequest {
             model: self.model.clone(),
             items: items.map(|sequence| item(question, sequence)).collect(),
         });
-        let ask = self.upstream.score(ScoreAsk {
-            request: Arc::clone(&request),
-            headers,
-            account: None,
-            alone: false,
-        });
-        let asked = self
-            .runtime
-            .block_on(async { tokio::time::timeout(PATIENCE, ask).await });
-        let outcome = match asked {
-            Err(_) => {
-                let why = format!("no answer in {} s", PATIENCE.as_secs());
-                return Err(Unanswered::Lost(why));
+        let ask = || async {
+            let asked = self.upstream.score(ScoreAsk {
+                request: Arc::clone(&request),
+                headers: headers(key)?,
+                account: None,
+                alone: false,
+            });
+            match asked.await.map_err(|error| Not::reached(&error))? {
+                ScoreOutcome::Told { scores, .. } => Ok(scores),
+                ScoreOutcome::Refused { error, headers, .. } => Err(Not::refused(&error, &headers)),
+                ScoreOutcome::Unable { why, .. } => Err(Not::Ever(Unanswered::Refused(why))),
             }
-            // Nothing was asked.
-            Ok(Err(error @ (Error::Unreachable { .. } | Error::QueueFull { .. }))) => {
-                return Err(refused(error.to_string()));
-            }
-            Ok(Err(error)) => return Err(Unanswered::Lost(error.to_string())),
-            Ok(Ok(outcome)) => outcome,
         };
-        match outcome {
-            // Who failed on its own side may have computed it.
-            ScoreOutcome::Refused { error, .. } if error.status >= 500 => {
-                Err(Unanswered::Lost(error.message.to_string()))
-            }
-            ScoreOutcome::Refused { error, .. } => Err(refused(error.message.to_string())),
-            ScoreOutcome::Unable { why, .. } => Err(refused(why)),
-            ScoreOutcome::Told { scores, .. } => {
-                let usage = scores.usage();
-                // Told as it is also where it is impossible: it is paid all the same.
-                let sequences = scores.items.iter().zip(&request.items);
-                Ok(Answer {
-                    revision: scores.revision.clone(),
-                    sequences: sequences
-                        .map(|(told, asked)| told_of(told, asked))
-                        .collect(),
-                    usage,
-                })
-            }
-        }
+        let scores = self.runtime.block_on(Self::patiently(ask))?;
+        let usage = scores.usage();
+        // Told as it is also where it is impossible: it is paid all the same.
+        let sequences = scores.items.iter().zip(&request.items);
+        Ok(Answer {
+            sequences: sequences
+                .map(|(told, asked)| told_of(told, asked))
+                .collect(),
+            usage,
+            revision: scores.revision,
+        })
     }
+
+    fn write(&self, texts: &[(&Text, &str)]) -> Vec<std::result::Result<Reply, Unanswered>> {
+        let asked = texts.iter().map(|(text, key)| {
+            let (this, text, key) = (self.clone(), (*text).clone(), (*key).to_owned());
+            self.runtime
+                .spawn(async move { Self::patiently(|| this.text(&text, &key)).await })
+        });
+        let asked: Vec<_> = asked.collect();
+        let told = asked.into_iter().map(|task| {
+            let broke = |error: tokio::task::JoinError| Err(Unanswered::Lost(error.to_string()));
+            self.runtime.block_on(task).unwrap_or_else(broke)
+        });
+        told.collect()
+    }
+}
+
+fn headers(key: &str) -> std::result::Result<HeaderMap, Not> {
+    let mut headers = HeaderMap::new();
+    let no_header = |_| Not::Ever(Unanswered::Refused("the key is no header".into()));
+    headers.insert("idempotency-key", key.parse().map_err(no_header)?);
+    Ok(headers)
 }
 
 fn item(question: &Score, sequence: &Sequence) -> ScoreItem {
     ScoreItem {
-        text: Prompt::Tokens(sequence.tokens.clone()),
+        text: wire::openai::Prompt::Tokens(sequence.tokens.clone()),
         from: u32::try_from(sequence.from).unwrap_or(u32::MAX),
         top_k: question.top,
         ids_at: match sequence.ids.iter().all(Vec::is_empty) {

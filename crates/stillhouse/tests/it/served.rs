@@ -1,0 +1,275 @@
+//! A run whose teacher is served by another house: asked for scores and texts over HTTP under a
+//! grant's token, through a wire that can be spoilt. What it bought is what the teacher's house was
+//! paid for, to the token, also where the teacher dies, hangs, changes or tells what can't be.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+use lm::Family;
+use lm::testing::tiny_gguf;
+
+use crate::still::{Said, Server, Still, read_request, until};
+
+/// What becomes of an answer on its way.
+type Spoil = Box<dyn FnMut(&str, String) -> Option<String> + Send>;
+
+/// A teacher's house, a wire to it, and a house of the student's.
+struct Both {
+    teacher: Still,
+    server: Option<Server>,
+    student: Still,
+    grant: String,
+    spoil: Arc<Mutex<Spoil>>,
+}
+
+fn issue(still: &Still) -> serde_json::Value {
+    still.good(&["organization", "create", "Acme"]);
+    still.good(&["account", "create", "lab", "--organization", "Acme"]);
+    let words = "grant issue --account lab --teacher teacher --purpose students --tier train \
+                 --budget-tokens 1000000 --expires 30d";
+    still.json(&words.split_whitespace().collect::<Vec<_>>())
+}
+
+/// Hands requests on, one a connection, and their answers back as `spoil` leaves them.
+fn wire(to: u16, spoil: Arc<Mutex<Spoil>>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let spoil = Arc::clone(&spoil);
+            std::thread::spawn(move || hand_on(stream, to, &spoil));
+        }
+    });
+    port
+}
+
+fn hand_on(mut stream: TcpStream, to: u16, spoil: &Mutex<Spoil>) {
+    let Some(request) = read_request(&stream) else {
+        return;
+    };
+    let Ok(mut server) = TcpStream::connect(("127.0.0.1", to)) else {
+        return;
+    };
+    let (first, rest) = request.split_once("\r\n").unwrap();
+    let asked = format!("{first}\r\nconnection: close\r\n{rest}");
+    server.write_all(asked.as_bytes()).unwrap();
+    let mut answer = String::new();
+    if server.read_to_string(&mut answer).is_err() {
+        return;
+    }
+    // Its length is another when it is spoilt: the end of the connection ends it.
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    let kept = head.split("\r\n").filter(|line| {
+        let line = line.to_ascii_lowercase();
+        !line.starts_with("content-length") && !line.starts_with("transfer-encoding")
+    });
+    let head: Vec<&str> = kept.collect();
+    let told = (spoil.lock().unwrap())(first, body.to_owned());
+    if let Some(body) = told {
+        let answer = format!("{}\r\nconnection: close\r\n\r\n{body}", head.join("\r\n"));
+        let _ = stream.write_all(answer.as_bytes());
+    }
+}
+
+impl Both {
+    fn new(upstream: &str) -> Self {
+        let (teacher, student) = (Still::new(), Still::new());
+        let path = teacher.data.path().join("teacher.gguf");
+        std::fs::write(&path, tiny_gguf(Family::Llama, 2)).unwrap();
+        teacher.write_all_settings(&format!(
+            "[upstreams.here]\nkind = \"local\"\nfile = {:?}\nthreads = 1\n\
+             [models.teacher]\nupstream = \"here\"\ninput_dollars_per_million_tokens = 1000\n\
+             output_dollars_per_million_tokens = 2000\n",
+            path.display().to_string()
+        ));
+        let issued = issue(&teacher);
+        let spoil: Arc<Mutex<Spoil>> = Arc::new(Mutex::new(Box::new(|_, body| Some(body))));
+        let port = wire(teacher.port, Arc::clone(&spoil));
+        let token = student.data.path().join("token");
+        std::fs::write(&token, issued["token"].as_str().unwrap()).unwrap();
+        student.write_all_settings(&format!(
+            "[upstreams.elsewhere]\nkind = \"openai\"\nservers = [\"http://127.0.0.1:{port}/v1\"]\n\
+             endpoints = [\"chat\", \"completions\", \"score\", \"models\"]\n\
+             secret = {{ file = {:?} }}\nretries = 0\n{upstream}\
+             [models.teacher]\nupstream = \"elsewhere\"\ninput_dollars_per_million_tokens = 1000\n\
+             output_dollars_per_million_tokens = 2000\n",
+            token.display().to_string()
+        ));
+        let own = issue(&student);
+        let server = Some(teacher.serve());
+        let both = Self {
+            grant: issued["grant"]["id"].as_str().unwrap().to_owned(),
+            teacher,
+            server,
+            student,
+            spoil,
+        };
+        both.write_files(own["grant"]["id"].as_str().unwrap());
+        both
+    }
+
+    fn write_files(&self, grant: &str) {
+        let path = |name: &str| self.student.data.path().join(name);
+        std::fs::write(path("student.gguf"), tiny_gguf(Family::Llama, 1)).unwrap();
+        for (name, from, to) in [("items.jsonl", 0, 9), ("holdout.jsonl", 20, 26)] {
+            let rows =
+                (from..to).map(|n| format!("{{\"id\":\"r{n}\",\"text\":\"what is {n}\"}}\n"));
+            std::fs::write(path(name), rows.collect::<String>()).unwrap();
+        }
+        let text = format!(
+            "[run]\nname = \"tiny\"\nseed = 5\ngrant = \"{grant}\"\nthreads = 1\n\
+             [student]\nmodel = \"student.gguf\"\ntuning = {{ kind = \"lora\", rank = 4, alpha = 8.0 }}\n\
+             [teacher]\nname = \"teacher\"\nlicence = \"own\"\nidempotent = true\n\
+             [data]\nitems = \"items.jsonl\"\nholdout = \"holdout.jsonl\"\nstudent = \"{{text}}?\"\n\
+             [stages.cold_start]\nsteps = 1\n\
+             learning = {{ batch = 2, rate = {{ rate = 1e-2 }}, loss = {{ kind = \"cross_entropy\" }} }}\n\
+             sampling = {{ max_tokens = 12, stop = [\"e\", \"a\", \"t\"] }}\n\
+             [stages.on_policy]\nsteps = 4\ncheckpoint_every = 2\n\
+             learning = {{ batch = 2, rows = 128, rate = {{ rate = 1e-2 }}, loss = {{ kind = \"reverse_kl\", support = {{ student = 4 }} }} }}\n\
+             sampling = {{ max_tokens = 6 }}\n\
+             [evaluate]\nscorer = {{ kind = \"regex\", pattern = \"[aeiou]\" }}\nmax_tokens = 8\n\
+             [budget]\ndollars = 100\ntokens = 100000\nmachine_dollars_per_hour = 0.1\n"
+        );
+        std::fs::write(path("run.toml"), text).unwrap();
+    }
+
+    /// Drives the run until it stands, over advice against it.
+    fn drive(&self) -> Said {
+        let file = self.student.data.path().join("run.toml");
+        let shown = self.student.say(&["distill", "watch", "tiny"]);
+        let said = match shown.code {
+            0 => self.student.say(&["distill", "resume", "tiny"]),
+            _ => self
+                .student
+                .say(&["distill", "run", file.to_str().unwrap()]),
+        };
+        match said.code {
+            3 => self
+                .student
+                .say(&["distill", "resume", "tiny", "--why", "a test"]),
+            _ => said,
+        }
+    }
+
+    fn spoil(&self, spoil: impl FnMut(&str, String) -> Option<String> + Send + 'static) {
+        *self.spoil.lock().unwrap() = Box::new(spoil);
+    }
+
+    fn heal(&self) {
+        self.spoil(|_, body| Some(body));
+    }
+
+    /// Tokens that the teacher's house was paid for, and the dollars.
+    fn sold(&self) -> (u64, f64) {
+        let mut sum = serde_json::Value::Null;
+        until("the sums are up to date", || {
+            let costs = self.teacher.json(&["ledger", "cost"]);
+            sum = costs["sum"].clone();
+            costs["behind"] == false
+        });
+        let tokens = |name: &str| sum[name].as_u64().unwrap();
+        let all = tokens("input_tokens") + tokens("output_tokens");
+        (all, sum["dollars"].as_str().unwrap().parse().unwrap())
+    }
+
+    fn run(&self) -> serde_json::Value {
+        self.student.json(&["distill", "watch", "tiny"])
+    }
+
+    /// Tokens that the run bought.
+    fn bought(&self) -> u64 {
+        self.run()["row"]["spent_tokens"].as_u64().unwrap()
+    }
+
+    /// The run ends well once nothing is in its way, and what it bought is what was sold.
+    fn ends(&self) {
+        self.heal();
+        let said = self.drive();
+        assert!([0, 4].contains(&said.code), "{}{}", said.out, said.err);
+        assert_eq!(self.bought(), self.sold().0);
+    }
+
+    /// The run is paused for a reason, with what it has done.
+    fn pauses(&self, says: &str) {
+        let said = self.drive();
+        assert_eq!(said.code, 1, "{}{}", said.out, said.err);
+        assert!(said.err.contains(says), "{}", said.err);
+        assert!(said.err.contains("distill resume"), "{}", said.err);
+        assert_eq!(self.run()["row"]["stage"], "paused");
+    }
+}
+
+#[test]
+fn a_served_teacher_writes_scores_and_is_paid_once() {
+    let both = Both::new("");
+    // Now and then an answer is lost on its way: the same key brings it again, unpaid.
+    let mut count = 0;
+    both.spoil(move |_, body| {
+        count += 1;
+        (count % 5 != 3).then_some(body)
+    });
+    let said = both.drive();
+    assert!([0, 4].contains(&said.code), "{}{}", said.out, said.err);
+    let (tokens, sold) = both.sold();
+    assert_eq!(both.bought(), tokens);
+    assert!(tokens > 100, "{tokens}");
+    let shown = both.run();
+    // The machine's time comes on top.
+    let spent: f64 = shown["row"]["spent_dollars"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!(0.0 < sold && sold <= spent + 1e-9, "{sold} of {spent}");
+    assert!(shown["row"]["teacher_score"].is_array(), "{shown}");
+    // Scores, texts of the hold-out and of the collection.
+    assert!(shown["bought"].as_u64().unwrap() > 4 + 6 + 9, "{shown}");
+    assert_eq!(shown["lost"], 0, "{shown}");
+    assert_eq!(both.student.json(&["ledger", "verify"])["sound"], true);
+}
+
+#[test]
+fn a_teacher_that_dies_or_hangs_pauses_the_run_and_it_goes_on() {
+    let mut both = Both::new("first_byte_timeout_ms = 2000\n");
+    let mut scores = 0;
+    both.spoil(move |first, body| {
+        scores += u32::from(first.contains("/score"));
+        if scores > 2 {
+            std::thread::sleep(std::time::Duration::from_secs(3));
+        }
+        Some(body)
+    });
+    both.pauses("first byte");
+    both.heal();
+    both.server = None;
+    both.pauses("broke off");
+    both.server = Some(both.teacher.serve());
+    both.ends();
+}
+
+#[test]
+fn a_teacher_that_changes_or_tells_what_cannot_be_pauses_the_run() {
+    let both = Both::new("");
+    let mut scores = 0;
+    both.spoil(move |first, body| {
+        scores += u32::from(first.contains("/score"));
+        let other = scores > 2;
+        Some(match other {
+            true => body.replace("blake3:", "blake3:00"),
+            false => body,
+        })
+    });
+    both.pauses("changed its version");
+    both.spoil(|first, body| {
+        let score = first.contains("/score");
+        Some(match score {
+            true => body.replace("\"at\":[-", "\"at\":["),
+            false => body,
+        })
+    });
+    both.pauses("impossible");
+    both.heal();
+    both.teacher.good(&["grant", "revoke", &both.grant]);
+    both.pauses("revoked");
+}
