@@ -13,6 +13,7 @@ pub mod export;
 pub mod file;
 pub mod folder;
 pub mod grant;
+pub mod kept;
 pub mod measure;
 pub mod plan;
 pub mod quote;

@@ -82,6 +82,14 @@ impl Error {
         }
     }
 
+    /// What can't be, of something that the house wrote itself.
+    pub(crate) fn internal(message: impl ToString) -> Self {
+        Self::Internal {
+            message: message.to_string(),
+            hint: None,
+        }
+    }
+
     /// A change of what is no longer as the caller saw it.
     pub(crate) fn stale(current: u64) -> Self {
         Self::Stale {

@@ -1,5 +1,6 @@
 //! What the verbs work on, handed in by whoever wires the house.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use ::ledger::facts::{ChangeError, Directory, Expected, Facts, Thing};
@@ -47,6 +48,8 @@ pub struct House {
     pub table: Arc<Table>,
     /// What serves.
     pub serving: Arc<dyn Serving>,
+    /// The folder of distillation runs, each in one of its own below it.
+    pub runs: PathBuf,
     /// The clock.
     pub clock: Clock,
     /// Randomness for ids and secrets.

@@ -124,9 +124,10 @@ pub enum Change {
         /// Whether it gets requests from now on.
         on: bool,
     },
-    /// Somebody looked at the text of an exchange. Changes nothing; `by` and `why` are the point.
+    /// Somebody looked at the text of an exchange, or at a run's. Changes nothing; `by` and `why`
+    /// are the point.
     TextViewed {
-        /// The entry of the exchange.
+        /// The entry of the exchange, or the one that made the run.
         seq: u64,
     },
     /// The settings were read again while the server ran. Changes nothing in the ledger; `by` and

@@ -114,6 +114,7 @@ pub(crate) fn house(
         facts,
         table,
         serving,
+        runs: settings.data_dir.join("runs"),
         clock: world::clock(),
         random: world::random(),
         version: VERSION.to_owned(),

@@ -61,6 +61,7 @@ pub(crate) fn house(folder: &Path, clock: Arc<AtomicU64>) -> Arc<House> {
         facts: Facts::open(options, "test").unwrap(),
         table: Arc::new(Table::new(plans, Box::new(|_| Amount::ZERO))),
         serving: Arc::new(Nobody),
+        runs: folder.join("../runs"),
         clock: Arc::new(move || Time::from_micros(now())),
         random,
         version: "test".into(),

@@ -245,16 +245,10 @@ impl Driver<'_, '_> {
     }
 
     fn holdout(&self, of: Scored, place: Option<Place>) -> Wanted<'static> {
-        let (who, place, name) = match of {
-            Scored::Start => (Who::Start, None, "start".to_owned()),
-            Scored::Teacher => (Who::Teacher, None, "teacher".to_owned()),
-            Scored::Student => {
-                let (stage, step) = place.unwrap_or((Stage::ColdStart, 0));
-                let name = super::learn::stage_of(stage).name();
-                // After a roll-back the same step is another student.
-                let name = format!("student-{name}-{step}-{}", self.state.rollbacks);
-                (Who::Student, place, name)
-            }
+        let (who, place) = match of {
+            Scored::Start => (Who::Start, None),
+            Scored::Teacher => (Who::Teacher, None),
+            Scored::Student => (Who::Student, place),
         };
         Wanted {
             who,
@@ -263,7 +257,7 @@ impl Driver<'_, '_> {
             items: "holdout.jsonl",
             given: self.state.spec.evaluate.scorer == Rule::Perplexity,
             sampling: self.greedy(),
-            file: format!("answers/{name}.json"),
+            file: answers_file(of, place, self.state.rollbacks),
         }
     }
 
@@ -362,6 +356,20 @@ impl Driver<'_, '_> {
         self.record(&RunEvent::Worked { stage, paid })?;
         self.go(then, record::Cause::Done, None)?;
         Ok(Ok(()))
+    }
+}
+
+/// The file, in a run's folder, of somebody's answers to the hold-out.
+pub(crate) fn answers_file(of: Scored, place: Option<Place>, rollbacks: u64) -> String {
+    match of {
+        Scored::Start => "answers/start.json".to_owned(),
+        Scored::Teacher => "answers/teacher.json".to_owned(),
+        Scored::Student => {
+            let (stage, step) = place.unwrap_or((Stage::ColdStart, 0));
+            let name = super::learn::stage_of(stage).name();
+            // After a roll-back the same step is another student.
+            format!("answers/student-{name}-{step}-{rollbacks}.json")
+        }
     }
 }
 

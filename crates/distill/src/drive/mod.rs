@@ -34,6 +34,7 @@ use crate::{grant, runs};
 use child::{Child, Heard};
 use money::Purse;
 
+pub(crate) use measure::answers_file;
 pub use student::materialise;
 pub use trainer::protocol::Format;
 

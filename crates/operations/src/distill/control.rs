@@ -1,77 +1,97 @@
 //! Runs driven, paused, resumed and cancelled.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use ::distill::folder::{Ask, Folder};
 use ::distill::{State, World, runs as told};
 use ::ledger::Reader;
 use record::id::kind;
 use record::{Actor, Id, Stage};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::view;
 use crate::error::{Error, Result};
 use crate::house::House;
 
-/// How somebody outside moves a run.
-pub enum Control<'a> {
-    /// Nobody holds the ledger: an entry says so.
-    House(&'a House),
-    /// Somebody drives a run: its folder says so.
-    Beside(&'a Reader),
+/// What `pause` and `cancel` take.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Steer {
+    /// The run's id, or its name where that is unique.
+    pub run: String,
+    /// Only if it is still at this revision; else it is changed as it is now.
+    #[serde(default)]
+    pub revision: Option<u64>,
+    /// Why, for the ledger.
+    #[serde(default)]
+    pub why: String,
 }
 
-impl Control<'_> {
-    fn find(&self, text: &str) -> Result<Id<kind::Run>> {
-        match self {
-            Self::House(house) => view::find(&house.facts.ledger().reader(), text),
-            Self::Beside(reader) => view::find(reader, text),
-        }
-    }
-
-    fn put(&self, runs: &Path, text: &str, by: &Actor, asked: (Ask, Stage, &str)) -> Result<bool> {
-        let (ask, to, why) = asked;
-        let run = self.find(text)?;
-        let folder = Folder::new(runs, run);
-        if folder.is_driven() {
-            folder.ask(ask, why)?;
-            return Ok(false);
-        }
-        let Self::House(house) = self else {
-            return Err(Error::Conflict {
-                message: "nobody drives the run, and a server holds the ledger".into(),
-                hint: Some("stop the server, then try again".into()),
-            });
-        };
-        let mut state = told::state(house.facts.ledger().read(1..), run)?;
-        ::distill::put(&house.facts, (run, &mut state), by, (to, why))?;
-        Ok(true)
-    }
+/// What `pause` and `cancel` give.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Done {
+    /// The run's id.
+    pub run: String,
+    /// Whether it is done; else who drives the run was asked to do it.
+    pub done: bool,
+    /// What was done or asked for, in words.
+    pub said: String,
 }
 
-/// Pauses a run. `false`: it is asked to, and pauses when its step is done.
+/// Moves are made one after the other, each from where the one before led.
+static ORDER: Mutex<()> = Mutex::new(());
+
+fn put(house: &House, by: &Actor, input: &Steer, (ask, to): (Ask, Stage)) -> Result<Done> {
+    let _order = ORDER.lock().unwrap_or_else(PoisonError::into_inner);
+    let reader = house.facts.ledger().reader();
+    let run = view::find(&reader, &input.run)?;
+    let now = view::revision(&reader, run)?;
+    if input.revision.is_some_and(|seen| seen != now) {
+        return Err(Error::stale(now));
+    }
+    let folder = Folder::new(&house.runs, run);
+    let (done, said) = match folder.is_driven() {
+        true => {
+            folder.ask(ask, &input.why)?;
+            let said = match ask {
+                Ask::Pause => "the run pauses when its step is done",
+                Ask::Cancel => "the run ends now",
+            };
+            (false, said)
+        }
+        false => {
+            let mut state = told::state(house.facts.ledger().read(1..), run)?;
+            ::distill::put(&house.facts, (run, &mut state), by, (to, &input.why))?;
+            let said = match ask {
+                Ask::Pause => "the run is paused",
+                Ask::Cancel => "the run is cancelled",
+            };
+            (true, said)
+        }
+    };
+    Ok(Done {
+        run: run.to_string(),
+        done,
+        said: said.to_owned(),
+    })
+}
+
+/// Pauses a run; one that is driven finishes its step first.
 ///
 /// # Errors
-/// There is none, or it cannot be paused; the ledger's.
-pub fn pause(
-    control: &Control<'_>,
-    runs: &Path,
-    run: &str,
-    (by, why): (&Actor, &str),
-) -> Result<bool> {
-    control.put(runs, run, by, (Ask::Pause, Stage::Paused, why))
+/// There is none, it cannot be paused, or it is no longer as it was seen; the ledger's.
+pub fn pause(house: &House, by: &Actor, input: Steer) -> Result<Done> {
+    put(house, by, &input, (Ask::Pause, Stage::Paused))
 }
 
-/// Cancels a run for good. `false`: it is asked to, and ends at once.
+/// Cancels a run for good.
 ///
 /// # Errors
-/// There is none, or it has ended; the ledger's.
-pub fn cancel(
-    control: &Control<'_>,
-    runs: &Path,
-    run: &str,
-    (by, why): (&Actor, &str),
-) -> Result<bool> {
-    control.put(runs, run, by, (Ask::Cancel, Stage::Cancelled, why))
+/// There is none, it has ended, or it is no longer as it was seen; the ledger's.
+pub fn cancel(house: &House, by: &Actor, input: Steer) -> Result<Done> {
+    put(house, by, &input, (Ask::Cancel, Stage::Cancelled))
 }
 
 /// Writes that a paused run goes on, from an earlier checkpoint where one is named. One that is not

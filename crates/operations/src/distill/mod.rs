@@ -1,13 +1,22 @@
 //! Distillation runs: made, looked at, driven, paused, resumed, cancelled, forked, compared.
 //!
-//! What is read is a fold over the ledger's entries, beside a running server too. A run that is
-//! under way is asked to pause or end by a file in its folder, since who drives it holds the
-//! ledger; one that nobody drives is moved by an entry.
+//! What is read is a fold over the ledger's entries, beside a running server too, and what a run's
+//! folder keeps. Who drives a run holds the ledger and answers for the house meanwhile: a run that
+//! is under way is asked to pause or end by a file in its folder, one that nobody drives is moved
+//! by an entry.
 
 mod control;
+mod curve;
+mod data;
 mod make;
+mod one;
+mod text;
 mod view;
 
-pub use control::{Control, cancel, drive, export, pause, resume};
+pub use control::{Done, Steer, cancel, drive, export, pause, resume};
+pub use curve::{Curve, Point, Spent};
+pub use data::{Funnel, Reason};
 pub use make::{Made, Place, fork, make};
-pub use view::{Curve, Difference, Point, Row, Run, diff, list, show, why};
+pub use one::{Alarm, File, Move, Quoted, Run, Show, show, shown};
+pub use text::{Answer, Item, Sample, Text, Texts, Token, text};
+pub use view::{Difference, Measured, Row, Runs, all, diff, list, why};

@@ -1,15 +1,41 @@
-//! Runs as they are shown: a row of each, one whole with its curves, two side by side.
+//! Runs in a list, and two side by side.
+
+use std::collections::BTreeMap;
 
 use ::distill::State;
-use ::distill::runs::{self, Told};
+use ::distill::runs;
 use ::ledger::Reader;
 use record::id::kind;
-use record::{Cause, Id, Metric, RunEvent, Score, Stage};
+use record::{Actor, Cause, Id, Metric, Score, Stage};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::one::shown;
 use crate::error::{Error, Result};
+use crate::house::House;
+use crate::verbs::Nothing;
+
+/// Steps by whose time the time left is told.
+const RECENT: usize = 10;
+
+/// Every run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Runs {
+    /// They, newest first.
+    pub runs: Vec<Row>,
+}
+
+/// A score on the hold-out.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Measured {
+    /// The score.
+    pub score: f64,
+    /// The lower bound of its 95 % interval.
+    pub low: f64,
+    /// The upper bound.
+    pub high: f64,
+}
 
 /// A run in a list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -24,6 +50,8 @@ pub struct Row {
     pub paused_in: Option<String>,
     /// Why it stands there, in words.
     pub why: String,
+    /// The grant that it runs under.
+    pub grant: String,
     /// Its teacher.
     pub teacher: String,
     /// Steps of its present stage that are done.
@@ -38,65 +66,22 @@ pub struct Row {
     pub spent_tokens: u64,
     /// Tokens of the teacher that may be spent.
     pub budget_tokens: u64,
-    /// Scores on the hold-out: low, value, high.
-    pub start: Option<[f64; 3]>,
+    /// Seconds until the present stage's steps are done, as the last ones went.
+    pub seconds_left: Option<u64>,
+    /// What scores: `exact`, `json_fields` or `perplexity`; null before anything was measured.
+    pub scorer: Option<String>,
+    /// The start model's score on the hold-out.
+    pub start: Option<Measured>,
     /// The teacher's.
-    pub teacher_score: Option<[f64; 3]>,
+    pub teacher_score: Option<Measured>,
     /// The student's, newest.
-    pub student: Option<[f64; 3]>,
+    pub student: Option<Measured>,
     /// The share of the gap that the student recovered.
     pub gap_recovered: Option<f64>,
     /// When it was made.
     pub created: String,
     /// The last entry that speaks of it.
     pub revision: u64,
-}
-
-/// A number over the steps of a stage.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Curve {
-    /// What, such as `loss` or `kl`.
-    pub metric: String,
-    /// In which stage.
-    pub stage: String,
-    /// Steps and values, in order.
-    pub points: Vec<(u64, f64)>,
-}
-
-/// A measured student.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Point {
-    /// In which stage.
-    pub stage: String,
-    /// After which step.
-    pub step: u64,
-    /// Low, value, high.
-    pub score: [f64; 3],
-}
-
-/// One run, whole.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Run {
-    /// In short.
-    pub row: Row,
-    /// Its settings.
-    pub spec: Value,
-    /// The quote: verdict, why, and what it would need.
-    pub quote: Option<Value>,
-    /// The student's scores, in order.
-    pub scores: Vec<Point>,
-    /// Curves.
-    pub curves: Vec<Curve>,
-    /// Alarms: which, in which stage, at which step.
-    pub alarms: Vec<(String, String, u64)>,
-    /// Paid calls that were answered.
-    pub bought: u64,
-    /// Paid calls whose answer was lost or no use.
-    pub lost: u64,
-    /// The student's files.
-    pub files: Vec<(String, String)>,
-    /// Stages it went through: when, where to, why.
-    pub moves: Vec<(String, String, String)>,
 }
 
 /// Something that differs between two runs.
@@ -114,74 +99,25 @@ pub struct Difference {
 ///
 /// # Errors
 /// The ledger's.
-pub fn list(reader: &Reader) -> Result<Vec<Row>> {
-    let mut last = std::collections::BTreeMap::new();
+pub fn list(house: &House, _: &Actor, _: Nothing) -> Result<Runs> {
+    all(&house.facts.ledger().reader())
+}
+
+/// Every run, newest first, as the ledger tells it.
+///
+/// # Errors
+/// The ledger's.
+pub fn all(reader: &Reader) -> Result<Runs> {
+    let mut last = BTreeMap::new();
     for told in runs::events(reader.read(1..)) {
         let told = told?;
         last.insert(told.run, told.seq);
     }
     let all = runs::all(reader.read(1..))?;
     let rows = all.iter().rev();
-    Ok(rows
-        .map(|(run, state)| row(*run, state, last.get(run).copied().unwrap_or(0)))
-        .collect())
-}
-
-/// One run.
-///
-/// # Errors
-/// There is none; the ledger's.
-pub fn show(reader: &Reader, text: &str) -> Result<Run> {
-    let id = find(reader, text)?;
-    let told: Vec<Told> = runs::events(reader.read(1..))
-        .filter(|told| told.as_ref().map_or(true, |told| told.run == id))
-        .collect::<::distill::Result<_>>()?;
-    let state = State::fold(told.iter().map(|told| &told.event)).map_err(::distill::Error::from)?;
-    let revision = told.last().map_or(0, |told| told.seq);
-    let moves = told.iter().filter_map(|told| match &told.event {
-        RunEvent::Moved { to, cause, .. } => Some((told.time.rfc3339(), stage(*to), words(cause))),
-        _ => None,
-    });
-    let count = |wanted: fn(&RunEvent) -> bool| {
-        told.iter().filter(|told| wanted(&told.event)).count() as u64
-    };
-    let json = |value: serde_json::Result<Value>| {
-        value.map_err(|error| Error::Internal {
-            message: error.to_string(),
-            hint: None,
-        })
-    };
-    Ok(Run {
-        row: row(id, &state, revision),
-        spec: json(serde_json::to_value(&state.spec))?,
-        quote: state
-            .quote
-            .as_ref()
-            .map(|quote| json(serde_json::to_value(quote)))
-            .transpose()?,
-        scores: state
-            .evaluations
-            .iter()
-            .map(|e| Point {
-                stage: stage(e.stage),
-                step: e.step,
-                score: interval(&e.score),
-            })
-            .collect(),
-        curves: curves(&state),
-        alarms: state
-            .alarms
-            .iter()
-            .map(|(alarm, at, step)| (lower(alarm), stage(*at), *step))
-            .collect(),
-        bought: count(|event| matches!(event, RunEvent::Bought { .. })),
-        lost: count(|event| matches!(event, RunEvent::Lost { .. })),
-        files: state
-            .exported
-            .iter()
-            .map(|file| (file.path.clone(), hex::encode(file.digest)))
-            .collect(),
-        moves: moves.collect(),
+    let rows = rows.map(|(run, state)| row(*run, state, last.get(run).copied().unwrap_or(0)));
+    Ok(Runs {
+        runs: rows.collect(),
     })
 }
 
@@ -190,7 +126,7 @@ pub fn show(reader: &Reader, text: &str) -> Result<Run> {
 /// # Errors
 /// There are not both; the ledger's.
 pub fn diff(reader: &Reader, a: &str, b: &str) -> Result<Vec<Difference>> {
-    let (a, b) = (show(reader, a)?, show(reader, b)?);
+    let (a, b) = (shown(reader, a)?, shown(reader, b)?);
     let mut keys = Vec::new();
     flatten("", &a.spec, &mut keys, 0);
     flatten("", &b.spec, &mut keys, 1);
@@ -254,6 +190,18 @@ pub(super) fn find(reader: &Reader, text: &str) -> Result<Id<kind::Run>> {
     }
 }
 
+/// The last entry that speaks of a run.
+pub(super) fn revision(reader: &Reader, run: Id<kind::Run>) -> Result<u64> {
+    let mut last = 0;
+    for told in runs::events(reader.read(1..)) {
+        let told = told?;
+        if told.run == run {
+            last = told.seq;
+        }
+    }
+    Ok(last)
+}
+
 /// A run in short.
 pub(super) fn row(id: Id<kind::Run>, state: &State, revision: u64) -> Row {
     let at = state.paused_in.unwrap_or(state.stage);
@@ -273,9 +221,10 @@ pub(super) fn row(id: Id<kind::Run>, state: &State, revision: u64) -> Row {
     Row {
         id: id.to_string(),
         name: state.created.name.clone(),
-        stage: stage(state.stage),
-        paused_in: state.paused_in.map(stage),
+        stage: named(&state.stage),
+        paused_in: state.paused_in.as_ref().map(named),
         why: why(state),
+        grant: state.created.grant.to_string(),
         teacher: state.spec.teacher.name.clone(),
         step: learns.map_or(0, |_| state.done(at)),
         steps: learns.map_or(0, |learns| learns.steps),
@@ -283,57 +232,51 @@ pub(super) fn row(id: Id<kind::Run>, state: &State, revision: u64) -> Row {
         budget_dollars: state.created.budget.money.to_string(),
         spent_tokens: state.spent.tokens,
         budget_tokens: state.created.budget.tokens,
-        start: state.start.as_ref().map(interval),
-        teacher_score: state.teacher.as_ref().map(interval),
-        student: student.map(interval),
+        seconds_left: seconds_left(state, at),
+        scorer: state.start.as_ref().or(student).map(|s| s.scorer.clone()),
+        start: state.start.as_ref().map(measured),
+        teacher_score: state.teacher.as_ref().map(measured),
+        student: student.map(measured),
         gap_recovered: gap,
         created: crate::shapes::made(id).rfc3339(),
         revision,
     }
 }
 
-fn interval(score: &Score) -> [f64; 3] {
+/// The time of the steps that are left, by the mean of the last ones.
+fn seconds_left(state: &State, at: Stage) -> Option<u64> {
+    let all = state.spec.stage(at)?.steps;
+    let left = all.saturating_sub(state.done(at));
+    let steps = state.steps.range((at, 0)..=(at, u64::MAX)).rev();
+    let recent: Vec<f64> = steps
+        .take(RECENT)
+        .map(|(_, step)| {
+            let parts = [
+                Metric::SampleSeconds,
+                Metric::ScoreSeconds,
+                Metric::LearnSeconds,
+            ];
+            parts.into_iter().filter_map(|part| step.get(part)).sum()
+        })
+        .collect();
+    let mean = recent.iter().sum::<f64>() / recent.len().max(1) as f64;
+    // Steps of a run take seconds to minutes: far from where a float is no whole number.
+    (left > 0 && mean > 0.0).then_some((mean * left as f64).round() as u64)
+}
+
+fn measured(score: &Score) -> Measured {
+    let [low, score, high] = interval(score);
+    Measured { score, low, high }
+}
+
+/// Low, value, high.
+pub(super) fn interval(score: &Score) -> [f64; 3] {
     let s = &score.score;
     [s.low.get(), s.value.get(), s.high.get()]
 }
 
-fn curves(state: &State) -> Vec<Curve> {
-    let mut curves: Vec<Curve> = Vec::new();
-    for ((at, step), taken) in &state.steps {
-        for measure in &taken.measures {
-            let (metric, at) = (snake(measure.metric), stage(*at));
-            let point = (*step, measure.value.get());
-            let known = curves
-                .iter_mut()
-                .find(|curve| curve.metric == metric && curve.stage == at);
-            match known {
-                Some(curve) => curve.points.push(point),
-                None => curves.push(Curve {
-                    metric,
-                    stage: at,
-                    points: vec![point],
-                }),
-            }
-        }
-    }
-    curves
-}
-
-fn snake(metric: Metric) -> String {
-    named(&metric)
-}
-
-/// A stage as it is written.
-pub(super) fn stage(stage: Stage) -> String {
-    named(&stage)
-}
-
-fn lower(alarm: &record::Alarm) -> String {
-    named(alarm)
-}
-
 /// An enumeration's word, as its stored form has it.
-fn named(value: &impl Serialize) -> String {
+pub(super) fn named(value: &impl Serialize) -> String {
     let value = serde_json::to_value(value).unwrap_or_default();
     value.as_str().unwrap_or_default().to_owned()
 }
@@ -344,7 +287,7 @@ pub fn why(state: &State) -> String {
 }
 
 /// Why, in words.
-fn words(cause: &Cause) -> String {
+pub(super) fn words(cause: &Cause) -> String {
     match cause {
         Cause::Done => "the stage before is done".into(),
         Cause::Skipped => "the run does not have the stage before".into(),

@@ -6,7 +6,7 @@ use record::Role;
 
 use super::{Access, Verb, on_house, on_reader};
 use crate::{
-    account, exchange, grant, import, key, ledger, model, operator, organization, plan, server,
+    account, distill, exchange, grant, import, key, ledger, model, operator, organization, plan, server,
     settings, token, upstream, usage,
 };
 
@@ -44,6 +44,7 @@ pub static VERBS: LazyLock<Vec<Verb>> = LazyLock::new(|| {
         organizations(),
         grants(),
         traffic(),
+        runs(),
         ledger(),
         operators(),
         house(),
@@ -203,6 +204,46 @@ fn traffic() -> Vec<Verb> {
             READ,
             "GET /usage",
             usage::show,
+        ),
+    ]
+}
+
+fn runs() -> Vec<Verb> {
+    vec![
+        on_house(
+            "distill list",
+            "Distillation runs, newest first.",
+            READ,
+            "GET /runs",
+            distill::list,
+        ),
+        on_house(
+            "distill show",
+            "One run: where it stands, what was measured and spent, without text.",
+            READ,
+            "GET /runs/{run}",
+            distill::show,
+        ),
+        on_house(
+            "distill text",
+            "What start, student and teacher answered; who looks is recorded first.",
+            TEXT,
+            "POST /runs/{run}/text",
+            distill::text,
+        ),
+        on_house(
+            "distill pause",
+            "Pauses a run; one that is driven finishes its step first.",
+            CHANGE,
+            "POST /runs/{run}/pause",
+            distill::pause,
+        ),
+        on_house(
+            "distill cancel",
+            "Ends a run for good; what it made stays in its folder.",
+            CHANGE,
+            "POST /runs/{run}/cancel",
+            distill::cancel,
         ),
     ]
 }

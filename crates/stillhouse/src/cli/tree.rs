@@ -12,15 +12,12 @@ use super::field;
     not(test),
     expect(dead_code, reason = "the tests hold the tree against it")
 )]
-pub(super) const PROCESS: [&str; 23] = [
+pub(super) const PROCESS: [&str; 20] = [
     "completions",
     "config check",
-    "distill cancel",
     "distill diff",
     "distill export",
     "distill fork",
-    "distill list",
-    "distill pause",
     "distill plan",
     "distill resume",
     "distill run",
@@ -40,8 +37,9 @@ pub(super) const PROCESS: [&str; 23] = [
 ];
 
 /// What the nouns are.
-const NOUNS: [(&str, &str); 15] = [
+const NOUNS: [(&str, &str); 16] = [
     ("account", "Accounts: what limits and budgets belong to"),
+    ("distill", "Distillation runs"),
     (
         "exchange",
         "Requests and their answers, and what was refused",

@@ -154,7 +154,7 @@ pub(super) fn with(
     let closed = facts.close();
     let (run, state) = driven?;
     closed?;
-    let told = verbs::show(&door::reader(settings)?, &run.to_string())?;
+    let told = verbs::shown(&door::reader(settings)?, &run.to_string())?;
     print(&match json {
         true => pretty(&told),
         false => show::page(&told).to_string(),

@@ -1,10 +1,11 @@
-//! `stillhouse distill`: runs made, driven in the foreground, looked at and steered.
+//! `stillhouse distill`: runs made, driven in the foreground, watched and exported. What lists and
+//! steers them are verbs of the house.
 //!
-//! Who drives a run holds the ledger and answers on the local socket meanwhile, so that the other
-//! verbs of the house (such as revoking its grant) go through it.
+//! Who drives a run holds the ledger and answers on the local socket meanwhile, so that the verbs
+//! of the house (such as pausing it, or revoking its grant) go through it.
 
 mod drive;
-mod show;
+pub(super) mod show;
 mod teacher;
 mod teller;
 mod text;
@@ -12,14 +13,14 @@ mod text;
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use operations::distill::{self, Control};
+use operations::distill;
 use record::Stage;
 
 use super::door;
 use super::{pretty, print};
 use crate::failure::Result;
 use crate::settings::Settings;
-use crate::{wiring, world};
+
 use drive::House;
 
 #[derive(Debug, Subcommand)]
@@ -42,16 +43,6 @@ pub(crate) enum DistillVerb {
         #[arg(long, short)]
         follow: bool,
     },
-    /// Every run, newest first.
-    List,
-    /// Pauses a run: its step is finished and written down first.
-    Pause {
-        /// The run's id or name.
-        run: String,
-        /// Why, for the ledger.
-        #[arg(long, default_value = "")]
-        why: String,
-    },
     /// Goes on with a paused run, in the foreground.
     Resume {
         /// The run's id or name.
@@ -59,14 +50,6 @@ pub(crate) enum DistillVerb {
         /// Goes back to the checkpoint after this step first; 0: to the stage's beginning.
         #[arg(long, value_name = "STEP")]
         back_to: Option<u64>,
-        /// Why, for the ledger.
-        #[arg(long, default_value = "")]
-        why: String,
-    },
-    /// Ends a run for good. What it made stays in its folder.
-    Cancel {
-        /// The run's id or name.
-        run: String,
         /// Why, for the ledger.
         #[arg(long, default_value = "")]
         why: String,
@@ -121,33 +104,12 @@ impl DistillVerb {
                 house.fork(&run, at, file.as_deref())
             }),
             Self::Watch { run, follow } => show::watch(settings, &run, follow, json),
-            Self::List => {
-                let rows = distill::list(&door::reader(settings)?)?;
-                print(&match json {
-                    true => pretty(&rows),
-                    false => show::list(&rows).to_string(),
-                })
-            }
             Self::Diff { a, b } => {
                 let found = distill::diff(&door::reader(settings)?, &a, &b)?;
                 print(&match json {
                     true => pretty(&found),
                     false => show::diff(&found, (&a, &b)).to_string(),
                 })
-            }
-            Self::Pause { run, why } => {
-                let by = world::operator();
-                let done = steer(settings, |control| {
-                    distill::pause(control, &runs, &run, (&by, &why))
-                })?;
-                said(json, done, "paused", "pauses when its step is done")
-            }
-            Self::Cancel { run, why } => {
-                let by = world::operator();
-                let done = steer(settings, |control| {
-                    distill::cancel(control, &runs, &run, (&by, &why))
-                })?;
-                said(json, done, "cancelled", "ends now")
             }
             Self::Export { run, at } => {
                 let reader = door::reader(settings)?;
@@ -161,31 +123,4 @@ impl DistillVerb {
             }
         }
     }
-}
-
-/// Steers a run, where nobody drives one by an entry of our own.
-fn steer(
-    settings: &Settings,
-    act: impl Fn(&Control<'_>) -> operations::Result<bool>,
-) -> Result<bool> {
-    let reader = door::reader(settings)?;
-    if reader.is_served() {
-        return Ok(act(&Control::Beside(&reader))?);
-    }
-    drop(reader);
-    let facts = wiring::open_ledger(settings)?;
-    let house = drive::house(settings, &facts);
-    let acted = act(&Control::House(&house));
-    let closed = facts.close();
-    let acted = acted?;
-    closed?;
-    Ok(acted)
-}
-
-fn said(json: bool, done: bool, yes: &str, asked: &str) -> Result<()> {
-    let word = if done { yes } else { asked };
-    print(&match json {
-        true => pretty(&serde_json::json!({ "done": done, "said": word })),
-        false => format!("the run {}{word}\n", if done { "is " } else { "" }),
-    })
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use distill::State;
-use operations::distill::{self as verbs, Difference, Row, Run};
-use record::{Cause, Quote, Stage};
+use operations::distill::{self as verbs, Difference, Done, Measured, Quoted, Run, Runs, Texts};
+use record::{Cause, Stage};
 
 use crate::cli::door;
 use crate::cli::page::Page;
@@ -16,12 +16,12 @@ use crate::settings::Settings;
 const EVERY: Duration = Duration::from_secs(1);
 
 /// A table of runs.
-pub(super) fn list(rows: &[Row]) -> Page {
+pub(in crate::cli) fn list(runs: Runs) -> Page {
     let headings = [
         "RUN", "NAME", "STAGE", "STEP", "START", "TEACHER", "STUDENT", "DOLLARS", "TOKENS",
     ];
-    let rows = rows.iter().map(|row| {
-        let score = |score: &Option<[f64; 3]>| score.map_or("-".into(), |s| format!("{:.3}", s[1]));
+    let rows = runs.runs.iter().map(|row| {
+        let score = |score: &Option<Measured>| score.map_or("-".into(), |s| format!("{:.3}", s.score));
         vec![
             row.id.clone(),
             row.name.clone(),
@@ -37,14 +37,39 @@ pub(super) fn list(rows: &[Row]) -> Page {
     Page::table(&headings, rows.collect())
 }
 
+/// A run, as its verb gives it.
+pub(in crate::cli) fn one(run: Run) -> Page {
+    page(&run)
+}
+
+/// What was done with a run, or asked of who drives it.
+pub(in crate::cli) fn done(done: Done) -> Page {
+    Page::default().line(done.said)
+}
+
+/// Answers to the hold-out, side by side.
+pub(in crate::cli) fn texts(texts: Texts) -> Page {
+    let rows = texts.items.iter().map(|item| {
+        let text = |answer: &Option<verbs::Answer>| match answer {
+            Some(answer) => answer.text.trim().replace('\n', " "),
+            None => "-".into(),
+        };
+        vec![
+            item.item.clone(),
+            text(&item.start),
+            text(&item.student),
+            text(&item.teacher),
+        ]
+    });
+    Page::table(&["ITEM", "START", "STUDENT", "TEACHER"], rows.collect())
+}
+
 /// A run.
 pub(super) fn page(run: &Run) -> Page {
     let row = &run.row;
-    let score = |score: &Option<[f64; 3]>| {
-        score.map(|[low, value, high]| format!("{value:.3} ({low:.3} to {high:.3})"))
+    let score = |score: &Option<Measured>| {
+        score.map(|s| format!("{:.3} ({:.3} to {:.3})", s.score, s.low, s.high))
     };
-    let quote = run.quote.as_ref();
-    let quote = quote.and_then(|quote| serde_json::from_value::<Quote>(quote.clone()).ok());
     let mut page = Page::fields(vec![
         ("run", Some(row.id.clone())),
         ("name", Some(row.name.clone())),
@@ -71,14 +96,18 @@ pub(super) fn page(run: &Run) -> Page {
             Some(format!("{} of {}", row.spent_tokens, row.budget_tokens)),
         ),
     ]);
-    if let Some(quote) = quote {
-        page = page.line(self::quote(&quote));
+    if let Some(quote) = &run.quote {
+        page = page.line(self::quote(quote));
     }
-    for (alarm, stage, step) in &run.alarms {
-        page = page.line(format!("alarm: {alarm} in {stage}, step {step}"));
+    for alarm in &run.alarms {
+        page = page.line(format!(
+            "alarm: {} in {}, step {}: {:.3}, bound {:.3}",
+            alarm.alarm, alarm.stage, alarm.step, alarm.value, alarm.bound
+        ));
     }
-    for (path, digest) in &run.files {
-        page = page.line(format!("{}  {path}", &digest[..digest.len().min(16)]));
+    for file in &run.files {
+        let digest = &file.digest[..file.digest.len().min(16)];
+        page = page.line(format!("{digest}  {}", file.path));
     }
     page
 }
@@ -98,7 +127,7 @@ pub(super) fn diff(found: &[Difference], (a, b): (&str, &str)) -> Page {
 pub(super) fn watch(settings: &Settings, run: &str, follow: bool, json: bool) -> Result<()> {
     let mut seen = None;
     loop {
-        let found = verbs::show(&door::reader(settings)?, run)?;
+        let found = verbs::shown(&door::reader(settings)?, run)?;
         if seen != Some(found.row.revision) {
             seen = Some(found.row.revision);
             print(&match (json, follow) {
@@ -142,18 +171,23 @@ pub(super) fn why(state: &State) -> String {
 }
 
 /// A quote in a line or two.
-pub(super) fn quote(quote: &Quote) -> String {
-    let [low, likely, high] = &quote.amount;
-    let [shortest, seconds, longest] = quote.seconds.map(|s| s.get() / 60.0);
+pub(super) fn quote(quote: &Quoted) -> String {
+    let three = |texts: &[String]| match texts {
+        [low, likely, high] => format!("{likely} ({low} to {high})"),
+        _ => String::new(),
+    };
+    let minutes: Vec<String> = quote
+        .seconds
+        .iter()
+        .map(|seconds| format!("{:.1}", seconds / 60.0))
+        .collect();
+    let tokens: Vec<String> = quote.tokens.iter().map(u64::to_string).collect();
     format!(
-        "plan: {}. {}\n  {seconds:.1} minutes ({shortest:.1} to {longest:.1}), {} dollars ({} to {}), {} tokens of the teacher ({} to {})",
+        "plan: {}. {}\n  minutes: {}; dollars: {}; tokens of the teacher: {}",
         quote.verdict.replace('_', " "),
         quote.why,
-        likely.money,
-        low.money,
-        high.money,
-        likely.tokens,
-        low.tokens,
-        high.tokens,
+        three(&minutes),
+        three(&quote.dollars),
+        three(&tokens),
     )
 }

@@ -91,7 +91,7 @@ impl Observer for Teller {
                     ));
                 }
             }
-            RunEvent::Quoted { quote, .. } => self.line(&show::quote(quote)),
+            RunEvent::Quoted { quote, .. } => self.line(&show::quote(&quote.as_ref().into())),
             RunEvent::Alarmed {
                 alarm,
                 step,

@@ -18,6 +18,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::call::read;
+use super::distill::show as distill;
 use super::page::Page;
 use crate::failure::Result;
 
@@ -56,6 +57,10 @@ pub(super) fn page(verb: &Verb, output: Value) -> Result<Page> {
         ("exchange", "list") => of(output, traffic::list),
         ("exchange", "text") => of(output, traffic::texts),
         ("exchange", _) => of(output, traffic::one),
+        ("distill", "list") => of(output, distill::list),
+        ("distill", "text") => of(output, distill::texts),
+        ("distill", "pause" | "cancel") => of(output, distill::done),
+        ("distill", _) => of(output, distill::one),
         ("usage", _) => of(output, traffic::used),
         ("import", _) => of(output, import::litellm),
         ("settings", _) => of(output, server::settings),

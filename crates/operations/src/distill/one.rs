@@ -1,0 +1,270 @@
+//! One run, whole: where it stands, how it came there, what was measured and spent.
+
+use ::distill::folder::Folder;
+use ::distill::runs::{self, Told};
+use ::distill::{State, kept, plan};
+use ::ledger::Reader;
+use record::id::kind;
+use record::{Actor, Id, Quote, RunEvent, Stage};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::curve::{Course, Curve, Point, Spent, curves, scores};
+use super::data::{Funnel, funnel};
+use super::view::{Row, find, named, row, words};
+use crate::error::{Error, Result};
+use crate::house::House;
+
+/// What `show` takes.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Show {
+    /// The run's id, or its name where that is unique.
+    pub run: String,
+}
+
+/// A step from one stage to another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Move {
+    /// When.
+    pub time: String,
+    /// From here.
+    pub from: String,
+    /// To here.
+    pub to: String,
+    /// Why, in words.
+    pub why: String,
+    /// Who caused it; null for the run itself.
+    pub by: Option<String>,
+    /// For a roll-back: the step that it went back to.
+    pub back_to: Option<u64>,
+}
+
+/// A measurement that went out of bounds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Alarm {
+    /// Which.
+    pub alarm: String,
+    /// When.
+    pub time: String,
+    /// In which stage.
+    pub stage: String,
+    /// At which step.
+    pub step: u64,
+    /// What was measured.
+    pub value: f64,
+    /// Its bound.
+    pub bound: f64,
+}
+
+/// What a run was expected to need: low, likely, high.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Quoted {
+    /// `go`, `cold_start_first` or `do_not`.
+    pub verdict: String,
+    /// Why, in words.
+    pub why: String,
+    /// Dollars.
+    pub dollars: Vec<String>,
+    /// Tokens of the teacher.
+    pub tokens: Vec<u64>,
+    /// Seconds on this machine.
+    pub seconds: Vec<f64>,
+}
+
+impl From<&Quote> for Quoted {
+    fn from(quote: &Quote) -> Self {
+        let amounts = quote.amount.iter();
+        Self {
+            verdict: quote.verdict.clone(),
+            why: quote.why.clone(),
+            dollars: amounts.clone().map(|a| a.money.to_string()).collect(),
+            tokens: amounts.map(|a| a.tokens).collect(),
+            seconds: quote.seconds.iter().map(|s| s.get()).collect(),
+        }
+    }
+}
+
+/// One run, whole.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Run {
+    /// In short.
+    pub row: Row,
+    /// The last entry that speaks of it.
+    pub revision: u64,
+    /// The entry that made it.
+    pub entry: u64,
+    /// Its settings, settled.
+    pub spec: Value,
+    /// Its seed.
+    pub seed: u64,
+    /// The run that it was forked from.
+    pub parent: Option<String>,
+    /// Whether somebody drives it now, on this machine.
+    pub driven: bool,
+    /// What can be done with it as it stands: `pause`, `resume`, `cancel`.
+    pub can: Vec<String>,
+    /// What it was expected to need.
+    pub quote: Option<Quoted>,
+    /// Seconds of learning so far.
+    pub seconds: f64,
+    /// Steps of the cold start that were taken; those on policy come after them.
+    pub cold_steps: u64,
+    /// The student's scores, in order.
+    pub scores: Vec<Point>,
+    /// Curves.
+    pub curves: Vec<Curve>,
+    /// What was spent, step by step.
+    pub spent: Vec<Spent>,
+    /// Measurements that went out of bounds.
+    pub alarms: Vec<Alarm>,
+    /// Paid calls that were answered.
+    pub bought: u64,
+    /// Paid calls whose answer was lost or no use.
+    pub lost: u64,
+    /// The student's files, with the BLAKE3 of each.
+    pub files: Vec<File>,
+    /// Stages it went through.
+    pub moves: Vec<Move>,
+    /// How rows became what it learns from; null where its folder is not on this machine.
+    pub data: Option<Funnel>,
+}
+
+/// A file of the student.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct File {
+    /// `safetensors`, `gguf`, `adapter` or `card`.
+    pub form: String,
+    /// Where, below the run's folder.
+    pub path: String,
+    /// BLAKE3 of its bytes.
+    pub digest: String,
+}
+
+/// One run.
+///
+/// # Errors
+/// There is none; the ledger's; its folder's.
+pub fn show(house: &House, _: &Actor, input: Show) -> Result<Run> {
+    let reader = house.facts.ledger().reader();
+    let mut run = shown(&reader, &input.run)?;
+    let folder = Folder::new(&house.runs, run.row.id.parse().map_err(Error::internal)?);
+    run.driven = folder.is_driven();
+    run.data = kept::funnel(&folder)?.map(funnel);
+    Ok(run)
+}
+
+/// One run as the ledger alone tells it.
+///
+/// # Errors
+/// There is none; the ledger's.
+pub fn shown(reader: &Reader, text: &str) -> Result<Run> {
+    let id = find(reader, text)?;
+    let told: Vec<Told> = runs::events(reader.read(1..))
+        .filter(|told| told.as_ref().map_or(true, |told| told.run == id))
+        .collect::<::distill::Result<_>>()?;
+    let mut course = Course::default();
+    let mut state: Option<State> = None;
+    for told in &told {
+        let state = match &mut state {
+            None => state.insert(State::new(&told.event).map_err(::distill::Error::from)?),
+            Some(state) => {
+                state.apply(&told.event).map_err(::distill::Error::from)?;
+                state
+            }
+        };
+        course.take(state, told);
+    }
+    let state = state.ok_or_else(|| Error::missing(format!("there is no run {id}"), None))?;
+    whole(id, &told, &state, course)
+}
+
+fn whole(id: Id<kind::Run>, told: &[Told], state: &State, course: Course) -> Result<Run> {
+    let revision = told.last().map_or(0, |told| told.seq);
+    let count = |wanted: fn(&RunEvent) -> bool| {
+        told.iter().filter(|told| wanted(&told.event)).count() as u64
+    };
+    let files = state.exported.iter().map(|file| File {
+        form: file.form.clone(),
+        path: file.path.clone(),
+        digest: hex::encode(file.digest),
+    });
+    Ok(Run {
+        row: row(id, state, revision),
+        revision,
+        entry: told.first().map_or(0, |told| told.seq),
+        spec: serde_json::to_value(&state.spec).map_err(Error::internal)?,
+        seed: state.created.seed,
+        parent: state.created.parent.map(|(run, _)| run.to_string()),
+        driven: false,
+        can: can(state),
+        quote: state.quote.as_ref().map(Quoted::from),
+        seconds: state.seconds,
+        cold_steps: state.done(Stage::ColdStart),
+        scores: scores(state),
+        curves: curves(state),
+        spent: course.points(),
+        alarms: told.iter().filter_map(alarm).collect(),
+        bought: count(|event| matches!(event, RunEvent::Bought { .. })),
+        lost: count(|event| matches!(event, RunEvent::Lost { .. })),
+        files: files.collect(),
+        moves: told.iter().filter_map(moved).collect(),
+        data: None,
+    })
+}
+
+fn can(state: &State) -> Vec<String> {
+    let can = [
+        ("pause", plan::allowed(state, Stage::Paused)),
+        ("resume", state.stage == Stage::Paused),
+        ("cancel", plan::allowed(state, Stage::Cancelled)),
+    ];
+    let can = can.into_iter().filter(|(_, is_allowed)| *is_allowed);
+    can.map(|(verb, _)| verb.to_owned()).collect()
+}
+
+fn alarm(told: &Told) -> Option<Alarm> {
+    let RunEvent::Alarmed {
+        alarm,
+        stage,
+        step,
+        value,
+        bound,
+    } = &told.event
+    else {
+        return None;
+    };
+    Some(Alarm {
+        alarm: named(alarm),
+        time: told.time.rfc3339(),
+        stage: named(stage),
+        step: *step,
+        value: value.get(),
+        bound: bound.get(),
+    })
+}
+
+fn moved(told: &Told) -> Option<Move> {
+    let RunEvent::Moved {
+        from,
+        to,
+        cause,
+        actor,
+        back_to,
+    } = &told.event
+    else {
+        return None;
+    };
+    Some(Move {
+        time: told.time.rfc3339(),
+        from: named(from),
+        to: named(to),
+        why: words(cause),
+        by: match actor {
+            Actor::House => None,
+            Actor::Operator(name) => Some(name.clone()),
+        },
+        back_to: *back_to,
+    })
+}
