@@ -22,7 +22,13 @@ CHROMIUM=${CHROMIUM:-$(command -v chromium || true)}
 }
 export CHROMIUM
 
+# Two tiny models, for a run.
+STILLHOUSE_TINY_MODELS=$(mktemp -d)
+export STILLHOUSE_TINY_MODELS
+trap 'rm -rf "$STILLHOUSE_TINY_MODELS"' EXIT
+cargo run --quiet -p distill --example run -- models "$STILLHOUSE_TINY_MODELS"
+
 cache=$(scripts/console-modules.sh)
 rm -rf "$cache/tests"
 cp -r tests/console "$cache/tests"
-exec "$cache/venv/bin/node" "$cache/tests/run.mjs" "$(realpath "$program")" "$@"
+"$cache/venv/bin/node" "$cache/tests/run.mjs" "$(realpath "$program")" "$@"

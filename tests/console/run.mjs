@@ -8,13 +8,14 @@ import { launch, visitor } from "./browser.mjs";
 import begin from "./chapters/begin.mjs";
 import traffic from "./chapters/traffic.mjs";
 import change from "./chapters/change.mjs";
+import runs from "./chapters/runs.mjs";
 import people from "./chapters/people.mjs";
 import hostile from "./chapters/hostile.mjs";
 import keyboard from "./chapters/keyboard.mjs";
 import plain from "./chapters/plain.mjs";
 import everywhere from "./chapters/everywhere.mjs";
 
-const chapters = { begin, traffic, change, people, hostile, keyboard, plain, everywhere };
+const chapters = { begin, traffic, change, runs, people, hostile, keyboard, plain, everywhere };
 const [program, ...only] = process.argv.slice(2);
 const house = await House.start(program);
 const browser = await launch();

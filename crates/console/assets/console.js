@@ -29,7 +29,7 @@
 
   // Menu, search and rooms by the keyboard.
   const isTyping = (target) => target.closest("input, select, textarea, [contenteditable]");
-  const rooms = { o: "/", l: "/live", a: "/accounts", k: "/keys", g: "/grants", m: "/models", c: "/ledger", s: "/settings" };
+  const rooms = { o: "/", l: "/live", a: "/accounts", k: "/keys", g: "/grants", m: "/models", r: "/runs", c: "/ledger", s: "/settings" };
   let wasG = 0;
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -47,12 +47,12 @@
 
   // Plots: the nearest point under the pointer, or the next one by the arrow keys.
   const SVG = "http://www.w3.org/2000/svg";
-  for (const figure of all("[data-plot]")) {
+  const read = (figure) => {
     const svg = figure.querySelector("svg.shape");
     const rows = all("tbody tr", figure);
     const names = all("thead th", figure).slice(1).map((cell) => cell.textContent);
     const curves = all("[data-of]", figure);
-    if (!rows.length || !svg) continue;
+    if (!rows.length || !svg) return;
     const isBars = "bars" in figure.dataset;
     const line = svg.appendChild(document.createElementNS(SVG, "line"));
     line.setAttribute("class", "cursor");
@@ -72,12 +72,22 @@
     tip.setAttribute("role", "status");
     tip.hidden = true;
     let at = rows.length - 1;
-    const share = (index) => isBars ? (index + 0.5) / rows.length : index / Math.max(rows.length - 1, 1);
+    // Steps of a run do not lie as far from each other as hours do: their rows say where.
+    const isSteps = "steps" in figure.dataset;
+    const share = (index) => {
+      if (isSteps) return Number(rows[index].dataset.x);
+      return isBars ? (index + 0.5) / rows.length : index / Math.max(rows.length - 1, 1);
+    };
+    const nearest = (part) => {
+      if (!isSteps) return isBars ? Math.floor(part * rows.length) : Math.round(part * (rows.length - 1));
+      const apart = rows.map((_, index) => Math.abs(share(index) - part));
+      return apart.indexOf(Math.min(...apart));
+    };
     const show = (index) => {
       at = Math.min(Math.max(index, 0), rows.length - 1);
       const cells = rows[at].cells;
       tip.replaceChildren();
-      tip.appendChild(document.createElement("b")).textContent = cells[0].textContent + " UTC";
+      tip.appendChild(document.createElement("b")).textContent = cells[0].textContent + (isSteps ? "" : " UTC");
       names.forEach((name, place) => {
         tip.appendChild(document.createElement("div")).textContent = `${name}: ${cells[place + 1].textContent}`;
       });
@@ -104,8 +114,7 @@
     };
     svg.addEventListener("pointermove", (event) => {
       const box = svg.getBoundingClientRect();
-      const part = (event.clientX - box.left) / box.width;
-      show(isBars ? Math.floor(part * rows.length) : Math.round(part * (rows.length - 1)));
+      show(nearest((event.clientX - box.left) / box.width));
     });
     svg.addEventListener("pointerleave", () => { if (document.activeElement !== svg) hide(); });
     svg.setAttribute("tabindex", "0");
@@ -117,6 +126,32 @@
       event.preventDefault();
       show(tip.hidden ? at : steps[event.key]);
     });
+  };
+  all("[data-plot]").forEach(read);
+
+  // What goes on by itself is asked for again while somebody looks: the same page, whose moving part
+  // is put in place of the old one. Not while a plot or a table in it is being read.
+  if (document.querySelector("[data-moving]")) {
+    const again = async () => {
+      const began = Date.now();
+      const part = document.querySelector("[data-moving]");
+      if (!part) return;
+      const isRead = part.querySelector("details[open]") || part.contains(document.activeElement) || part.querySelector(".tip:not([hidden])");
+      if (!document.hidden && !isRead) {
+        const answer = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => undefined);
+        if (answer?.redirected) { location.reload(); return; }
+        const page = answer?.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : undefined;
+        const main = page?.querySelector("main");
+        const now = main?.querySelector("[data-moving]");
+        if (now) {
+          part.replaceWith(document.adoptNode(now));
+          all("[data-plot]", now).forEach(read);
+        } else if (main) { location.reload(); return; }
+      }
+      // A page that takes long to make is asked for less often.
+      setTimeout(again, Math.max(3000, 10 * (Date.now() - began)));
+    };
+    setTimeout(again, 3000);
   }
 
   // Live traffic: rows as they come, at most so many; paused, they wait.

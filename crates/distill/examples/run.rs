@@ -1,5 +1,5 @@
-//! For the tests: a run's parent and its child as processes that can be killed. `run trainer` is
-//! the child; `run drive FOLDER RUN [DIE]` drives a run of the ledger in FOLDER, and dies at once
+//! For the tests: a run's parent and its child as processes that can be killed. `run models FOLDER`
+//! writes two tiny models there; `run trainer` is the child; `run drive FOLDER RUN [DIE]` drives a run of the ledger in FOLDER, and dies at once
 //! after so many events (`event:7`) or after the teacher's answer and before its entry
 //! (`answer:2`). The teacher elsewhere is an arithmetical one; it writes down each call. Where the
 //! variable BEGAN tells when the process was started, `resumes.log` gets how long it took from there
@@ -32,6 +32,19 @@ fn main() -> ExitCode {
             match trainer::serve(input, std::io::stdout(), world, orphaned) {
                 true => ExitCode::SUCCESS,
                 false => ExitCode::FAILURE,
+            }
+        }
+        ["models", folder] => {
+            let write = |(name, seed)| {
+                let bytes = lm::testing::tiny_gguf(lm::Family::Llama, seed);
+                std::fs::write(Path::new(folder).join(name), bytes)
+            };
+            match [("student.gguf", 1), ("teacher.gguf", 2)]
+                .into_iter()
+                .try_for_each(write)
+            {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(_) => ExitCode::FAILURE,
             }
         }
         ["drive", folder, run, rest @ ..] => {

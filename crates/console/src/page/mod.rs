@@ -39,7 +39,7 @@ pub use verbs::page_of;
 use visit::{Answer, Verbs, Visit};
 
 /// The rooms; each has its own address and all below it.
-const ROOMS: [&str; 17] = [
+const ROOMS: [&str; 18] = [
     "live",
     "exchanges",
     "organizations",
@@ -47,6 +47,7 @@ const ROOMS: [&str; 17] = [
     "accounts",
     "keys",
     "grants",
+    "runs",
     "models",
     "upstreams",
     "ledger",

@@ -36,6 +36,13 @@ pub(crate) const PAGES: &[Page] = &[
     page("account list", "/accounts"),
     page("account set", "/accounts/{}/set").says("The account was changed."),
     page("account show", "/accounts/{}"),
+    page("distill cancel", "/runs/{}/cancel")
+        .says("The run was cancelled, or is being ended by who drives it."),
+    page("distill list", "/runs"),
+    page("distill pause", "/runs/{}/pause")
+        .says("The run is paused, or pauses when its step is done."),
+    page("distill show", "/runs/{}"),
+    page("distill text", "/runs/{}/text"),
     page("exchange list", "/live"),
     page("exchange show", "/exchanges/{}"),
     page("exchange text", "/exchanges/{}/text"),

@@ -21,7 +21,8 @@ use crate::house::House;
 pub struct Steer {
     /// The run's id, or its name where that is unique.
     pub run: String,
-    /// Only if it is still at this revision; else it is changed as it is now.
+    /// Only if it is still at this revision; else it is changed as it is now. One that is driven
+    /// moves on from entry to entry, and is not held to it.
     #[serde(default)]
     pub revision: Option<u64>,
     /// Why, for the ledger.
@@ -48,11 +49,12 @@ fn put(house: &House, by: &Actor, input: &Steer, (ask, to): (Ask, Stage)) -> Res
     let reader = house.facts.ledger().reader();
     let run = view::find(&reader, &input.run)?;
     let now = view::revision(&reader, run)?;
-    if input.revision.is_some_and(|seen| seen != now) {
+    let folder = Folder::new(&house.runs, run);
+    let is_driven = folder.is_driven();
+    if !is_driven && input.revision.is_some_and(|seen| seen != now) {
         return Err(Error::stale(now));
     }
-    let folder = Folder::new(&house.runs, run);
-    let (done, said) = match folder.is_driven() {
+    let (done, said) = match is_driven {
         true => {
             folder.ask(ask, &input.why)?;
             let said = match ask {

@@ -43,7 +43,11 @@ pub(super) fn funnel(found: kept::Funnel) -> Funnel {
     let before = found.rows.iter().flat_map(|funnel| &funnel.stages);
     for stage in before.filter(|stage| stage.left > 0) {
         let name = stage.reason.name().to_owned();
-        let ids = stage.examples.iter().take(EXAMPLES).map(|one| one.id.clone());
+        let ids = stage
+            .examples
+            .iter()
+            .take(EXAMPLES)
+            .map(|one| one.id.clone());
         let reason = Reason {
             reason: name.clone(),
             rows: stage.left,

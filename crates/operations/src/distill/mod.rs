@@ -17,6 +17,6 @@ pub use control::{Done, Steer, cancel, drive, export, pause, resume};
 pub use curve::{Curve, Point, Spent};
 pub use data::{Funnel, Reason};
 pub use make::{Made, Place, fork, make};
-pub use one::{Alarm, File, Move, Quoted, Run, Show, show, shown};
+pub use one::{Alarm, File, Move, Passed, Quoted, Run, Show, show, shown};
 pub use text::{Answer, Item, Sample, Text, Texts, Token, text};
 pub use view::{Difference, Measured, Row, Runs, all, diff, list, why};

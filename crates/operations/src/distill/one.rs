@@ -5,7 +5,7 @@ use ::distill::runs::{self, Told};
 use ::distill::{State, kept, plan};
 use ::ledger::Reader;
 use record::id::kind;
-use record::{Actor, Id, Quote, RunEvent, Stage};
+use record::{Actor, Cause, Id, Quote, RunEvent, Stage};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -39,6 +39,16 @@ pub struct Move {
     pub by: Option<String>,
     /// For a roll-back: the step that it went back to.
     pub back_to: Option<u64>,
+}
+
+/// A stage on the way of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Passed {
+    /// Which.
+    pub stage: String,
+    /// `done`, `skipped` where the run does not have it, `here`, `paused`, `stopped` where the run
+    /// ended in it, or `ahead`.
+    pub how: String,
 }
 
 /// A measurement that went out of bounds.
@@ -101,8 +111,6 @@ pub struct Run {
     pub seed: u64,
     /// The run that it was forked from.
     pub parent: Option<String>,
-    /// Whether somebody drives it now, on this machine.
-    pub driven: bool,
     /// What can be done with it as it stands: `pause`, `resume`, `cancel`.
     pub can: Vec<String>,
     /// What it was expected to need.
@@ -111,6 +119,8 @@ pub struct Run {
     pub seconds: f64,
     /// Steps of the cold start that were taken; those on policy come after them.
     pub cold_steps: u64,
+    /// Steps that its settings foresee, of both stages.
+    pub all_steps: u64,
     /// The student's scores, in order.
     pub scores: Vec<Point>,
     /// Curves.
@@ -125,6 +135,8 @@ pub struct Run {
     pub lost: u64,
     /// The student's files, with the BLAKE3 of each.
     pub files: Vec<File>,
+    /// The stages in order, and how far it has come.
+    pub way: Vec<Passed>,
     /// Stages it went through.
     pub moves: Vec<Move>,
     /// How rows became what it learns from; null where its folder is not on this machine.
@@ -150,7 +162,7 @@ pub fn show(house: &House, _: &Actor, input: Show) -> Result<Run> {
     let reader = house.facts.ledger().reader();
     let mut run = shown(&reader, &input.run)?;
     let folder = Folder::new(&house.runs, run.row.id.parse().map_err(Error::internal)?);
-    run.driven = folder.is_driven();
+    run.row.driven = folder.is_driven();
     run.data = kept::funnel(&folder)?.map(funnel);
     Ok(run)
 }
@@ -197,11 +209,15 @@ fn whole(id: Id<kind::Run>, told: &[Told], state: &State, course: Course) -> Res
         spec: serde_json::to_value(&state.spec).map_err(Error::internal)?,
         seed: state.created.seed,
         parent: state.created.parent.map(|(run, _)| run.to_string()),
-        driven: false,
         can: can(state),
         quote: state.quote.as_ref().map(Quoted::from),
         seconds: state.seconds,
         cold_steps: state.done(Stage::ColdStart),
+        all_steps: [Stage::ColdStart, Stage::OnPolicy]
+            .into_iter()
+            .filter_map(|stage| state.spec.stage(stage))
+            .map(|learns| learns.steps)
+            .sum(),
         scores: scores(state),
         curves: curves(state),
         spent: course.points(),
@@ -209,9 +225,68 @@ fn whole(id: Id<kind::Run>, told: &[Told], state: &State, course: Course) -> Res
         bought: count(|event| matches!(event, RunEvent::Bought { .. })),
         lost: count(|event| matches!(event, RunEvent::Lost { .. })),
         files: files.collect(),
+        way: way(state, told),
         moves: told.iter().filter_map(moved).collect(),
         data: None,
     })
+}
+
+/// The stages before an end, in order.
+const WAY: [Stage; 8] = [
+    Stage::Approval,
+    Stage::Plan,
+    Stage::Smoke,
+    Stage::Collect,
+    Stage::Curate,
+    Stage::ColdStart,
+    Stage::OnPolicy,
+    Stage::Evaluate,
+];
+
+/// How far the run has come. Its end is the last: the one that it came to, or `held` ahead.
+fn way(state: &State, told: &[Told]) -> Vec<Passed> {
+    let moves = || {
+        told.iter().rev().filter_map(|told| match &told.event {
+            RunEvent::Moved {
+                from, to, cause, ..
+            } => Some((*from, *to, cause)),
+            _ => None,
+        })
+    };
+    let is_stopped = matches!(state.stage, Stage::Cancelled | Stage::Failed);
+    // Where it was when it ended: a paused one was somewhere before.
+    let last = moves()
+        .map(|(from, ..)| from)
+        .find(|from| WAY.contains(from));
+    let (at, how) = match state.stage {
+        Stage::Draft => (Stage::Approval, "ahead"),
+        Stage::Paused => (state.paused_in.unwrap_or(Stage::Approval), "paused"),
+        _ if is_stopped => (last.unwrap_or(Stage::Approval), "stopped"),
+        stage => (stage, "here"),
+    };
+    let is_skipped =
+        |stage| moves().any(|(from, _, cause)| from == stage && *cause == Cause::Skipped);
+    let mut way: Vec<Passed> = WAY
+        .iter()
+        .map(|stage| {
+            let how = match *stage {
+                stage if stage == at => how,
+                stage if stage > at => "ahead",
+                stage if is_skipped(stage) => "skipped",
+                _ => "done",
+            };
+            Passed {
+                stage: named(stage),
+                how: how.to_owned(),
+            }
+        })
+        .collect();
+    let is_end = !WAY.contains(&at) || is_stopped;
+    way.push(Passed {
+        stage: named(if is_end { &state.stage } else { &Stage::Held }),
+        how: if is_end { "here" } else { "ahead" }.to_owned(),
+    });
+    way
 }
 
 fn can(state: &State) -> Vec<String> {

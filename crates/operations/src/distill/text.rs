@@ -121,7 +121,10 @@ pub fn text(house: &House, by: &Actor, input: Text) -> Result<Texts> {
     let state = runs::state(reader.read(1..), run)?;
     let folder = Folder::new(&house.runs, run);
     let holdout = kept::holdout(&folder, &state)?.ok_or_else(|| {
-        let hint = format!("its texts are where it was driven: {}", folder.root().display());
+        let hint = format!(
+            "its texts are where it was driven: {}",
+            folder.root().display()
+        );
         Error::missing("the run's folder is not on this machine", Some(hint))
     })?;
     let samples = kept::samples(&folder, SAMPLES)?;
@@ -136,7 +139,10 @@ pub fn text(house: &House, by: &Actor, input: Text) -> Result<Texts> {
         run: run.to_string(),
         from: first,
         total: holdout.items.len() as u64,
-        stage: holdout.student.as_ref().map(|student| named(&student.stage)),
+        stage: holdout
+            .student
+            .as_ref()
+            .map(|student| named(&student.stage)),
         step: holdout.student.as_ref().map(|student| student.step),
         items: items(&holdout, at),
         samples: samples.into_iter().map(sample).collect(),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use ::distill::State;
+use ::distill::folder::Folder;
 use ::distill::runs;
 use ::ledger::Reader;
 use record::id::kind;
@@ -50,6 +51,8 @@ pub struct Row {
     pub paused_in: Option<String>,
     /// Why it stands there, in words.
     pub why: String,
+    /// Whether somebody drives it now, on this machine.
+    pub driven: bool,
     /// The grant that it runs under.
     pub grant: String,
     /// Its teacher.
@@ -100,7 +103,13 @@ pub struct Difference {
 /// # Errors
 /// The ledger's.
 pub fn list(house: &House, _: &Actor, _: Nothing) -> Result<Runs> {
-    all(&house.facts.ledger().reader())
+    let mut all = all(&house.facts.ledger().reader())?;
+    for row in &mut all.runs {
+        if let Ok(run) = row.id.parse() {
+            row.driven = Folder::new(&house.runs, run).is_driven();
+        }
+    }
+    Ok(all)
 }
 
 /// Every run, newest first, as the ledger tells it.
@@ -224,6 +233,7 @@ pub(super) fn row(id: Id<kind::Run>, state: &State, revision: u64) -> Row {
         stage: named(&state.stage),
         paused_in: state.paused_in.as_ref().map(named),
         why: why(state),
+        driven: false,
         grant: state.created.grant.to_string(),
         teacher: state.spec.teacher.name.clone(),
         step: learns.map_or(0, |_| state.done(at)),

@@ -6,8 +6,8 @@ use record::Role;
 
 use super::{Access, Verb, on_house, on_reader};
 use crate::{
-    account, distill, exchange, grant, import, key, ledger, model, operator, organization, plan, server,
-    settings, token, upstream, usage,
+    account, distill, exchange, grant, import, key, ledger, model, operator, organization, plan,
+    server, settings, token, upstream, usage,
 };
 
 /// Reads, without text.

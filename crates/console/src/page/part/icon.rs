@@ -15,6 +15,7 @@ pub(crate) enum Icon {
     Plan,
     Model,
     Upstream,
+    Run,
     Chain,
     Cost,
     Upkeep,
@@ -47,6 +48,7 @@ impl Icon {
                 "M8 1.5l5.5 3.2v6.6L8 14.5l-5.5-3.2V4.7zM8 8l5.5-3.3M8 8v6.5M8 8L2.5 4.7"
             }
             Self::Upstream => "M2 2.5h12v4H2zM2 9.5h12v4H2zM4.5 4.5h.01M4.5 11.5h.01",
+            Self::Run => "M3 1.5v9a3 3 0 0 0 3 3h7.5M6 9.5l2.5-3 2 2L13.5 4M1.5 1.5h3M13.5 12v3",
             Self::Chain => {
                 "M6.5 9.5l3-3M7 4.5l1.3-1.3a3 3 0 0 1 4.3 4.3L11.3 9M9 11.5l-1.3 1.3a3 3 0 0 1-4.3-4.3L4.7 7"
             }

@@ -2,6 +2,7 @@
 //! outside is escaped by `maud`; no part knows a verb, and none carries a style of its own.
 
 pub(crate) mod code;
+pub(crate) mod course;
 pub(crate) mod icon;
 pub(crate) mod list;
 pub(crate) mod note;

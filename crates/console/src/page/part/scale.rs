@@ -18,6 +18,63 @@ pub(crate) fn axis(most: f64, is_whole: bool) -> (f64, f64) {
     (step * 4.0, step)
 }
 
+/// An axis from a round value to another, over zero.
+pub(crate) struct Axis {
+    bottom: f64,
+    step: f64,
+    /// How many steps it has.
+    pub(crate) ticks: u32,
+}
+
+impl Axis {
+    /// The value of a tick.
+    pub(crate) fn at(&self, tick: u32) -> f64 {
+        self.bottom + self.step * f64::from(tick)
+    }
+
+    /// How far from the upper edge of a box a value lies.
+    pub(crate) fn y(&self, value: f64, height: f64) -> f64 {
+        let part = (value - self.bottom) / (self.step * f64::from(self.ticks));
+        height - part.clamp(0.0, 1.0) * height
+    }
+}
+
+/// The axis that holds all from `low`, which is not above zero, to `high`, which is not below.
+pub(crate) fn between(low: f64, high: f64) -> Axis {
+    if low >= 0.0 {
+        let (_, step) = axis(high, false);
+        // Half an axis would be empty where its four steps are too many.
+        let ticks = ((high / step) * (1.0 - 1e-9)).ceil().clamp(1.0, 4.0);
+        return Axis {
+            bottom: 0.0,
+            step,
+            ticks: ticks as u32,
+        };
+    }
+    let (_, step) = axis(high - low, false);
+    let below = (-low / step).ceil();
+    let above = (high / step).ceil();
+    Axis {
+        bottom: -below * step,
+        step,
+        // Each is at most 5: a round step of a fourth of their span.
+        ticks: (below + above) as u32,
+    }
+}
+
+/// A round whole step, so that `most` has at most `parts` of them.
+pub(crate) fn whole_step(most: u64, parts: u64) -> u64 {
+    let mut size = 1;
+    loop {
+        for factor in [1, 2, 5] {
+            if most <= factor * size * parts {
+                return factor * size;
+            }
+        }
+        size *= 10;
+    }
+}
+
 /// A path through values in a box of `width` by `height`, `top` at its upper edge.
 pub(crate) fn line(values: &[f64], top: f64, width: f64, height: f64) -> String {
     let last = values.len().saturating_sub(1).max(1) as f64;
@@ -103,8 +160,24 @@ mod tests {
         assert_eq!(line(&[], 1.0, 100.0, 40.0), "");
     }
 
+    #[test]
+    fn steps_are_round_and_few() {
+        assert_eq!(
+            [0, 6, 7, 16, 60, 61, 1000].map(|n| whole_step(n, 6)),
+            [1, 1, 2, 5, 10, 20, 200]
+        );
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn an_axis_over_zero_holds_both_ends(low in -1e9f64..0.0, high in 0.0f64..1e9) {
+            let axis = between(low, high);
+            prop_assert!(axis.at(0) <= low && axis.at(axis.ticks) * (1.0 + 1e-9) >= high);
+            prop_assert!((1..=10).contains(&axis.ticks));
+            prop_assert!(axis.y(high, 160.0) <= axis.y(low, 160.0));
+        }
+
         #[test]
         fn the_axis_holds_every_value(most in 0.0f64..1e13, is_whole: bool) {
             let (top, step) = axis(most, is_whole);

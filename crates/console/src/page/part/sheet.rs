@@ -28,7 +28,7 @@ pub(crate) struct Sheet<'a> {
 /// A room in the way around.
 struct Place(&'static str, &'static str, Icon);
 
-const PLACES: [(&str, &[Place]); 5] = [
+const PLACES: [(&str, &[Place]); 6] = [
     (
         "",
         &[
@@ -53,6 +53,7 @@ const PLACES: [(&str, &[Place]); 5] = [
             Place("/upstreams", "Upstreams", Icon::Upstream),
         ],
     ),
+    ("Distillation", &[Place("/runs", "Runs", Icon::Run)]),
     (
         "Ledger",
         &[

@@ -137,6 +137,22 @@ pub(crate) fn meter(used: f64, held: f64, most: f64, says: &str, of: &str) -> Ma
     }
 }
 
+/// How much of a whole is there; all of it is no warning.
+pub(crate) fn portion(part: f64, whole: f64, says: &str, of: &str) -> Markup {
+    let width = match whole > 0.0 {
+        true => (part / whole * 100.0).clamp(0.0, 100.0),
+        false => 0.0,
+    };
+    html! {
+        div class="meter" {
+            div class="says" { span { (says) } span class="muted" { (of) } }
+            svg viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true" {
+                rect class="used" width=(format!("{width:.1}")) height="6" {}
+            }
+        }
+    }
+}
+
 /// A bar for money: what is spent and reserved of a limit. Nothing where there is no limit.
 pub(crate) fn money_meter(spent: &str, reserved: &str, limit: Option<&str>, span: &str) -> Markup {
     let number = |text: &str| text.parse::<f64>().unwrap_or_default();

@@ -11,6 +11,7 @@ mod keys;
 mod ledger;
 mod overview;
 mod people;
+mod runs;
 mod serving;
 mod upkeep;
 mod upstreams;
@@ -38,6 +39,7 @@ pub(crate) fn respond(visit: &Visit<'_>) -> Answer {
         ("accounts", rest) => accounts::respond(visit, rest),
         ("keys", rest) => keys::respond(visit, rest),
         ("grants", rest) => grants::respond(visit, rest),
+        ("runs", rest) => runs::respond(visit, rest),
         ("models", rest) => serving::models(visit, rest),
         ("upstreams", rest) => upstreams::respond(visit, rest),
         ("ledger", rest) => ledger::respond(visit, rest),

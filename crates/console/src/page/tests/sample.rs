@@ -324,6 +324,11 @@ impl Make {
                 ["exchange", "exchange", "changed", "exchange", "refusal"][index % 5].to_owned()
             }
             "id" | "account" | "organization" | "key" | "grant" => ID.to_owned(),
+            "metric" => {
+                ["kl", "entropy", "loss", "length", "cut", "repetition"][index % 6].to_owned()
+            }
+            "stage" => "on_policy".to_owned(),
+            "how" => ["done", "skipped", "here"][index.min(2)].to_owned(),
             "name" if self.is_named => ID.to_owned(),
             _ if self.names == Names::Markup => {
                 format!("<script>alert({index})</script>\" onload='x")
