@@ -39,7 +39,12 @@ impl Caller {
         let entries = tail["entries"].as_array().unwrap();
         let says_so = |entry: &Value| {
             let fact = &entry["fact"];
-            entry["kind"] == "changed" && fact["by"]["operator"] == WHO && fact["why"] == *why
+            let moved = &fact["event"]["moved"];
+            match entry["kind"].as_str() {
+                Some("changed") => fact["by"]["operator"] == WHO && fact["why"] == *why,
+                Some("run") => moved["actor"]["operator"] == WHO && moved["cause"]["asked"] == *why,
+                _ => false,
+            }
         };
         assert!(entries.iter().any(says_so), "{name}: {entries:#?}");
         self.done.insert(name.to_owned());
@@ -62,6 +67,7 @@ fn every_change_says_who_and_why() {
     traffic(&mut caller);
     operators(&mut caller);
     house(&mut caller);
+    runs(&mut caller);
     import(&mut caller);
     caller.change("ledger erase", json!({ "account": "web" }));
     let changing = VERBS.iter().filter(|verb| verb.changes);
@@ -124,6 +130,55 @@ fn house(caller: &mut Caller) {
     caller.change("upstream set", json!({ "upstream": "u", "on": false }));
     caller.change("server reload", json!({}));
     caller.change("ledger prune", json!({ "older_than_days": 1 }));
+}
+
+/// A run of files that are none: nobody drives it here.
+fn runs(caller: &mut Caller) {
+    let folder = tempfile::tempdir().unwrap();
+    let grant = json!({
+        "account": "web", "teachers": ["m"], "purpose": "a student", "tier": "train",
+        "budget_dollars": "10", "expires": "30d",
+    });
+    let issued = caller.call("grant issue", grant);
+    let grant = id(&issued, "grant");
+    let files = [
+        ("student", "weights".to_owned()),
+        (
+            "items.jsonl",
+            "{\"id\":\"a\",\"text\":\"one\"}\n".to_owned(),
+        ),
+        (
+            "holdout.jsonl",
+            "{\"id\":\"b\",\"text\":\"two\"}\n".to_owned(),
+        ),
+        (
+            "run.toml",
+            format!(
+                "[run]\nname = \"tiny\"\nseed = 1\ngrant = \"{grant}\"\n\
+                 [student]\nmodel = \"student\"\n\
+                 [teacher]\nname = \"m\"\nmodel = \"student\"\nlicence = \"own\"\n\
+                 [data]\nitems = \"items.jsonl\"\nholdout = \"holdout.jsonl\"\nstudent = \"{{text}}?\"\n\
+                 [stages.on_policy]\nsteps = 4\ncheckpoint_every = 2\n\
+                 learning = {{ batch = 2, rate = {{ rate = 1e-2 }}, loss = {{ kind = \"reverse_kl\" }} }}\n\
+                 [evaluate]\nscorer = {{ kind = \"regex\", pattern = \"[aeiou]\" }}\n\
+                 [budget]\ndollars = 1\ntokens = 1000\n"
+            ),
+        ),
+    ];
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    let house = &caller.fixture.house;
+    let place = operations::distill::Place {
+        runs: &house.runs,
+        model: &|_| None,
+        served: &|_| None,
+    };
+    operations::distill::make(house, &place, &folder.path().join("run.toml")).unwrap();
+    caller.change("distill pause", json!({ "run": "tiny" }));
+    let texts = caller.change("distill text", json!({ "run": "tiny" }));
+    assert_eq!(texts["items"][0]["prompt"], "two?");
+    caller.change("distill cancel", json!({ "run": "tiny" }));
 }
 
 fn import(caller: &mut Caller) {

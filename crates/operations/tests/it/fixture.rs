@@ -196,7 +196,7 @@ fn open(folder: &Path, clock: &Arc<AtomicU64>) -> House {
         facts: Facts::open(options, "test").unwrap(),
         table: Arc::new(Table::new(vec![plan], Box::new(|_| Amount::ZERO))),
         serving: Arc::new(One),
-        runs: folder.join("../runs"),
+        runs: folder.join("runs"),
         clock: Arc::new(move || Time::from_micros(now())),
         random,
         version: "test".into(),

@@ -7,7 +7,7 @@ use lm::testing::tiny_gguf;
 use crate::still::Still;
 
 /// A house with a grant, tiny models and a run file, and the run file's path.
-fn house() -> (Still, String) {
+pub(crate) fn house() -> (Still, String) {
     let still = Still::new();
     let path = |name: &str| still.data.path().join(name).display().to_string();
     for (name, seed) in [("student.gguf", 1), ("teacher.gguf", 2)] {
@@ -22,8 +22,8 @@ fn house() -> (Still, String) {
         let rows = (from..to).map(|n| format!("{{\"id\":\"r{n}\",\"text\":\"what is {n}\"}}\n"));
         std::fs::write(path(name), rows.collect::<String>()).unwrap();
     }
-    still.good(&["organization", "create", "Acme"]);
-    still.good(&["account", "create", "lab", "--organization", "Acme"]);
+    still.good(&["organization", "create", "Distillers"]);
+    still.good(&["account", "create", "lab", "--organization", "Distillers"]);
     let issued = still.json(&[
         "grant",
         "issue",

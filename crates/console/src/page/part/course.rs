@@ -66,6 +66,32 @@ const FOOT: f64 = 178.0;
 /// Dots are drawn for so few points.
 const DOTS: usize = 24;
 
+/// The most points of a plot: a page with several of them stays small.
+const MOST: usize = 40;
+
+impl Course<'_> {
+    /// Keeps every so manieth point, the last one among them, and says which.
+    pub(crate) fn thin(&mut self) -> usize {
+        let points = self.marks.len();
+        let every = points.div_ceil(MOST).max(1);
+        let stays = |index: usize| (points - 1 - index).is_multiple_of(every);
+        keep(&mut self.marks, stays);
+        for line in &mut self.lines {
+            keep(&mut line.values, stays);
+            keep(&mut line.between, stays);
+        }
+        every
+    }
+}
+
+fn keep<T>(all: &mut Vec<T>, stays: impl Fn(usize) -> bool) {
+    let mut index = 0;
+    all.retain(|_| {
+        index += 1;
+        stays(index - 1)
+    });
+}
+
 /// A number as it stands in a plot: three significant digits, shares as percent.
 pub(crate) fn number(value: f64, unit: &str) -> String {
     match unit {
@@ -307,6 +333,15 @@ mod tests {
         assert!(html.contains("KL: 1 at first, -0.25 now."), "{html}");
         assert!(!html.contains("<b>") && html.contains("Teacher 2"));
         assert!(html.contains("class=\"turn\" x1=\"50%\""), "{html}");
+    }
+
+    #[test]
+    fn a_long_way_is_thinned_and_keeps_its_end() {
+        let mut long = two((0..150).map(f64::from).collect());
+        assert_eq!(long.thin(), 4);
+        assert_eq!((long.marks.len(), long.lines[0].between.len()), (38, 38));
+        assert_eq!(long.lines[0].values.last(), Some(&149.0));
+        assert_eq!(two(vec![1.0]).thin(), 1);
     }
 
     #[test]

@@ -102,8 +102,10 @@ fn turn(said: &Value) -> Option<u64> {
     Some(said.number("cold_steps")).filter(|at| *at > 0)
 }
 
-fn framed(title: &str, says: &str, drawn: &Course<'_>) -> Markup {
-    card(title, &html! { p { (says) } }, &course(drawn))
+fn framed(title: &str, says: &str, mut drawn: Course<'_>) -> Markup {
+    let every = drawn.thin();
+    let beside = html! { p { (says) @if every > 1 { ", one step of " (every) } } };
+    card(title, &beside, &course(&drawn))
 }
 
 /// The student's scores; the start model's is what it began with.
@@ -167,7 +169,7 @@ fn holdout(said: &Value) -> Markup {
         "perplexity" => "perplexity",
         _ => "share of answers that are right",
     };
-    framed("Hold-out", &format!("{says}, with 95% intervals"), &drawn)
+    framed("Hold-out", &format!("{says}, with 95% intervals"), drawn)
 }
 
 fn measured(said: &Value, plotted: &Plotted) -> Markup {
@@ -214,7 +216,7 @@ fn measured(said: &Value, plotted: &Plotted) -> Markup {
         turn: turn(said),
         reach: plotted.reach,
     };
-    framed(plotted.title, plotted.says, &drawn)
+    framed(plotted.title, plotted.says, drawn)
 }
 
 /// Money and tokens as shares of what may be spent.
@@ -261,5 +263,5 @@ fn spent(said: &Value) -> Markup {
         turn: turn(said),
         reach: 1.0,
     };
-    framed("Spent", "of the run's budget", &drawn)
+    framed("Spent", "of the run's budget", drawn)
 }

@@ -59,7 +59,7 @@ fn reasons(data: &Value) -> Markup {
         @for reason in data.list("reasons") { tr {
             th scope="row" { (meaning(reason.text("reason"))) }
             td class="num" { (count(reason.number("rows"))) }
-            td class="cut" { (reason.texts("examples").join(", ")) }
+            td class="cut" { (examples(reason)) }
         } }
     };
     html! {
@@ -85,4 +85,10 @@ fn meaning(reason: &str) -> String {
         other => return words(other),
     };
     said.to_owned()
+}
+
+/// Ids of a few of them.
+fn examples(reason: &Value) -> String {
+    let ids = reason.texts("examples");
+    ids.into_iter().take(5).collect::<Vec<_>>().join(", ")
 }
