@@ -66,8 +66,8 @@ pub struct Holdout {
     pub answers: Vec<(Scored, BTreeMap<String, Answered>)>,
     /// The measured student that answered.
     pub student: Option<Evaluation>,
-    /// What judges an answer.
-    pub scorer: Scorer,
+    /// What judges an answer; `None` where nothing does, such as under a perplexity.
+    pub scorer: Option<Scorer>,
 }
 
 /// The funnel of a run; `None` where its folder is not on this machine.
@@ -124,7 +124,7 @@ pub fn holdout(folder: &Folder, state: &State) -> Result<Option<Holdout>> {
         expected: json(folder, "expected.json")?.unwrap_or_default(),
         answers,
         student,
-        scorer: scorer.map_err(|error| Error::Refused(error.to_string()))?,
+        scorer: scorer.ok(),
     }))
 }
 

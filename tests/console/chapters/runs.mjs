@@ -128,9 +128,19 @@ async function its_texts_take_a_recorded_look(story) {
   await page.getByText("do they learn what they should").first().waitFor();
 }
 
+async function what_has_ended_is_not_stopped(story) {
+  const { page, run } = story;
+  await page.goto(run);
+  assert.equal(await page.getByRole("link", { name: "Pause" }).count(), 0);
+  await page.goto(`${run}/pause`);
+  await page.getByRole("button", { name: "Pause run" }).click();
+  await page.getByRole("alert").waitFor();
+}
+
 export default [
   without_a_run_the_board_says_how_to_begin,
   a_run_is_driven_to_its_end,
   its_page_tells_how_it_went,
   its_texts_take_a_recorded_look,
+  what_has_ended_is_not_stopped,
 ];

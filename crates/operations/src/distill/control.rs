@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use ::distill::folder::{Ask, Folder};
-use ::distill::{State, World, runs as told};
+use ::distill::{State, World, plan, runs as told};
 use ::ledger::Reader;
 use record::id::kind;
 use record::{Actor, Id, Stage};
@@ -65,6 +65,13 @@ fn put(house: &House, by: &Actor, input: &Steer, (ask, to): (Ask, Stage)) -> Res
         }
         false => {
             let mut state = told::state(house.facts.ledger().read(1..), run)?;
+            if !plan::allowed(&state, to) {
+                let (is, to) = (view::named(&state.stage), view::named(&to));
+                return Err(Error::Conflict {
+                    message: format!("the run is {is}: it can't be {to}"),
+                    hint: None,
+                });
+            }
             ::distill::put(&house.facts, (run, &mut state), by, (to, &input.why))?;
             let said = match ask {
                 Ask::Pause => "the run is paused",

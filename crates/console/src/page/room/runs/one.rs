@@ -183,6 +183,9 @@ fn cause(alarm: &str) -> &'static str {
         "kl" => "The distance to the teacher jumped.",
         "holdout" => "The score on the hold-out fell three times in a row.",
         "loss" => "The loss is no number any more.",
+        "overlap" => "Student and teacher have far fewer of their likeliest tokens in common.",
+        "saturated" => "Too many tokens no longer move anything.",
+        "clamped" => "Too many log-probabilities or ratios were cut off.",
         _ => "A measurement went out of its bound.",
     }
 }
