@@ -5,8 +5,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use record::Id;
 use record::id::kind;
+use record::{Actor, Id};
 
 use crate::error::{Error, Result};
 
@@ -131,30 +131,39 @@ impl Folder {
     ///
     /// # Errors
     /// The disk's.
-    pub fn ask(&self, ask: Ask, why: &str) -> Result<()> {
+    pub fn ask(&self, ask: Ask, by: &Actor, why: &str) -> Result<()> {
         let word = match ask {
             Ask::Pause => "pause",
             Ask::Cancel => "cancel",
         };
-        self.write("asked", format!("{word}\n{why}").as_bytes())
+        let by = match by {
+            Actor::House => "",
+            Actor::Operator(name) => name,
+        };
+        self.write("asked", format!("{word}\n{by}\n{why}").as_bytes())
     }
 
     /// What was asked, which is asked no more then.
     ///
     /// # Errors
     /// The disk's.
-    pub fn asked(&self) -> Result<Option<(Ask, String)>> {
+    pub fn asked(&self) -> Result<Option<(Ask, Actor, String)>> {
         let Some(bytes) = self.read("asked")? else {
             return Ok(None);
         };
         let path = self.path("asked");
         std::fs::remove_file(&path).map_err(Error::io(&path))?;
         let text = String::from_utf8_lossy(&bytes);
-        let (word, why) = text.split_once('\n').unwrap_or((&text, ""));
+        let (word, rest) = text.split_once('\n').unwrap_or((&text, ""));
+        let (by, why) = rest.split_once('\n').unwrap_or(("", rest));
+        let by = match by {
+            "" => Actor::House,
+            name => Actor::Operator(name.to_owned()),
+        };
         let ask = match word {
             "cancel" => Ask::Cancel,
             _ => Ask::Pause,
         };
-        Ok(Some((ask, why.to_owned())))
+        Ok(Some((ask, by, why.to_owned())))
     }
 }

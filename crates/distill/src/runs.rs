@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use ledger::Entry;
 use ledger::facts::{decode, kind as kinds};
 use record::id::kind;
-use record::{Fact, Id, RunEvent, Time};
+use record::{Actor, Cause, Fact, Id, RunEvent, Stage, Time};
 
 use crate::error::{Error, Result};
+use crate::plan::{self, Next};
 use crate::state::State;
 
 /// An event of a run, with when it was written.
@@ -96,4 +97,46 @@ pub fn all(
         }
     }
     Ok(runs)
+}
+
+/// Runs that whoever drove them left before their end: cut off, or paused by the house itself
+/// because it stopped. What a person or a measurement stopped is not among them.
+///
+/// # Errors
+/// The ledger's; entries that do not fit together.
+pub fn left(
+    entries: impl Iterator<Item = ledger::Result<Entry>>,
+) -> Result<Vec<(Id<kind::Run>, State)>> {
+    let mut runs: BTreeMap<Id<kind::Run>, (State, bool)> = BTreeMap::new();
+    for told in events(entries) {
+        let told = told?;
+        let by_house = matches!(
+            &told.event,
+            RunEvent::Moved {
+                to: Stage::Paused,
+                cause: Cause::Asked(_),
+                actor: Actor::House,
+                ..
+            }
+        );
+        match runs.get_mut(&told.run) {
+            Some((state, stopped)) => {
+                state.apply(&told.event)?;
+                *stopped = by_house || (*stopped && state.stage == Stage::Paused);
+            }
+            None => {
+                runs.insert(told.run, (State::new(&told.event)?, false));
+            }
+        }
+    }
+    let goes_on = |state: &State, stopped| match plan::next(state) {
+        Next::Wait => stopped,
+        Next::End => false,
+        _ => true,
+    };
+    Ok(runs
+        .into_iter()
+        .filter(|(_, (state, stopped))| goes_on(state, *stopped))
+        .map(|(run, (state, _))| (run, state))
+        .collect())
 }

@@ -155,7 +155,7 @@ async fn prepare(
     }
     let policy = Policy::read(endpoint, &body).map_err(|error| Refused::new(error, ""))?;
     let refused = |error: ApiError| Refused::new(error, &policy.model);
-    let (route, model) = find(gateway, &policy, endpoint).map_err(refused)?;
+    let (route, model) = find(gateway, credential, &policy, endpoint).map_err(refused)?;
     check_size(&policy, &route).map_err(refused)?;
     let scored = match endpoint {
         Endpoint::Score => Some(scored(&policy, &route).map_err(refused)?),
@@ -265,17 +265,22 @@ fn scored(policy: &Policy, route: &Route) -> Result<ScoreRequest, ApiError> {
 /// The model's route and number, if it serves this endpoint.
 fn find(
     gateway: &Gateway,
+    credential: &Credential,
     policy: &Policy,
     endpoint: &Endpoint,
 ) -> Result<(Arc<Route>, ModelNumber), ApiError> {
     let models = gateway.models.load();
+    let is_known =
+        |route: &Route| route.only.is_none() || route.is_for(gateway.organization(credential));
     let route = match (policy.model.is_empty(), endpoint) {
         // A listed path may name no model; then it is the only one's, if there is only one.
         (true, Endpoint::Listed(_)) => {
-            let mut routes = models.all();
+            let mut routes = models.all().filter(|(route, _)| is_known(route));
             routes.next().filter(|_| routes.next().is_none())
         }
-        _ => models.get(&policy.model),
+        _ => models
+            .get(&policy.model)
+            .filter(|(route, _)| is_known(route)),
     };
     let missing = || {
         let message = format!(

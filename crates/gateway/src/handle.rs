@@ -16,6 +16,7 @@ use crate::answer::unrecorded;
 use crate::detached::answer;
 use crate::identify::identify;
 use crate::keep::{self, Keeping, Start};
+use crate::models::Route;
 use crate::received::{self, Peer, Received, Target};
 use crate::record::{Turned, refusal};
 use crate::replay;
@@ -178,7 +179,11 @@ impl Gateway {
     /// traffic, so that this ends by itself; who merely failed requests does not count.
     fn reaches_nobody(&self) -> bool {
         let models = self.models.load();
-        let mut on = models.all().filter(|(route, _)| route.on).peekable();
+        let is_public = |route: &Route| route.on && route.only.is_none();
+        let mut on = models
+            .all()
+            .filter(|(route, _)| is_public(route))
+            .peekable();
         on.peek().is_some()
             && on.all(|(route, _)| {
                 let health = route.upstream.health();
@@ -199,11 +204,12 @@ impl Gateway {
         }
         let terms = credential.holder().terms();
         let models = self.models.load();
+        let asks = self.organization(&credential);
         let dialect = received.dialect();
         let mut allowed = models
             .all()
             .map(|(route, _)| route)
-            .filter(|route| route.on && terms.allows_model(&route.model));
+            .filter(|route| route.on && route.is_for(asks) && terms.allows_model(&route.model));
         let body = match model {
             None => {
                 let described: Vec<_> =

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use record::{Prices, Time};
+use record::{Id, Prices, Time, id::kind};
 use upstream::Upstream;
 
 use crate::observer::{ModelNumber, Observer};
@@ -25,9 +25,16 @@ pub struct Route {
     pub max_output_tokens: Option<u64>,
     /// Whether it takes requests; one that is switched off is known, but not listed.
     pub on: bool,
+    /// The organisation whose accounts alone may know of it; `None`: everybody.
+    pub only: Option<Id<kind::Organization>>,
 }
 
 impl Route {
+    /// Whether accounts of this organisation may know of it.
+    pub(crate) fn is_for(&self, asks: Option<Id<kind::Organization>>) -> bool {
+        self.only.is_none() || self.only == asks
+    }
+
     /// The model as lists of models show it. Nobody knows when a model was made: `since` is
     /// when this server began to serve it.
     pub(crate) fn described(&self, since: Time) -> wire::openai::Model<'_> {
@@ -55,6 +62,16 @@ impl Models {
         Self {
             routes: named.collect(),
         }
+    }
+
+    /// These and more, which do not take a name that there is.
+    #[must_use]
+    pub fn and(mut self, more: Vec<Route>) -> Self {
+        for route in more {
+            let name = Arc::clone(&route.model);
+            self.routes.entry(name).or_insert_with(|| Arc::new(route));
+        }
+        self
     }
 
     /// The model of this name.

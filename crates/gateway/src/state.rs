@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
-use guard::admission::{Purse, Table};
+use guard::admission::{Credential, Purse, Table};
 use hashbrown::HashMap;
 use ledger::facts::Facts;
 use parking_lot::Mutex;
@@ -134,6 +134,13 @@ impl Gateway {
             streams: self.live.len(),
             open: self.refuses().is_none(),
         }
+    }
+
+    /// The organisation that a credential's account belongs to.
+    pub(crate) fn organization(&self, credential: &Credential) -> Option<Id<kind::Organization>> {
+        let directory = self.facts.directory();
+        let account = directory.account(credential.holder().account())?;
+        Some(account.organization)
     }
 
     pub(crate) fn now(&self) -> Time {

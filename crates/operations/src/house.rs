@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use ::distill::spec::Served;
 use ::ledger::facts::{ChangeError, Directory, Expected, Facts, Thing};
 use guard::admission::Table;
-use record::{Actor, Change, Id, Time};
+use record::{Actor, Change, Id, Time, id::kind};
 
 use crate::error::{Error, Result};
 use crate::model::Model;
@@ -38,6 +39,26 @@ pub trait Serving: Send + Sync {
     /// # Errors
     /// What is wrong with the settings; nothing was changed. No server runs.
     fn reload(&self) -> Result<Reloaded>;
+    /// Where a model of the settings is, to a run that names it as its teacher.
+    fn source(&self, _model: &str) -> Option<Source> {
+        None
+    }
+    /// Whether runs are driven here.
+    fn drives(&self) -> bool {
+        false
+    }
+    /// Drives a run from now on, or when its turn comes, until it ends or is paused.
+    fn drive(&self, _: Id<kind::Run>) {}
+    /// A run was moved that nobody drives.
+    fn run_moved(&self, _: Id<kind::Run>) {}
+}
+
+/// Where a model of the settings is.
+pub enum Source {
+    /// Its file, where it runs in this process.
+    File(PathBuf),
+    /// Behind an upstream.
+    Served(Served),
 }
 
 /// The house.

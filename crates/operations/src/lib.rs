@@ -29,5 +29,5 @@ pub mod usage;
 mod verbs;
 
 pub use error::{Error, Result};
-pub use house::{Clock, House, Random, Serving};
+pub use house::{Clock, House, Random, Serving, Source};
 pub use verbs::{Nothing, VERBS, Verb, Way, verb};

@@ -9,6 +9,7 @@ mod models;
 mod restore;
 mod serve;
 mod settings;
+mod teacher;
 mod telemetry;
 mod wiring;
 mod world;

@@ -1,21 +1,25 @@
 //! Builds the parts that a server and a verb without one have in common: the ledger, the table,
 //! and the house that the verbs work on.
 
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use distill::spec::Served;
 use guard::admission::Table;
 use ledger::facts::{Facts, Touched};
 use operations::model::{Model, Price};
 use operations::server::Reloaded;
 use operations::settings::Setting;
 use operations::upstream::{Server, Upstream};
-use operations::{House, Serving};
+use operations::{House, Serving, Source};
 use record::{Budget, Time};
 use upstream::Kind;
 
-use crate::failure::Result;
-use crate::settings::{self, Line, Report, Settings, UpstreamKind};
+use crate::failure::{Failure, Result};
+use crate::models::Shelf;
+use crate::settings::{self, Line, LocalFile, Report, Settings, UpstreamKind};
 use crate::world;
 
 /// The program's version.
@@ -102,6 +106,39 @@ fn put(table: &Table, touched: &Touched, now: Time) {
     }
 }
 
+/// The folder of all runs.
+pub(crate) fn runs(settings: &Settings) -> PathBuf {
+    settings.data_dir.join("runs")
+}
+
+/// The program that a run's learning is a child of, and its arguments.
+///
+/// # Errors
+/// This program's file can't be found.
+pub(crate) fn trainer() -> Result<Vec<OsString>> {
+    let program = world::program().map_err(Failure::system("finding this program"))?;
+    Ok(vec![program.into(), "trainer".into()])
+}
+
+/// Where a model of the settings is, to a run that names it as its teacher.
+pub(crate) fn source(settings: &Settings, name: &str) -> Option<Source> {
+    let model = settings.models.get(name)?;
+    Some(match settings.upstreams.get(&model.upstream)? {
+        settings::Upstream::Local(local) => Source::File(match &local.file {
+            LocalFile::Path(path) => path.clone(),
+            LocalFile::Pulled(pulled) => Shelf::new(&settings.data_dir).find(pulled).ok()?.file,
+        }),
+        settings::Upstream::Servers(_) => Source::Served(Served {
+            upstream: model.upstream.clone(),
+            model: model
+                .upstream_model
+                .clone()
+                .unwrap_or_else(|| name.to_owned()),
+            prices: model.prices,
+        }),
+    })
+}
+
 /// The house that the verbs work on.
 pub(crate) fn house(
     settings: &Settings,
@@ -114,7 +151,7 @@ pub(crate) fn house(
         facts,
         table,
         serving,
-        runs: settings.data_dir.join("runs"),
+        runs: runs(settings),
         clock: world::clock(),
         random: world::random(),
         version: VERSION.to_owned(),

@@ -42,6 +42,8 @@ pub(crate) const PAGES: &[Page] = &[
     page("distill pause", "/runs/{}/pause")
         .says("The run is paused, or pauses when its step is done."),
     page("distill show", "/runs/{}"),
+    page("distill start", "/runs/start")
+        .says("The server drives the run now, or when its turn comes."),
     page("distill text", "/runs/{}/text"),
     page("exchange list", "/live"),
     page("exchange show", "/exchanges/{}"),

@@ -91,6 +91,8 @@ struct Stop {
     back_to: Option<u64>,
     /// Whether the step is finished first.
     gently: bool,
+    /// Who asked for it, where it was not who drives.
+    by: Option<Actor>,
 }
 
 impl Stop {
@@ -100,6 +102,7 @@ impl Stop {
             cause,
             back_to: None,
             gently: false,
+            by: None,
         }
     }
 
@@ -316,15 +319,21 @@ impl Driver<'_, '_> {
             let (at, cause) = (self.state.stage, stop.cause);
             return Err(Error::Refused(format!("the run stays {at:?}: {cause:?}")));
         }
-        self.go(stop.to, stop.cause, stop.back_to)
+        let actor = match (stop.by, &stop.cause) {
+            (Some(by), _) => by,
+            (None, Cause::Asked(_)) => self.world.by.clone(),
+            (None, _) => Actor::House,
+        };
+        self.moved(stop.to, stop.cause, actor, stop.back_to)
     }
 
+    /// Goes on, or back, by itself.
     fn go(&mut self, to: Stage, cause: Cause, back_to: Option<u64>) -> Result<()> {
+        self.moved(to, cause, Actor::House, back_to)
+    }
+
+    fn moved(&mut self, to: Stage, cause: Cause, actor: Actor, back_to: Option<u64>) -> Result<()> {
         let from = self.state.stage;
-        let actor = match &cause {
-            Cause::Asked(_) => self.world.by.clone(),
-            _ => Actor::House,
-        };
         self.record(&RunEvent::Moved {
             from,
             to,

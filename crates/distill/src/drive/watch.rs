@@ -61,8 +61,9 @@ impl Driver<'_, '_> {
         {
             return Ok(Some(Stop::pause(Cause::Disk { free })));
         }
-        Ok(self.folder.asked()?.map(|(ask, why)| {
+        Ok(self.folder.asked()?.map(|(ask, by, why)| {
             let mut stop = Stop::pause(Cause::Asked(why));
+            stop.by = Some(by);
             match ask {
                 Ask::Pause => stop.gently = true,
                 Ask::Cancel => stop.to = Stage::Cancelled,

@@ -119,7 +119,7 @@ fn somebody_pauses_resumes_and_cancels() {
     let ask = folder.clone();
     let state = drive(&house, run, None, &mut |_, event, _| {
         if matches!(event, RunEvent::Step { step: 2, .. }) {
-            ask.ask(Ask::Pause, "lunch").unwrap();
+            ask.ask(Ask::Pause, &record::Actor::House, "lunch").unwrap();
         }
     });
     assert_eq!(state.stage, Stage::Paused);
@@ -129,7 +129,9 @@ fn somebody_pauses_resumes_and_cancels() {
     house.resume(run);
     let state = drive(&house, run, None, &mut |_, event, _| {
         if matches!(event, RunEvent::Step { .. }) {
-            folder.ask(Ask::Cancel, "enough").unwrap();
+            folder
+                .ask(Ask::Cancel, &record::Actor::House, "enough")
+                .unwrap();
         }
     });
     assert_eq!(state.stage, Stage::Cancelled);

@@ -83,6 +83,7 @@ pub(crate) struct House {
 /// A route to an upstream, without prices.
 pub(crate) fn route(model: &str, upstream: Arc<dyn Upstream>) -> Route {
     Route {
+        only: None,
         model: model.into(),
         upstream,
         upstream_model: None,

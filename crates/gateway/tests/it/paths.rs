@@ -126,6 +126,56 @@ async fn models_are_those_of_the_plan() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_model_of_one_organisation_is_unknown_to_the_others() {
+    let peer = Peer::always(json("200 OK", "", CHAT)).await;
+    let house = house(http(&peer)).await;
+    let own = {
+        let directory = house.facts.directory();
+        directory.account(house.account).map(|a| a.organization)
+    };
+    let only = |model: &str, only| gateway::Route {
+        only,
+        ..route(model, http(&peer))
+    };
+    let other = Some(record::Id::from_bytes([9; 16]));
+    house.gateway.set_models(gateway::Models::new(vec![
+        route("m", http(&peer)),
+        only("candidate/ours", own),
+        only("candidate/theirs", other),
+    ]));
+    let bearer = format!("Bearer {}", house.key);
+    let get = async |path: &str| {
+        let mut client = house.client().await;
+        let headers = [("authorization", bearer.as_str())];
+        client.send(&request("GET", path, &headers, b"")).await;
+        client.answer().await
+    };
+    let listed = get("/v1/models").await.json();
+    let ids = listed["data"].as_array().unwrap().iter();
+    let ids: Vec<_> = ids.map(|model| model["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["candidate/ours", "m"]);
+    assert_eq!(get("/v1/models/candidate/theirs").await.status(), 404);
+    let ours = house
+        .chat(&ASK.replace("\"m\"", "\"candidate/ours\""))
+        .await;
+    assert_eq!(ours.status(), 200);
+    // Nothing in the refusal tells that there is such a model, but for the name that was asked.
+    let refusal = async |model: &str| {
+        let answer = house
+            .chat(&ASK.replace("\"m\"", &format!("\"{model}\"")))
+            .await;
+        (
+            answer.status(),
+            answer.json().to_string().replace(model, ""),
+        )
+    };
+    let theirs = refusal("candidate/theirs").await;
+    assert_eq!(theirs.0, 404);
+    assert_eq!(theirs, refusal("candidate/nobody").await);
+    house.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn listed_paths_pass_and_are_metered_by_bytes() {
     let peer = Peer::always(json(
         "200 OK",

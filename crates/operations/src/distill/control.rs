@@ -56,7 +56,7 @@ fn put(house: &House, by: &Actor, input: &Steer, (ask, to): (Ask, Stage)) -> Res
     }
     let (done, said) = match is_driven {
         true => {
-            folder.ask(ask, &input.why)?;
+            folder.ask(ask, by, &input.why)?;
             let said = match ask {
                 Ask::Pause => "the run pauses when its step is done",
                 Ask::Cancel => "the run ends now",
@@ -73,6 +73,7 @@ fn put(house: &House, by: &Actor, input: &Steer, (ask, to): (Ask, Stage)) -> Res
                 });
             }
             ::distill::put(&house.facts, (run, &mut state), by, (to, &input.why))?;
+            house.serving.run_moved(run);
             let said = match ask {
                 Ask::Pause => "the run is paused",
                 Ask::Cancel => "the run is cancelled",

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use ::distill::spec::Served;
 use ::distill::{Spec, State, file};
 use record::Id;
 use record::id::kind;
@@ -10,16 +9,14 @@ use record::id::kind;
 use super::view;
 use crate::error::{Error, Result};
 use crate::find;
-use crate::house::House;
+use crate::house::{House, Source};
 
 /// Where the runs are, and how the settings answer for a teacher that the run file only names.
 pub struct Place<'a> {
     /// The folder of runs.
     pub runs: &'a Path,
-    /// The settings' model of this name: its file, where it runs in this process.
-    pub model: &'a dyn Fn(&str) -> Option<PathBuf>,
-    /// The same, where it is behind an upstream.
-    pub served: &'a dyn Fn(&str) -> Option<Served>,
+    /// Where the settings' model of this name is.
+    pub source: &'a dyn Fn(&str) -> Option<Source>,
 }
 
 /// A new run.
@@ -109,15 +106,15 @@ fn settle(spec: &mut Spec, place: &Place<'_>) -> Result<()> {
         return Ok(());
     }
     let name = &spec.teacher.name;
-    spec.teacher.model = (place.model)(name);
-    if spec.teacher.model.is_none() {
-        spec.teacher.served = (place.served)(name);
-    }
-    if spec.teacher.model.is_none() && spec.teacher.served.is_none() {
-        return Err(Error::missing(
-            format!("the teacher `{name}` is no model of the settings"),
-            Some("give `model`, a file, in [teacher]; or name a model of [models]".into()),
-        ));
+    match (place.source)(name) {
+        Some(Source::File(path)) => spec.teacher.model = Some(path),
+        Some(Source::Served(served)) => spec.teacher.served = Some(served),
+        None => {
+            return Err(Error::missing(
+                format!("the teacher `{name}` is no model of the settings"),
+                Some("give `model`, a file, in [teacher]; or name a model of [models]".into()),
+            ));
+        }
     }
     Ok(())
 }

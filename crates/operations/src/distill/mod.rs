@@ -10,6 +10,7 @@ mod curve;
 mod data;
 mod make;
 mod one;
+mod start;
 mod text;
 mod view;
 
@@ -18,5 +19,6 @@ pub use curve::{Curve, Point, Spent};
 pub use data::{Funnel, Reason};
 pub use make::{Made, Place, fork, make};
 pub use one::{Alarm, File, Move, Passed, Quoted, Run, Show, show, shown};
+pub use start::{Start, Started, start};
 pub use text::{Answer, Item, Sample, Text, Texts, Token, text};
 pub use view::{Difference, Measured, Row, Runs, all, diff, list, why};

@@ -232,6 +232,13 @@ fn runs() -> Vec<Verb> {
             distill::text,
         ),
         on_house(
+            "distill start",
+            "Has the server drive a run: one made of a run file, or one that was stopped.",
+            ADMIN,
+            "POST /runs",
+            distill::start,
+        ),
+        on_house(
             "distill pause",
             "Pauses a run; one that is driven finishes its step first.",
             CHANGE,

@@ -171,11 +171,11 @@ fn runs(caller: &mut Caller) {
     let house = &caller.fixture.house;
     let place = operations::distill::Place {
         runs: &house.runs,
-        model: &|_| None,
-        served: &|_| None,
+        source: &|_| None,
     };
     operations::distill::make(house, &place, &folder.path().join("run.toml")).unwrap();
     caller.change("distill pause", json!({ "run": "tiny" }));
+    caller.change("distill start", json!({ "run": "tiny" }));
     let texts = caller.change("distill text", json!({ "run": "tiny" }));
     assert_eq!(texts["items"][0]["prompt"], "two?");
     caller.change("distill cancel", json!({ "run": "tiny" }));

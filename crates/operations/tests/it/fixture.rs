@@ -49,6 +49,9 @@ impl Serving for One {
     fn in_flight(&self) -> u64 {
         0
     }
+    fn drives(&self) -> bool {
+        true
+    }
     fn settings(&self) -> Vec<Setting> {
         vec![]
     }

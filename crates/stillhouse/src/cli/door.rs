@@ -59,6 +59,22 @@ pub(super) fn with<T>(
     }
 }
 
+/// Calls a verb of the server that runs on the data folder; `None` where none runs.
+///
+/// # Errors
+/// The verb's, or the way's.
+pub(super) fn beside(
+    settings: &Settings,
+    (noun, verb): (&str, &str),
+    input: &Value,
+) -> Result<Option<Value>> {
+    let Some(mut remote) = Remote::connect(settings)? else {
+        return Ok(None);
+    };
+    let called = remote.client.call(noun, verb, input);
+    Ok(Some(remote.runtime.block_on(called)?))
+}
+
 /// The ledger's files, to read.
 ///
 /// # Errors

@@ -8,13 +8,18 @@ use std::sync::{Arc, Weak};
 use ::upstream::Upstream;
 use gateway::Gateway;
 use guard::admission::Table;
-use operations::Serving;
+use ledger::facts::Facts;
 use operations::model::{Health, Model, Price};
 use operations::server::Reloaded;
 use operations::settings::Setting;
 use operations::upstream;
+use operations::{Serving, Source};
 use parking_lot::{Mutex, RwLock};
+use record::Id;
+use record::id::kind;
 
+use super::candidates::Candidates;
+use super::runner::{self, Around, Runner};
 use super::upstreams::{Off, Upstreams};
 use crate::failure::Result;
 use crate::settings::{Outside, Report, Settings, settle};
@@ -26,9 +31,13 @@ pub(super) struct Live {
     outside: Outside,
     table: Arc<Table>,
     gateway: Arc<Gateway>,
+    candidates: Arc<Candidates>,
+    runner: Arc<Runner>,
     /// One reload at a time; held while a model is loaded.
     turn: Mutex<()>,
     now: RwLock<Now>,
+    /// To be handed to what outlives a call.
+    me: Weak<Self>,
 }
 
 /// The state that a reload replaces. Held shortly.
@@ -49,14 +58,21 @@ fn is_taken_over(key: &str) -> bool {
 
 impl Live {
     /// What runs first: the gateway must have these upstreams' models already.
+    ///
+    /// # Errors
+    /// This program can't be found, to be started again for a run's learning.
     pub(super) fn new(
-        outside: Outside,
-        settings: Settings,
-        table: Arc<Table>,
-        gateway: Arc<Gateway>,
+        (outside, settings): (Outside, Settings),
+        facts: Facts,
+        (table, gateway): (Arc<Table>, Arc<Gateway>),
         (upstreams, off): (Upstreams, Off),
-    ) -> Self {
-        Self {
+    ) -> Result<Arc<Self>> {
+        let candidates = Arc::new(Candidates::new(&settings, facts.clone()));
+        let runner = Arc::new(Runner::new(&settings, facts)?);
+        Ok(Arc::new_cyclic(|me| Self {
+            me: Weak::clone(me),
+            candidates,
+            runner,
             outside,
             table,
             gateway,
@@ -67,7 +83,42 @@ impl Live {
                 off,
                 left: Vec::new(),
             }),
+        }))
+    }
+
+    /// The students that are held.
+    pub(super) fn candidates(&self) -> Arc<Candidates> {
+        Arc::clone(&self.candidates)
+    }
+
+    /// Finds the students that are held, and goes on with the runs that an earlier server left.
+    ///
+    /// # Errors
+    /// The ledger's.
+    pub(super) fn begin(&self) -> Result<()> {
+        self.candidates.find()?;
+        self.put_models();
+        match self.me.upgrade() {
+            Some(me) => runner::again(&self.runner, &(me as Arc<dyn Around>)),
+            None => Ok(()),
         }
+    }
+
+    /// Has every run that is driven finish its step, and waits for it.
+    pub(super) async fn rest(&self) {
+        runner::stop(&self.runner).await;
+    }
+
+    fn put_models(&self) {
+        let now = self.now.read();
+        self.gateway
+            .set_models(self.models_of(&now.upstreams, &now.settings, &now.off));
+    }
+
+    fn models_of(&self, upstreams: &Upstreams, settings: &Settings, off: &Off) -> gateway::Models {
+        upstreams
+            .models(settings, off)
+            .and(self.candidates.routes(off))
     }
 
     /// Reads the settings again and takes over what can be. Blocks while a model is loaded.
@@ -84,7 +135,8 @@ impl Live {
         let differing = now.settings.report.differing(&new.report);
         let (changed, waiting) = differing.into_iter().partition(|key| is_taken_over(key));
         // The models first: a plan may name one that is new.
-        self.gateway.set_models(upstreams.models(&new, &now.off));
+        self.gateway
+            .set_models(self.models_of(&upstreams, &new, &now.off));
         self.table.set_plans(new.plans.clone(), world::now());
         now.left.retain(|one| one.strong_count() > 0);
         let left: Vec<_> = old.left_by(&upstreams).collect();
@@ -128,8 +180,8 @@ impl Live {
                 return;
             }
             now.off = off.clone();
-            self.gateway
-                .set_models(now.upstreams.models(&now.settings, &now.off));
+            let models = self.models_of(&now.upstreams, &now.settings, &now.off);
+            self.gateway.set_models(models);
         }
         tracing::info!(?off, "models and servers are switched");
     }
@@ -206,6 +258,37 @@ impl Serving for Live {
         let left = now.left.iter().filter_map(Weak::upgrade);
         let leaving: usize = left.map(|one| one.health().in_flight).sum();
         (now.upstreams.in_flight() + leaving) as u64
+    }
+
+    fn source(&self, model: &str) -> Option<Source> {
+        wiring::source(&self.now.read().settings, model)
+    }
+
+    fn drives(&self) -> bool {
+        self.runner.drives()
+    }
+
+    fn drive(&self, run: Id<kind::Run>) {
+        if let Some(me) = self.me.upgrade() {
+            runner::drive(&self.runner, &(me as Arc<dyn Around>), run);
+        }
+    }
+
+    fn run_moved(&self, run: Id<kind::Run>) {
+        self.moved(run);
+    }
+}
+
+impl Around for Live {
+    fn settings(&self) -> Settings {
+        self.now.read().settings.clone()
+    }
+
+    fn moved(&self, run: Id<kind::Run>) {
+        match self.candidates.look(run) {
+            Ok(()) => self.put_models(),
+            Err(error) => tracing::error!(%run, %error, "the run's student is not looked at"),
+        }
     }
 }
 

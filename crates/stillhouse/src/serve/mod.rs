@@ -2,11 +2,13 @@
 //! a signal, and takes it down in the opposite order. Nothing is listened on before all of it
 //! stands.
 
+mod candidates;
 mod live;
 mod logs;
 mod operator;
 mod probes;
 mod ready;
+mod runner;
 mod signals;
 mod upstreams;
 
@@ -86,13 +88,12 @@ async fn run(outside: Outside, settings: Settings, facts: Facts) -> Result<()> {
         options: settings.server.options.clone(),
         observer: telemetry.observer(),
     });
-    let live = Arc::new(Live::new(
-        outside,
-        settings.clone(),
-        Arc::clone(&table),
-        Arc::clone(&gateway),
+    let live = Live::new(
+        (outside, settings.clone()),
+        facts.clone(),
+        (Arc::clone(&table), Arc::clone(&gateway)),
         (upstreams, off),
-    ));
+    )?;
     let serving = Arc::<Live>::clone(&live);
     follow(&facts, &table, &live);
     let since = world::now();
@@ -121,7 +122,10 @@ async fn run(outside: Outside, settings: Settings, facts: Facts) -> Result<()> {
     let (stop, stopped) = watch::channel(false);
     let mut served = doors.serve(&gateway, Arc::clone(&house), &stopped);
     served.spawn(operator.serve(stopped.clone()));
-    served.spawn(probes::run(live, settings.server.probe_every, stopped));
+    served.spawn(live.candidates().sweep(stopped.clone()));
+    let looked = Arc::clone(&live);
+    served.spawn(probes::run(looked, settings.server.probe_every, stopped));
+    begin(&live);
     ready::tell(ready::READY);
     while signals.next().await == Signal::Reload {
         let house = Arc::clone(&house);
@@ -132,16 +136,34 @@ async fn run(outside: Outside, settings: Settings, facts: Facts) -> Result<()> {
     tracing::info!("draining; a second signal stops at once");
     // Nobody listening any more is what is wanted.
     let _ = stop.send(true);
-    tokio::select! {
-        () = async { while served.join_next().await.is_some() {} } => {}
-        () = signals.stop() => tracing::warn!("stopped at once: running answers are cut"),
-    }
+    drain(&live, served, &mut signals).await;
     let _ = traced.send(true);
     if let Some(sending) = sending {
         // A receiver that is away does not hold the stop up.
         let _ = tokio::time::timeout(LAST_TRACES, sending).await;
     }
     Ok(())
+}
+
+/// Waits until runs have finished their step and answers have ended, or for a second signal.
+async fn drain(live: &Live, mut served: JoinSet<()>, signals: &mut Signals) {
+    tokio::select! {
+        () = async {
+            live.rest().await;
+            while served.join_next().await.is_some() {}
+        } => {}
+        () = signals.stop() => tracing::warn!("stopped at once: running answers are cut"),
+    }
+}
+
+/// Students and runs of before, off the runtime's threads: it takes a look at the whole ledger.
+fn begin(live: &Arc<Live>) {
+    let live = Arc::clone(live);
+    drop(tokio::task::spawn_blocking(move || {
+        if let Err(error) = live.begin() {
+            tracing::error!(%error, "the runs of before are not gone on with");
+        }
+    }));
 }
 
 /// The upstreams of the settings. Models are loaded on a thread of their own.

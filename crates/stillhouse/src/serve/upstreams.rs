@@ -127,6 +127,7 @@ impl Upstreams {
                 prices: model.prices,
                 context_tokens: model.context_tokens.or(context),
                 max_output_tokens: model.max_output_tokens.or(most),
+                only: None,
                 on: !off.models.contains(name) && !off.upstreams.contains(&model.upstream),
             })
         };

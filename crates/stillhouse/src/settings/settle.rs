@@ -3,6 +3,7 @@
 
 mod models;
 mod operator;
+mod runs;
 mod sections;
 mod telemetry;
 
@@ -105,6 +106,7 @@ impl<'a> Settler<'a> {
             Clone::clone,
         );
         let telemetry = self.telemetry(file.telemetry)?;
+        let runs = self.runs(file.runs)?;
         let upstreams = self.upstreams(file.upstreams)?;
         let models = self.models(file.models, &upstreams)?;
         let plans = self.plans(file.plans, &models)?;
@@ -117,6 +119,7 @@ impl<'a> Settler<'a> {
             log_format,
             log_filter,
             telemetry,
+            runs,
             plans,
             upstreams,
             models,

@@ -26,6 +26,7 @@ pub(crate) struct Settings {
     /// Directives as `tracing_subscriber::EnvFilter` has them.
     pub(crate) log_filter: String,
     pub(crate) telemetry: Telemetry,
+    pub(crate) runs: Runs,
     pub(crate) plans: Vec<Plan>,
     pub(crate) upstreams: BTreeMap<String, Upstream>,
     pub(crate) models: BTreeMap<String, Model>,
@@ -142,6 +143,15 @@ pub(crate) struct Traces {
     pub(crate) service_name: String,
     /// The value of an `Authorization` header, by reference.
     pub(crate) authorization: Option<SecretPlace>,
+}
+
+/// Distillation runs in a server.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Runs {
+    /// How many are driven at once; the others wait.
+    pub(crate) at_once: usize,
+    /// How long a student that nobody asks stays in memory.
+    pub(crate) candidate_idle: Duration,
 }
 
 /// Who answers for models.

@@ -22,6 +22,7 @@ pub(super) struct File {
     pub(super) ledger: Ledger,
     pub(super) log: Log,
     pub(super) telemetry: Telemetry,
+    pub(super) runs: Runs,
     pub(super) plans: BTreeMap<String, Plan>,
     pub(super) upstreams: BTreeMap<String, Upstream>,
     pub(super) models: BTreeMap<String, Model>,
@@ -92,6 +93,14 @@ pub(super) struct Telemetry {
     pub(super) trace_ratio: Option<f64>,
     pub(super) trace_queue_spans: Option<usize>,
     pub(super) service_name: Option<String>,
+}
+
+/// `[runs]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Runs {
+    pub(super) at_once: Option<usize>,
+    pub(super) candidate_idle_seconds: Option<u32>,
 }
 
 /// `[plans.NAME]`

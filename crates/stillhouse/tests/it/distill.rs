@@ -8,6 +8,11 @@ use crate::still::Still;
 
 /// A house with a grant, tiny models and a run file, and the run file's path.
 pub(crate) fn house() -> (Still, String) {
+    house_with(&[])
+}
+
+/// The same with other texts in the run file.
+pub(crate) fn house_with(others: &[(&str, &str)]) -> (Still, String) {
     let still = Still::new();
     let path = |name: &str| still.data.path().join(name).display().to_string();
     for (name, seed) in [("student.gguf", 1), ("teacher.gguf", 2)] {
@@ -53,6 +58,10 @@ pub(crate) fn house() -> (Still, String) {
          [evaluate]\nscorer = {{ kind = \"regex\", pattern = \"[aeiou]\" }}\nmax_tokens = 8\n\
          [budget]\ndollars = 1\ntokens = 100000\nmachine_dollars_per_hour = 0.1\n"
     );
+    let text = others.iter().fold(text, |text, (from, to)| {
+        assert!(text.contains(from), "{from}");
+        text.replace(from, to)
+    });
     std::fs::write(path("run.toml"), text).unwrap();
     let file = path("run.toml");
     (still, file)

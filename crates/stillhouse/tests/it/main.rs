@@ -21,6 +21,7 @@ mod notify;
 mod reload;
 mod replay;
 mod restore;
+mod runs;
 mod serve;
 mod served;
 mod still;

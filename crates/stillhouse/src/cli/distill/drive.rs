@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use console::Socket;
 use distill::drive::Format;
-use distill::spec::Served;
 use distill::teacher::Teacher;
 use distill::{State, World};
 use ledger::facts::Facts;
@@ -17,26 +16,14 @@ use record::{Cause, Id, Stage};
 use tokio::sync::watch;
 
 use super::show;
-use super::teacher::Asked;
 use super::teller::Teller;
 use crate::cli::door;
 use crate::cli::replay::interrupts;
 use crate::cli::{SOCKET, pretty, print};
 use crate::failure::{Failure, Result};
-use crate::models::Shelf;
-use crate::settings::{LocalFile, Settings, Upstream};
+use crate::settings::Settings;
+use crate::teacher::Asked;
 use crate::{wiring, world};
-
-/// The folder of all runs.
-pub(super) fn runs(settings: &Settings) -> PathBuf {
-    settings.data_dir.join("runs")
-}
-
-/// The program that is the child.
-pub(super) fn trainer() -> Result<Vec<OsString>> {
-    let program = world::program().map_err(Failure::system("finding this program"))?;
-    Ok(vec![program.into(), "trainer".into()])
-}
 
 /// The house over a ledger that this process holds.
 pub(super) fn house(settings: &Settings, facts: &Facts) -> operations::House {
@@ -103,38 +90,9 @@ impl House<'_> {
     }
 
     fn placed<T>(&self, make: impl FnOnce(&Place<'_>) -> Result<T>) -> Result<T> {
-        let settings = self.settings;
-        let model = |name: &str| {
-            let model = settings.models.get(name)?;
-            let Upstream::Local(local) = settings.upstreams.get(&model.upstream)? else {
-                return None;
-            };
-            match &local.file {
-                LocalFile::Path(path) => Some(path.clone()),
-                LocalFile::Pulled(pulled) => {
-                    Some(Shelf::new(&settings.data_dir).find(pulled).ok()?.file)
-                }
-            }
-        };
-        let served = |name: &str| {
-            let model = settings.models.get(name)?;
-            matches!(
-                settings.upstreams.get(&model.upstream)?,
-                Upstream::Servers(_)
-            )
-            .then(|| Served {
-                upstream: model.upstream.clone(),
-                model: model
-                    .upstream_model
-                    .clone()
-                    .unwrap_or_else(|| name.to_owned()),
-                prices: model.prices,
-            })
-        };
         make(&Place {
             runs: &self.runs,
-            model: &model,
-            served: &served,
+            source: &|name| wiring::source(self.settings, name),
         })
     }
 }
@@ -178,7 +136,7 @@ fn driven(
     let socket = runtime.block_on(Socket::bind(&settings.data_dir.join(SOCKET)))?;
     let (ends, ended) = watch::channel(false);
     let answering = runtime.spawn(socket.serve(Arc::clone(&house), ended));
-    let (runs, trainer) = (runs(settings), trainer()?);
+    let (runs, trainer) = (wiring::runs(settings), wiring::trainer()?);
     let chosen = choose(&House {
         settings,
         house: &house,
@@ -218,7 +176,7 @@ fn driven(
 }
 
 /// How the process ends: 0 where the run is held or only planned, else by why it stands.
-fn ended(run: Id<kind::Run>, state: &State, stop_after: Option<Stage>) -> Result<()> {
+pub(super) fn ended(run: Id<kind::Run>, state: &State, stop_after: Option<Stage>) -> Result<()> {
     let planned = stop_after.is_some() && matches!(state.cause, Some(Cause::Asked(_)));
     if matches!(state.stage, Stage::Held | Stage::Released) || planned {
         return Ok(());

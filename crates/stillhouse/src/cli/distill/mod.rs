@@ -1,14 +1,14 @@
-//! `stillhouse distill`: runs made, driven in the foreground, watched and exported. What lists and
+//! `stillhouse distill`: runs made, driven, watched and exported. What lists and
 //! steers them are verbs of the house.
 //!
-//! Who drives a run holds the ledger and answers on the local socket meanwhile, so that the verbs
-//! of the house (such as pausing it, or revoking its grant) go through it.
+//! Where a server runs, it drives the runs. Else whoever drives one holds the ledger and answers on
+//! the local socket meanwhile, so that the verbs of the house (such as pausing it, or revoking its
+//! grant) go through it.
 
 mod drive;
+mod served;
 pub(super) mod show;
-mod teacher;
 mod teller;
-mod text;
 
 use std::path::PathBuf;
 
@@ -20,6 +20,7 @@ use super::door;
 use super::{pretty, print};
 use crate::failure::Result;
 use crate::settings::Settings;
+use crate::wiring;
 
 use drive::House;
 
@@ -31,9 +32,14 @@ pub(crate) enum DistillVerb {
         file: PathBuf,
     },
     /// Makes a run of a run file, or goes on with one that was stopped. An interrupt pauses it.
+    ///
+    /// Where a server runs on the data folder, it drives the run, and this follows it.
     Run {
         /// The run file, or the run's id or name.
         run: String,
+        /// Does not follow a run that a server drives.
+        #[arg(long)]
+        detach: bool,
     },
     /// Shows a run: where it stands, what was measured, what it cost.
     Watch {
@@ -43,7 +49,7 @@ pub(crate) enum DistillVerb {
         #[arg(long, short)]
         follow: bool,
     },
-    /// Goes on with a paused run, in the foreground.
+    /// Goes on with a paused run; as `run` does, where a server runs.
     Resume {
         /// The run's id or name.
         run: String,
@@ -53,6 +59,9 @@ pub(crate) enum DistillVerb {
         /// Why, for the ledger.
         #[arg(long, default_value = "")]
         why: String,
+        /// Does not follow a run that a server drives.
+        #[arg(long)]
+        detach: bool,
     },
     /// Makes a run that begins with the student of another one's checkpoint, and drives it.
     Fork {
@@ -88,18 +97,33 @@ impl DistillVerb {
     /// # Errors
     /// The verb's; how a run ended, where it did not end held.
     pub(super) fn run(self, settings: &Settings, json: bool) -> Result<()> {
-        let runs = drive::runs(settings);
+        let runs = wiring::runs(settings);
         match self {
             Self::Plan { file } => {
                 let after = Some(Stage::Plan);
                 drive::with(settings, json, after, |house| house.make(&file))
             }
-            Self::Run { run } => {
+            Self::Run { run, detach } => {
+                let start = served::start(&run, None, String::new())?;
+                if served::by_server(settings, json, start, detach)? {
+                    return Ok(());
+                }
                 drive::with(settings, json, None, |house| house.make_or_find(&run))
             }
-            Self::Resume { run, back_to, why } => drive::with(settings, json, None, |house| {
-                house.resume(&run, &why, back_to)
-            }),
+            Self::Resume {
+                run,
+                back_to,
+                why,
+                detach,
+            } => {
+                let start = served::start(&run, back_to, why.clone())?;
+                if served::by_server(settings, json, start, detach)? {
+                    return Ok(());
+                }
+                drive::with(settings, json, None, |house| {
+                    house.resume(&run, &why, back_to)
+                })
+            }
             Self::Fork { run, at, file } => drive::with(settings, json, None, |house| {
                 house.fork(&run, at, file.as_deref())
             }),
@@ -113,7 +137,7 @@ impl DistillVerb {
             }
             Self::Export { run, at } => {
                 let reader = door::reader(settings)?;
-                let trainer = drive::trainer()?;
+                let trainer = wiring::trainer()?;
                 let made =
                     distill::export(&reader, (&runs, &trainer), (&run, at), &House::FORMATS)?;
                 print(&match json {

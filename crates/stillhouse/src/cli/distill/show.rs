@@ -21,7 +21,8 @@ pub(in crate::cli) fn list(runs: Runs) -> Page {
         "RUN", "NAME", "STAGE", "STEP", "START", "TEACHER", "STUDENT", "DOLLARS", "TOKENS",
     ];
     let rows = runs.runs.iter().map(|row| {
-        let score = |score: &Option<Measured>| score.map_or("-".into(), |s| format!("{:.3}", s.score));
+        let score =
+            |score: &Option<Measured>| score.map_or("-".into(), |s| format!("{:.3}", s.score));
         vec![
             row.id.clone(),
             row.name.clone(),

@@ -25,6 +25,7 @@ use crate::page::visit::{Answer, Visit};
 pub(super) fn respond(visit: &Visit<'_>, rest: &[&str]) -> Option<Answer> {
     match rest {
         [] => Some(all(visit)),
+        ["start"] => Some(start(visit)),
         [run] => Some(with(visit, run, one::show)),
         [run, "text"] => Some(with(visit, run, text::look)),
         [run, "pause"] => Some(with(visit, run, pause)),
@@ -142,13 +143,14 @@ fn all(visit: &Visit<'_>) -> Answer {
     let body = html! {
         section class="card" aria-label="Runs" data-moving[is_moving] {
             @if said.list("runs").is_empty() {
-                (empty(Icon::Run, "No run yet", "A run is written in a file and begun on the command line: stillhouse distill run FILE. It needs a grant of tier train.", &html! { a class="button" href="/grants/new" { "Issue grant" } }))
+                (empty(Icon::Run, "No run yet", "A run is written in a file on this machine. It needs a grant of tier train.", &html! { a class="button main-act" href="/runs/start" { "Start run" } a class="button" href="/grants/new" { "Issue grant" } }))
             } @else { (table("Runs", &head(&columns, visit.path, &Pairs::default()), &rows)) }
         }
     };
     let page = Sheet {
         title: "Runs",
         lead: html! { "Models that learn from a teacher, each under a grant and within its budget." },
+        acts: html! { a class="button main-act" href="/runs/start" { "Start run" } },
         is_moving,
         body,
         ..Sheet::default()
@@ -160,6 +162,21 @@ fn all(visit: &Visit<'_>) -> Answer {
 fn gap(row: &Value) -> Option<String> {
     let gap = row.at("gap_recovered").as_f64()?;
     Some(format!("{:.0}%", gap * 100.0))
+}
+
+/// A new run of a file on the server's machine, or one that was stopped.
+fn start(visit: &Visit<'_>) -> Answer {
+    let page = Act {
+        verb: "distill start",
+        title: "Start a run".to_owned(),
+        above: vec![("Runs", "/runs".to_owned())],
+        form: form("distill start"),
+        button: "Start run",
+        hits: html! {},
+        back: "/runs".to_owned(),
+        then: Box::new(|said| done(&path(&["runs", said.text("run")]), "distill start")),
+    };
+    act(visit, &page)
 }
 
 struct Stop<'a> {

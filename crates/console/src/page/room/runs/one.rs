@@ -24,7 +24,9 @@ pub(super) fn show(visit: &Visit<'_>, said: &Value) -> Answer {
     let row = said.at("row");
     let is_moving = row.is("driven");
     let can = said.texts("can");
+    let again = Pairs::default().with("run", row.text("id"));
     let acts = html! {
+        @if can.contains(&"resume") { a class="button main-act" href=(again.href("/runs/start")) { "Resume" } }
         @if can.contains(&"pause") { a class="button" href={ (here(row)) "/pause" } { "Pause" } }
         @if can.contains(&"cancel") { a class="button danger" href={ (here(row)) "/cancel" } { "Cancel" } }
     };
@@ -65,11 +67,10 @@ pub(super) fn show(visit: &Visit<'_>, said: &Value) -> Answer {
 /// Why it does not go on, and what to do.
 fn stopped(said: &Value) -> Markup {
     let row = said.at("row");
-    let name = row.text("name");
     let (mood, hint) = match row.text("stage") {
         "paused" => (
             Mood::Warn,
-            format!("it goes on with: stillhouse distill resume \"{name}\""),
+            "it goes on where it was when it is resumed".to_owned(),
         ),
         "failed" | "cancelled" => (
             Mood::Bad,

@@ -1,5 +1,7 @@
 //! A teacher behind an upstream of the settings, asked for scores and texts as the gateway asks it.
 
+mod text;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,7 +14,6 @@ use upstream::{AnswerBody, Ask, Error, HttpUpstream, ScoreAsk, ScoreOutcome, Ups
 use wire::ApiError;
 use wire::score::{ItemScores, ScoreItem, ScoreRequest};
 
-use super::text;
 use crate::failure::{Failure, Result};
 use crate::serve::dialled;
 use crate::settings::{Settings, Upstream};
@@ -24,8 +25,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// How our own door says that the first request with a key still runs.
 const IN_USE: &str = "idempotency_key_in_use";
 
+/// A teacher that is asked over HTTP.
 #[derive(Clone)]
-pub(super) struct Asked {
+pub(crate) struct Asked {
     upstream: Arc<HttpUpstream>,
     model: String,
     runtime: tokio::runtime::Handle,
@@ -36,7 +38,7 @@ impl Asked {
     ///
     /// # Errors
     /// The upstream is not in the settings any more, or can't be dialled by them.
-    pub(super) fn new(
+    pub(crate) fn new(
         settings: &Settings,
         served: &Served,
         runtime: tokio::runtime::Handle,

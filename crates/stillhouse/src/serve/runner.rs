@@ -1,0 +1,227 @@
+//! Runs that this server drives, beside its traffic: so many at once, the others in the order in
+//! which they were asked for. Each is driven on a thread of its own; its learning is a child
+//! process. When the server stops, their steps are finished and written down; when it starts, it
+//! goes on with those, and with what was cut off.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use distill::teacher::Teacher;
+use distill::{Observer, State, World};
+use ledger::facts::Facts;
+use parking_lot::Mutex;
+use record::id::kind;
+use record::{Actor, Id, RunEvent};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+use crate::failure::Result;
+use crate::settings::Settings;
+use crate::teacher::Asked;
+use crate::{wiring, world};
+
+/// Why the house goes on with a run by itself.
+const AGAIN: &str = "the server has started again";
+
+/// Drives runs.
+pub(super) struct Runner {
+    facts: Facts,
+    folder: PathBuf,
+    trainer: Vec<OsString>,
+    at_once: usize,
+    /// For the calls of a teacher elsewhere.
+    runtime: Handle,
+    queue: Mutex<Queue>,
+    /// How many are driven.
+    driven: watch::Sender<usize>,
+}
+
+#[derive(Default)]
+struct Queue {
+    is_closed: bool,
+    waiting: VecDeque<Id<kind::Run>>,
+    /// Those that are driven, each with what stops it.
+    driven: BTreeMap<Id<kind::Run>, Arc<AtomicBool>>,
+}
+
+impl Runner {
+    /// Drives nothing yet.
+    ///
+    /// # Errors
+    /// This program's file can't be found.
+    pub(super) fn new(settings: &Settings, facts: Facts) -> Result<Self> {
+        Ok(Self {
+            facts,
+            folder: wiring::runs(settings),
+            trainer: wiring::trainer()?,
+            at_once: settings.runs.at_once,
+            runtime: Handle::current(),
+            queue: Mutex::default(),
+            driven: watch::Sender::new(0),
+        })
+    }
+
+    /// Whether it drives any.
+    pub(super) fn drives(&self) -> bool {
+        self.at_once > 0 && !self.queue.lock().is_closed
+    }
+}
+
+/// What drives a run needs beside the runner: the settings of now, and who is told.
+pub(super) trait Around: Send + Sync + 'static {
+    /// The settings that are in force.
+    fn settings(&self) -> Settings;
+    /// A run has moved.
+    fn moved(&self, run: Id<kind::Run>);
+}
+
+/// Drives a run now, or when its turn comes. One that is driven or waits already stays so.
+pub(super) fn drive(runner: &Arc<Runner>, around: &Arc<dyn Around>, run: Id<kind::Run>) {
+    {
+        let mut queue = runner.queue.lock();
+        if queue.is_closed || queue.driven.contains_key(&run) || queue.waiting.contains(&run) {
+            return;
+        }
+        queue.waiting.push_back(run);
+    }
+    next(runner, around);
+}
+
+/// Begins with those whose turn it is.
+fn next(runner: &Arc<Runner>, around: &Arc<dyn Around>) {
+    let mut queue = runner.queue.lock();
+    while queue.driven.len() < runner.at_once
+        && let Some(run) = queue.waiting.pop_front()
+    {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (again, around_it) = (Arc::clone(runner), Arc::clone(around));
+        let stopped = Arc::clone(&stop);
+        let work = move || {
+            let turn = Turn {
+                runner: &again,
+                run,
+            };
+            work(&again, &around_it, run, &stopped);
+            around_it.moved(run);
+            drop(turn);
+            next(&again, &around_it);
+        };
+        let spawned = std::thread::Builder::new().name("run".into()).spawn(work);
+        match spawned {
+            Ok(_) => {
+                queue.driven.insert(run, stop);
+                runner.driven.send_modify(|driven| *driven += 1);
+            }
+            Err(error) => tracing::error!(%run, %error, "the run can't be driven"),
+        }
+    }
+}
+
+/// A run's turn, which ends also where its thread breaks off.
+struct Turn<'a> {
+    runner: &'a Runner,
+    run: Id<kind::Run>,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.runner.queue.lock().driven.remove(&self.run);
+        self.runner.driven.send_modify(|driven| *driven -= 1);
+    }
+}
+
+/// Drives a run until it ends, is paused, or the server stops.
+fn work(runner: &Runner, around: &Arc<dyn Around>, run: Id<kind::Run>, stop: &AtomicBool) {
+    tracing::info!(%run, "the run is driven");
+    match driven(runner, &around.settings(), run, stop) {
+        Ok(state) => {
+            let why = operations::distill::why(&state);
+            tracing::info!(%run, stage = ?state.stage, why, "the run is driven no more");
+        }
+        // What was written stands: it can be driven again.
+        Err(error) => tracing::error!(%run, %error, "the run broke off"),
+    }
+}
+
+fn driven(
+    runner: &Runner,
+    settings: &Settings,
+    run: Id<kind::Run>,
+    stop: &AtomicBool,
+) -> Result<State> {
+    let state = distill::runs::state(runner.facts.ledger().read(1..), run);
+    let state = state.map_err(operations::Error::from)?;
+    let served = state.spec.teacher.served.as_ref();
+    let teacher = served
+        .map(|served| Asked::new(settings, served, runner.runtime.clone()))
+        .transpose()?;
+    let random = world::random();
+    let mut world = World {
+        facts: &runner.facts,
+        runs: &runner.folder,
+        trainer: &runner.trainer,
+        clock: &world::now,
+        random: &|bytes| random(bytes),
+        free: &world::free,
+        teacher: teacher.as_ref().map(|asked| asked as &dyn Teacher),
+        stop,
+        observer: &mut Log(run),
+        by: Actor::House,
+        stop_after: None,
+    };
+    let driven = distill::drive(&mut world, run);
+    driven.map_err(|error| operations::Error::from(error).into())
+}
+
+/// The moves of a run, in the server's log.
+struct Log(Id<kind::Run>);
+
+impl Observer for Log {
+    fn event(&mut self, _: &State, event: &RunEvent) {
+        if let RunEvent::Moved { from, to, .. } = event {
+            tracing::info!(run = %self.0, ?from, ?to, "the run has moved");
+        }
+    }
+}
+
+/// Goes on with what an earlier server did not bring to its end: runs that it paused because it
+/// stopped, and those that were cut off.
+///
+/// # Errors
+/// The ledger's.
+pub(super) fn again(runner: &Arc<Runner>, around: &Arc<dyn Around>) -> Result<()> {
+    if !runner.drives() {
+        return Ok(());
+    }
+    let left = distill::runs::left(runner.facts.ledger().read(1..));
+    for (run, mut state) in left.map_err(operations::Error::from)? {
+        if state.stage == record::Stage::Paused {
+            let resumed =
+                distill::resume(&runner.facts, (run, &mut state), &Actor::House, AGAIN, None);
+            resumed.map_err(operations::Error::from)?;
+        }
+        drive(runner, around, run);
+    }
+    Ok(())
+}
+
+/// Has every run that is driven finish its step and pause, and waits for it. None begins any more.
+pub(super) async fn stop(runner: &Runner) {
+    {
+        let mut queue = runner.queue.lock();
+        queue.is_closed = true;
+        queue.waiting.clear();
+        for stop in queue.driven.values() {
+            stop.store(true, Ordering::Relaxed);
+        }
+    }
+    // The sender is in `runner`: it ends with the number alone.
+    let _ = runner
+        .driven
+        .subscribe()
+        .wait_for(|driven| *driven == 0)
+        .await;
+}

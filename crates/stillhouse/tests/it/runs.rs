@@ -1,0 +1,215 @@
+//! Runs that a server drives beside its traffic: stopped, killed with `kill -9`, gone on with to the
+//! same bytes; and a held student that it serves to its own organisation.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use serde_json::Value;
+
+use crate::distill::house_with;
+use crate::still::{Still, until};
+
+/// So many that a server can be stopped in between.
+const STEPS: u64 = 60;
+
+fn long() -> (Still, String) {
+    house_with(&[
+        ("steps = 4", &format!("steps = {STEPS}")),
+        ("checkpoint_every = 2", "checkpoint_every = 6"),
+    ])
+}
+
+fn shown(still: &Still) -> Value {
+    still.json(&["distill", "show", "tiny"])["row"].clone()
+}
+
+fn stage(row: &Value) -> &str {
+    row["stage"].as_str().unwrap()
+}
+
+/// Waits until so many steps on policy are taken; goes on against the advice not to.
+fn until_step(still: &Still, step: u64) {
+    until("the steps are taken", || {
+        let row = shown(still);
+        if stage(&row) == "paused" {
+            still.good(&["distill", "resume", "tiny", "--detach", "--why", "a test"]);
+        }
+        assert!(
+            !["held", "rejected", "failed"].contains(&stage(&row)),
+            "{row}"
+        );
+        stage(&row) == "on_policy" && row["step"].as_u64() >= Some(step)
+    });
+}
+
+/// The weights at the end.
+fn weights(still: &Still) -> Vec<u8> {
+    let made = still.json(&["distill", "export", "tiny", "--at", &STEPS.to_string()]);
+    let folder = std::path::PathBuf::from(made["folder"].as_str().unwrap());
+    std::fs::read(folder.join("safetensors").join("model.safetensors")).unwrap()
+}
+
+#[test]
+fn a_server_goes_on_with_its_runs_after_a_stop_and_a_kill_to_the_same_bytes() {
+    let (twin, file) = long();
+    twin.say(&["distill", "plan", &file]);
+    let said = twin.say(&["distill", "resume", "tiny", "--why", "a test"]);
+    assert!([0, 4].contains(&said.code), "{}{}", said.out, said.err);
+
+    let (still, file) = long();
+    let server = still.serve();
+    let begun = still.json(&["distill", "run", &file, "--detach"]);
+    assert_eq!(begun["made"], true);
+    until_step(&still, 3);
+    // It finishes its step, writes it down and says why it stands.
+    server.signal("-TERM");
+    assert_eq!(server.ended(), Some(0));
+    let row = shown(&still);
+    assert_eq!(
+        (stage(&row), &row["driven"]),
+        ("paused", &Value::from(false))
+    );
+    let server = still.serve();
+    until_step(&still, row["step"].as_u64().unwrap() + 8);
+    server.signal("-KILL");
+    server.ended();
+    let server = still.serve();
+    until("the run ends", || {
+        ["held", "rejected"].contains(&stage(&shown(&still)))
+    });
+    assert_eq!(weights(&still), weights(&twin));
+    // What a person stopped waits for a person, and nothing was paid twice.
+    let row = shown(&still);
+    assert_eq!(row["step"], shown(&twin)["step"]);
+    server.signal("-TERM");
+    assert_eq!(server.ended(), Some(0));
+    assert_eq!(still.json(&["ledger", "verify"])["sound"], true);
+}
+
+#[test]
+fn a_run_that_a_person_paused_waits_for_a_person() {
+    let (still, file) = long();
+    let server = still.serve();
+    still.json(&["distill", "run", &file, "--detach"]);
+    until_step(&still, 2);
+    still.good(&["distill", "pause", "tiny", "--why", "lunch"]);
+    until("it is paused", || stage(&shown(&still)) == "paused");
+    server.signal("-TERM");
+    assert_eq!(server.ended(), Some(0));
+    let moves = still.json(&["distill", "show", "tiny"])["moves"].clone();
+    let last = moves.as_array().unwrap().last().unwrap().clone();
+    assert!(last["by"].as_str().unwrap().starts_with("uid:"), "{last}");
+    assert!(last["why"].as_str().unwrap().contains("lunch"), "{last}");
+    let server = still.serve();
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    assert_eq!(stage(&shown(&still)), "paused");
+    still.good(&["distill", "cancel", "tiny"]);
+    assert_eq!(stage(&shown(&still)), "cancelled");
+    let said = still.say(&["distill", "resume", "tiny", "--detach"]);
+    assert!(said.err.contains("the run has ended"), "{}", said.err);
+    drop(server);
+}
+
+/// Asks a path with a credential; the status and the body.
+fn ask(still: &Still, secret: &str, (method, path): (&str, &str), body: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(("127.0.0.1", still.port)).unwrap();
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {secret}\r\n\
+         content-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    stream
+        .write_all(format!("{head}{body}").as_bytes())
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+    let body = answer
+        .split_once("\r\n\r\n")
+        .map(|(_, body)| body.to_owned());
+    (status, body.unwrap_or_default())
+}
+
+fn key(still: &Still, account: &str) -> String {
+    let made = still.json(&["key", "create", "--account", account]);
+    made["secret"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_held_student_is_served_to_its_own_organisation_alone() {
+    let (still, file) = held();
+    let server = still.serve();
+    let run = still.json(&["distill", "run", &file, "--detach"])["run"].clone();
+    until("the student is held", || {
+        let row = shown(&still);
+        if stage(&row) == "paused" {
+            still.good(&["distill", "resume", "tiny", "--detach", "--why", "a test"]);
+        }
+        assert_ne!(stage(&row), "rejected", "{row}");
+        let files = still.json(&["distill", "show", "tiny"])["files"].clone();
+        stage(&row) == "held" && !files.as_array().unwrap().is_empty()
+    });
+    let name = format!("candidate/{}", run.as_str().unwrap());
+    let ours = key(&still, "lab");
+    still.good(&["organization", "create", "Other"]);
+    still.good(&["account", "create", "stranger", "--organization", "Other"]);
+    let theirs = key(&still, "stranger");
+    let models = |secret: &str| {
+        let (status, body) = ask(&still, secret, ("GET", "/v1/models"), "");
+        assert_eq!(status, 200, "{body}");
+        body.contains(&name)
+    };
+    until("the candidate is listed", || models(&ours));
+    assert!(!models(&theirs));
+    let body = |model: &str| {
+        format!(
+            "{{\"model\":\"{model}\",\"prompt\":\"what is 20?\",\"max_tokens\":4,\"temperature\":0}}"
+        )
+    };
+    let completions = ("POST", "/v1/completions");
+    let (status, answer) = ask(&still, &ours, completions, &body(&name));
+    assert_eq!(status, 200, "{answer}");
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    assert!(
+        answer["usage"]["completion_tokens"].as_u64() > Some(0),
+        "{answer}"
+    );
+    // To the others there is no such model: the same words as for one that nobody has.
+    let refused = ask(&still, &theirs, completions, &body(&name));
+    assert_eq!(refused.0, 404, "{}", refused.1);
+    let unknown = ask(&still, &theirs, completions, &body("candidate/nobody"));
+    let plain = |(status, body): (u16, String), model: &str| {
+        let error: Value = serde_json::from_str(&body).unwrap();
+        (status, error["error"].to_string().replace(model, ""))
+    };
+    assert_eq!(plain(refused, &name), plain(unknown, "candidate/nobody"));
+    // Recorded as any exchange is.
+    let listed = still.json(&["exchange", "list", "--model", &name]);
+    assert!(
+        listed["exchanges"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|one| one["status"] == 200),
+        "{listed}"
+    );
+    // Asked again after a restart, and no more once the run is cancelled.
+    server.signal("-TERM");
+    assert_eq!(server.ended(), Some(0));
+    let server = still.serve();
+    until("the candidate is listed again", || models(&ours));
+    assert_eq!(ask(&still, &ours, completions, &body(&name)).0, 200);
+    still.good(&["distill", "cancel", "tiny"]);
+    assert!(!models(&ours));
+    assert_eq!(ask(&still, &ours, completions, &body(&name)).0, 404);
+    drop(server);
+}
+
+/// A house whose run ends held: its student learns what is counted as right.
+fn held() -> (Still, String) {
+    house_with(&[
+        ("steps = 4", &format!("steps = {STEPS}")),
+        ("checkpoint_every = 2", "checkpoint_every = 20"),
+        ("[aeiou]", "D"),
+    ])
+}
