@@ -209,13 +209,13 @@ def serve(house, listen):
 
 
 def row(name, told, seconds):
-    low, quote, high = told["quote"]["amount"]
-    dollars = [part["money"] / 1e9 for part in (low, quote, high)]
+    dollars = [float(part) for part in told["quote"]["dollars"]]
+    quoted = told["quote"]["tokens"][1]
     bill, tokens = float(told["row"]["spent_dollars"]), told["row"]["spent_tokens"]
     ratio = bill / dollars[1]
     print(
         f"| {name} | {dollars[1]:.4f} | {dollars[0]:.4f} to {dollars[2]:.4f} | {bill:.4f} | {ratio:.2f} "
-        f"| {quote['tokens']} | {tokens} | {tokens / quote['tokens']:.2f} | {seconds:.0f} |",
+        f"| {quoted} | {tokens} | {tokens / quoted:.2f} | {seconds:.0f} |",
         flush=True,
     )
     return ratio

@@ -21,7 +21,7 @@ async function pages(story) {
     "/", "/live", exchange, "/organizations", organization, "/organizations/new", "/accounts", account,
     `${account}/set`, `${account}/close`, `${account}/erase`, "/accounts/new", "/keys", "/keys/new", key,
     "/grants", grant, `${grant}/narrow`, `${grant}/revoke`, "/grants/new", "/plans", "/plans/team",
-    "/runs", ...(story.run ? [story.run, `${story.run}/text`, `${story.run}/pause`, `${story.run}/cancel`] : []),
+    "/runs", "/runs/start", ...(story.run ? [story.run, `${story.run}/text`, `${story.run}/pause`, `${story.run}/cancel`] : []),
     "/models", "/models/large", "/models/large/set", "/upstreams", "/upstreams/vllm", "/upstreams/vllm/set",
     "/ledger", entry, "/cost", "/usage", "/upkeep", "/upkeep/verify", "/upkeep/backup", "/upkeep/export",
     "/upkeep/prune", "/operators", "/operators/new", operator, "/tokens", "/tokens/new", token,

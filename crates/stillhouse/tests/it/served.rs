@@ -222,7 +222,7 @@ fn a_served_teacher_writes_scores_and_is_paid_once() {
         .parse()
         .unwrap();
     assert!(0.0 < sold && sold <= spent + 1e-9, "{sold} of {spent}");
-    assert!(shown["row"]["teacher_score"].is_array(), "{shown}");
+    assert!(shown["row"]["teacher_score"].is_object(), "{shown}");
     // Scores, texts of the hold-out and of the collection.
     assert!(shown["bought"].as_u64().unwrap() > 4 + 6 + 9, "{shown}");
     assert_eq!(shown["lost"], 0, "{shown}");

@@ -67,6 +67,19 @@ fn stage(row: &Value) -> Markup {
     )
 }
 
+/// Whether it goes on by itself: it is driven, or will be when its turn comes.
+fn is_moving(row: &Value) -> bool {
+    let stands = [
+        "paused",
+        "held",
+        "released",
+        "rejected",
+        "cancelled",
+        "failed",
+    ];
+    row.is("driven") || !stands.contains(&row.text("stage"))
+}
+
 /// A share as people read it: `0.925`; with its interval where that is known.
 fn score(measured: &Value) -> Option<String> {
     let score = measured.get("score")?.as_f64()?;
@@ -139,7 +152,7 @@ fn all(visit: &Visit<'_>) -> Answer {
             td { (spent(row)) }
         } }
     };
-    let is_moving = said.list("runs").iter().any(|row| row.is("driven"));
+    let is_moving = said.list("runs").iter().any(is_moving);
     let body = html! {
         section class="card" aria-label="Runs" data-moving[is_moving] {
             @if said.list("runs").is_empty() {

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::{course, data, gap, here, interval, left, score, spent, stage};
+use super::{course, data, gap, here, interval, is_moving, left, score, spent, stage};
 use crate::page::act::known;
 use crate::page::part::code::{block, id};
 use crate::page::part::list::{card, facts, flush};
@@ -22,7 +22,7 @@ const ROWS: usize = 40;
 /// The page.
 pub(super) fn show(visit: &Visit<'_>, said: &Value) -> Answer {
     let row = said.at("row");
-    let is_moving = row.is("driven");
+    let is_moving = is_moving(row);
     let can = said.texts("can");
     let again = Pairs::default().with("run", row.text("id"));
     let acts = html! {
