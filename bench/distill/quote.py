@@ -12,6 +12,7 @@ than nine of ten bills are within 30 % of their quotes.
 
 import json
 import pathlib
+import shutil
 import socket
 import subprocess
 import sys
@@ -26,7 +27,7 @@ KL = '{ kind = "reverse_kl" }'
 WIRE = '{ kind = "reverse_kl", support = { student = 20 } }'
 
 
-def stage(name, steps, batch, loss, samples=1, tokens=48):
+def stage(name, steps, batch, loss, samples=1, tokens=40):
     return f"""
 [stages.{name}]
 steps = {steps}
@@ -47,16 +48,16 @@ def cold(steps, batch, loss='{ kind = "cross_entropy" }'):
 # Name, tuning, whether the teacher is served, rows to learn from, rows of the hold-out, steps from
 # one evaluation to the next, stages.
 RUNS = [
-    ("lora", LORA, False, 64, 32, 0, on(8, 8)),
-    ("lora measured often", LORA, False, 64, 24, 3, on(9, 8)),
-    ("lora short answers", LORA, False, 64, 32, 0, on(12, 8, tokens=16)),
-    ("lora samples", LORA, False, 64, 24, 0, on(6, 4, samples=4)),
-    ("lora cold and on", LORA, False, 64, 32, 0, cold(6, 8) + on(6, 8)),
-    ("full", FULL, False, 64, 32, 0, on(6, 8)),
-    ("full cold", FULL, False, 48, 32, 0, cold(8, 8, '{ kind = "forward_kl" }')),
-    ("served", LORA, True, 64, 24, 0, on(6, 4, WIRE)),
-    ("served samples", LORA, True, 64, 24, 3, on(6, 4, WIRE, samples=2)),
-    ("served cold and on", LORA, True, 32, 24, 0, cold(4, 8) + on(4, 8, WIRE)),
+    ("lora", LORA, False, 32, 16, 0, on(6, 4)),
+    ("lora measured often", LORA, False, 32, 12, 2, on(6, 4)),
+    ("lora short answers", LORA, False, 32, 16, 0, on(12, 4, tokens=16)),
+    ("lora samples", LORA, False, 32, 12, 0, on(4, 2, samples=4)),
+    ("lora cold and on", LORA, False, 24, 16, 0, cold(6, 4) + on(4, 4)),
+    ("full", FULL, False, 32, 16, 0, on(4, 8)),
+    ("full cold", FULL, False, 24, 16, 0, cold(6, 4, '{ kind = "forward_kl" }')),
+    ("served", LORA, True, 32, 12, 0, on(6, 4, WIRE)),
+    ("served samples", LORA, True, 32, 12, 2, on(4, 2, WIRE, samples=2)),
+    ("served cold and on", LORA, True, 16, 12, 0, cold(4, 4) + on(4, 4, WIRE)),
 ]
 
 
@@ -134,7 +135,7 @@ teacher = '''{TEACHER}'''
 [evaluate]
 scorer = {{ kind = "json_fields" }}
 every = {every}
-max_tokens = 48
+max_tokens = 40
 stop = ["}}"]
 keep_stop = true
 [budget]
@@ -190,6 +191,8 @@ def main(binary, weights, folder, *names):
                 server.wait()
         told = house.json("distill", "watch", run[0])
         ratios.append(row(run[0], told, time.monotonic() - began))
+        # Checkpoints of a whole model take gigabytes.
+        shutil.rmtree(house.folder / "runs" / told["row"]["id"])
     within = {bound: sum(abs(ratio - 1) <= bound for ratio in ratios) for bound in (0.15, 0.3)}
     print(f"\nof {len(ratios)} bills {within[0.3]} are within 30 % of their quotes, {within[0.15]} within 15 %")
     return 0 if 10 * within[0.3] >= 9 * len(ratios) else 1

@@ -147,7 +147,7 @@ fn expected(spec: &Spec, measured: &Measured<'_>, longer: f64) -> Needs {
     let mut evaluations = 0;
     if let Some(stage) = &spec.stages.on_policy {
         let answers = stage.steps as f64 * batch(stage);
-        needs.seconds += answers * (answer.sampling + answer.learning);
+        needs.seconds += answers * (answer.sampling + answer.scoring + answer.learning);
         needs.seconds += stage.steps as f64 * measured.probed.map_or(0.0, |p| p.seconds.refreshing);
         needs.read += answers * answer.read;
         evaluations = match spec.evaluate.every {
@@ -157,9 +157,15 @@ fn expected(spec: &Spec, measured: &Measured<'_>, longer: f64) -> Needs {
     }
     if let Some(stage) = &spec.stages.cold_start {
         let answers = stage.steps as f64 * batch(stage);
+        // What is learnt is as long as the teacher writes.
+        let sampled = measured.probed.map_or(length, |p| {
+            p.tokens.answer as f64 / f64::from(p.answers.max(1))
+        });
+        let answer = Answer::of(measured, teachers / sampled.max(1.0));
         needs.seconds += answers * answer.learning;
         // Learning the answers' tokens alone asks for no scores.
         if !matches!(stage.learning.loss.kind, Kind::CrossEntropy) {
+            needs.seconds += answers * answer.scoring;
             needs.read += answers * (measured.prompt + teachers);
         }
         let items = measured.items as f64;
@@ -190,8 +196,10 @@ fn expected(spec: &Spec, measured: &Measured<'_>, longer: f64) -> Needs {
 
 /// What an answer that is learnt from takes.
 struct Answer {
-    /// Seconds until it is written and scored.
+    /// Seconds until it is written.
     sampling: f64,
+    /// Seconds until it is scored.
+    scoring: f64,
     /// Seconds until it is learnt.
     learning: f64,
     /// Tokens that the teacher reads.
@@ -207,22 +215,21 @@ impl Answer {
             let each = measured.speeds[0].each * longer;
             return Self {
                 sampling: each,
+                scoring: 0.0,
                 learning: each,
                 read: measured.prompt + length * longer,
             };
         };
         let answers = f64::from(p.answers.max(1));
         let tokens = &p.tokens;
-        // What grows with the answer, of what is read in whole.
-        let grown = |prompt: u64| {
-            let (prompt, answer) = (prompt as f64, tokens.answer as f64);
-            (prompt + answer * longer) / (prompt + answer).max(1.0)
-        };
+        // Prompt and answer are learnt together, and the answer alone grows.
+        let (prompt, answer) = (tokens.student_prompt as f64, tokens.answer as f64);
+        let grown = (prompt + answer * longer) / (prompt + answer).max(1.0) / answers;
         let seconds = &p.seconds;
-        let learning = (seconds.learning + seconds.scoring) * grown(tokens.student_prompt);
         Self {
             sampling: seconds.sampling * longer / answers,
-            learning: learning / answers,
+            scoring: seconds.scoring * grown,
+            learning: seconds.learning * grown,
             read: (tokens.teacher_prompt as f64 + tokens.answer as f64 * longer) / answers,
         }
     }

@@ -118,13 +118,18 @@ impl Driver<'_, '_> {
         self.answers(&wanted)
     }
 
-    /// One batch of the on-policy stage, measured and not learnt. A teacher elsewhere is asked for it
+    /// One batch of the on-policy stage (of the cold start, where that is all), measured and not learnt. A teacher elsewhere is asked for it
     /// as for the first step's, which is not bought again where it is the same.
     fn probe_batch(&mut self, local: bool) -> Result<Worked<Option<Probed>>> {
-        let Some(stage) = self.state.spec.stages.on_policy.clone() else {
-            return Ok(Ok(None));
+        let stages = &self.state.spec.stages;
+        let (at, stage) = match (&stages.on_policy, &stages.cold_start) {
+            (Some(stage), _) => (Stage::OnPolicy, stage.clone()),
+            // Only for what a step of learning takes: one elsewhere is not paid for that.
+            (None, Some(stage)) if local => (Stage::ColdStart, stage.clone()),
+            _ => return Ok(Ok(None)),
         };
-        let learn = self.learn_job(Stage::OnPolicy, (None, None), stage.steps)?;
+        let mut learn = self.learn_job(at, (None, None), stage.steps)?;
+        learn.items = self.folder.path("items.jsonl");
         let items = stage.learning.batch.min(BATCH);
         let answers = u64::from(items) * u64::from(stage.learning.samples);
         let tokens = match local {
