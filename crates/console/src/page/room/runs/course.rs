@@ -21,7 +21,7 @@ struct Plotted {
     reach: f64,
 }
 
-const PLOTS: [Plotted; 5] = [
+const PLOTS: [Plotted; 6] = [
     Plotted {
         id: "kl",
         title: "Distance to the teacher",
@@ -60,6 +60,14 @@ const PLOTS: [Plotted; 5] = [
         says: "share of answers cut at the most tokens, of 4-grams said before",
         unit: "%",
         metrics: &[("cut", "Cut off", 2), ("repetition", "Repeated", 1)],
+        reach: 1.0,
+    },
+    Plotted {
+        id: "overlap",
+        title: "Overlap",
+        says: "share of their likeliest tokens that student and teacher have in common",
+        unit: "%",
+        metrics: &[("overlap", "Overlap", 3)],
         reach: 1.0,
     },
 ];

@@ -51,7 +51,7 @@ fn ways(data: &Value) -> Markup {
 
 fn reasons(data: &Value) -> Markup {
     let columns = [
-        text("Why rows left", ""),
+        text("Why rows were left out", ""),
         figure("Rows", ""),
         text("Such as", ""),
     ];
@@ -63,8 +63,8 @@ fn reasons(data: &Value) -> Markup {
         } }
     };
     html! {
-        @if data.list("reasons").is_empty() { p class="muted" { "No row left." } }
-        @else { (table("Why rows left", &head(&columns, "", &Pairs::default()), &rows)) }
+        @if data.list("reasons").is_empty() { p class="muted" { "No row was left out." } }
+        @else { (table("Why rows were left out", &head(&columns, "", &Pairs::default()), &rows)) }
     }
 }
 
