@@ -2,8 +2,8 @@
 # `make demo-distill`: a small model learns to do without its four-shot prompt, from its own answers;
 # bench/distill/README.md. Prints one table and says how to serve the student.
 #
-# `make demo-distill-arms` runs three seeds, and beside them the same budget spent on the teacher's
-# own texts (off-policy) and on a policy gradient of the sampled token alone.
+# `make demo-distill-arms` runs three seeds, and beside them half the steps, and the same budget spent on
+# the teacher's own texts (off-policy) and on a policy gradient of the sampled token alone.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -36,13 +36,16 @@ text = text.replace('"GRANT"', f'"{grant}"').replace('"MODEL"', f'"{model}"').re
 text = re.sub(r'^name = "demo.*$', f'name = "{arm} seed {seed}"', text, count=1, flags=re.M)
 if arm == "policy gradient":
     text = text.replace('{ kind = "reverse_kl" }', '{ kind = "k1" }')
+if arm == "on-policy, half":
+    text = re.sub(r"^steps = (\d+)$", lambda steps: f"steps = {int(steps[1]) // 2}", text, flags=re.M)
+    text = re.sub(r"^checkpoint_every = .*$", "checkpoint_every = 4", text, flags=re.M)
 if arm == "off-policy":
     # As many answers of the teacher's own as the other arms have graded and written together.
     cold, on = (tomllib.loads(text)["stages"][name] for name in ("cold_start", "on_policy"))
     more = on["steps"] * on["learning"]["batch"] // cold["learning"]["batch"]
     text = re.sub(r"^\[stages.on_policy\].*?(?=^\[evaluate\])", "", text, flags=re.M | re.S)
     text = text.replace(f'steps = {cold["steps"]}\n', f'steps = {cold["steps"] + more}\n', 1)
-file = pathlib.Path(folder) / f"{arm.replace(' ', '-')}-{seed}.toml"
+file = pathlib.Path(folder) / f"{re.sub('[^a-z]+', '-', arm)}-{seed}.toml"
 file.write_text(text)
 print(file)
 PYTHON
@@ -59,8 +62,9 @@ run() { # ARM SEED
 run on-policy 1
 if [ "$arms" = arms ]; then
     for seed in 2 3; do run on-policy "$seed"; done
-    for seed in 1 2 3; do run off-policy "$seed"; done
-    for seed in 1 2 3; do run "policy gradient" "$seed"; done
+    for arm in "policy gradient" "on-policy, half" off-policy; do
+        for seed in 1 2 3; do run "$arm" "$seed"; done
+    done
 fi
 "$CARGO_TARGET_DIR/release/examples/table" "$data/runs" "${told[@]}"
 echo

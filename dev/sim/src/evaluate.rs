@@ -29,9 +29,9 @@ pub(crate) struct EvaluateArgs {
     /// Add campaigns of a thousand and of 20,000 accounts, and a month of 30,000 honest ones
     #[arg(long)]
     long: bool,
-    /// The month of 30,000 honest accounts alone
+    /// One world alone (clusters-1000, router-20000, honest-30000, ...), without the baselines
     #[arg(long)]
-    month: bool,
+    world: Option<String>,
     /// Measure on the world to calibrate on, for whoever works on the guard
     #[arg(long)]
     develop: bool,
@@ -59,7 +59,7 @@ impl EvaluateArgs {
             guard_only: self.guard_only,
             long: self.long,
             develop: self.develop,
-            month: self.month,
+            world: self.world.as_deref(),
         };
         let began = Instant::now();
         let report = measure::evaluate(&wanted, &mut |what| {

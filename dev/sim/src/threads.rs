@@ -7,6 +7,13 @@ use crate::talk::{Ask, Call, Hand, Keep, Message, Rest, Thread};
 use crate::texts::{Record, head};
 use crate::voice::{Slot, Voice};
 
+/// Part of the replies that our model gives as they were recorded: those of greedy requests. The others
+/// are sampled, and nobody gets the same long answer twice.
+const GREEDY: f64 = 0.15;
+/// Sentences of a sampled reply that are not the recorded ones.
+const SAMPLED: f64 = 0.5;
+/// Replies of so few bytes are the same each time.
+const SHORT: usize = 64;
 /// Longest answer in a conversation, in bytes.
 const SAID: usize = 1_600;
 /// A conversation keeps at most so many messages of history (clients cut, too).
@@ -32,6 +39,7 @@ fn next_of_script(
         Some(reply) => reply.clone(),
         None => hand.answer(record, SAID),
     };
+    let answer = sampled(answer, hand);
     let mut ask = Ask::new(messages, answer);
     if record.turns.len() > turn + 2 {
         ask.rest = Some(Rest::Script {
@@ -40,6 +48,14 @@ fn next_of_script(
         });
     }
     ask
+}
+
+/// A recorded reply as our model gives it this time.
+fn sampled(reply: Arc<str>, hand: &mut Hand<'_>) -> Arc<str> {
+    if reply.len() < SHORT || hand.draw.chance(GREEDY) {
+        return reply;
+    }
+    hand.stock.scribe.weaker(&reply, SAMPLED, hand.draw).into()
 }
 
 /// Starts a job with tools.

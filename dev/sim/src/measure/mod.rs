@@ -40,8 +40,8 @@ pub struct Wanted<'a> {
     /// Measure on the world to calibrate on, with recipes that were fitted on and others: for whoever
     /// works on the guard. The worlds to test on stay unread.
     pub develop: bool,
-    /// The month of honest accounts alone.
-    pub month: bool,
+    /// One world alone, without the baselines.
+    pub world: Option<&'a str>,
     /// A card in place of the shipped one.
     pub card: Option<guard::card::Card>,
 }
@@ -61,8 +61,8 @@ const WORLDS: [(&str, bool, &str); 4] = [
 /// Measures; `tell` is told what is begun.
 pub fn evaluate(wanted: &Wanted<'_>, tell: &mut dyn FnMut(&str)) -> Result<Report, SimError> {
     let mut speed = speed();
-    if wanted.month {
-        let mut tables = month(wanted, &mut speed, tell)?;
+    if let Some(world) = wanted.world {
+        let mut tables = one(wanted, (world, world), &mut speed, tell)?;
         tables.push(speed);
         return wanted.report(tables);
     }
@@ -129,31 +129,31 @@ fn long(
     for (world, what) in [
         ("clusters-1000", "campaigns of a thousand"),
         ("router-20000", "20,000 accounts behind one router"),
+        ("honest-30000", "30,000 honest accounts over 30 days"),
     ] {
-        tell(what);
-        let scene = wanted.fold(world, false, None, false)?;
-        let scores = [accounts::guard(&scene), accounts::evidence(&scene)];
-        tables.extend(of_world(what, &scene, &scores));
-        speed.row(fast(what, &scene));
+        tables.extend(one(wanted, (world, what), speed, tell)?);
     }
-    tables.extend(month(wanted, speed, tell)?);
     Ok(tables)
 }
 
-/// A month of honest accounts, for wrong proposals.
-fn month(
+/// The guard alone in one world.
+fn one(
     wanted: &Wanted<'_>,
+    (world, what): (&str, &str),
     speed: &mut Table,
     tell: &mut dyn FnMut(&str),
 ) -> Result<Vec<Table>, SimError> {
-    let what = "30,000 honest accounts over 30 days";
     tell(what);
-    let scene = wanted.fold("honest-30000", false, None, false)?;
+    let scene = wanted.fold(world, false, None, false)?;
     speed.row(fast(what, &scene));
-    Ok(vec![
-        accounts::steps(&format!("Steps: {what}"), &scene),
-        accounts::workloads(&format!("Honest workloads: {what}"), &scene),
-    ])
+    if scene.campaigns.is_empty() {
+        return Ok(vec![
+            accounts::steps(&format!("Steps: {what}"), &scene),
+            accounts::workloads(&format!("Honest workloads: {what}"), &scene),
+        ]);
+    }
+    let scores = [accounts::guard(&scene), accounts::evidence(&scene)];
+    Ok(of_world(what, &scene, &scores))
 }
 
 /// The tables of a world.
@@ -198,10 +198,10 @@ impl Wanted<'_> {
             card: self.card()?.hash(),
             commands: vec![format!(
                 "sim evaluate --out bench/guard{}",
-                match (self.month, self.long) {
-                    (true, _) => " --month",
-                    (false, true) => " --long",
-                    (false, false) => "",
+                match (self.world, self.long) {
+                    (Some(world), _) => format!(" --world {world}"),
+                    (None, true) => " --long".to_owned(),
+                    (None, false) => String::new(),
                 }
             )],
             seeds: vec![self.seed],
