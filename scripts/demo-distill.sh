@@ -2,8 +2,8 @@
 # `make demo-distill`: a small model learns to do without its four-shot prompt, from its own answers;
 # bench/distill/README.md. Prints one table and says how to serve the student.
 #
-# `make demo-distill-arms` runs three seeds, and beside them half the steps, and the same budget spent on
-# the teacher's own texts (off-policy) and on a policy gradient of the sampled token alone.
+# `make demo-distill-arms` runs three seeds, and beside them half of the on-policy steps, and the same
+# budget spent on a policy gradient of the sampled token alone and on the teacher's own texts (off-policy).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -37,8 +37,10 @@ text = re.sub(r'^name = "demo.*$', f'name = "{arm} seed {seed}"', text, count=1,
 if arm == "policy gradient":
     text = text.replace('{ kind = "reverse_kl" }', '{ kind = "k1" }')
 if arm == "on-policy, half":
-    text = re.sub(r"^steps = (\d+)$", lambda steps: f"steps = {int(steps[1]) // 2}", text, flags=re.M)
-    text = re.sub(r"^checkpoint_every = .*$", "checkpoint_every = 4", text, flags=re.M)
+    # The cold start is the other arms' own; of the stage that differs, half.
+    before, on = text.split("[stages.on_policy]\n")
+    on = re.sub(r"^steps = (\d+)$", lambda steps: f"steps = {int(steps[1]) // 2}", on, count=1, flags=re.M)
+    text = f"{before}[stages.on_policy]\n{on}"
 if arm == "off-policy":
     # As many answers of the teacher's own as the other arms have graded and written together.
     cold, on = (tomllib.loads(text)["stages"][name] for name in ("cold_start", "on_policy"))

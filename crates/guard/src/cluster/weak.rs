@@ -15,7 +15,7 @@ const KINDS: [(&[Family], i32, u32, i32); 3] = [
     (&[Family::Source], 3, 2, 10),
 ];
 /// So many decibans beyond what the cluster's share of all accounts asks for.
-const BEYOND: i32 = 12;
+const BEYOND: i32 = 17;
 /// A kind with less is not counted among those that agree.
 const COUNTS: i32 = 4;
 /// Hand-offs of so many decibans need no other kind.

@@ -50,6 +50,9 @@ const GROWTH: Growth = Growth {
 const PER_NAT: f64 = 4.342_944_819_032_518;
 /// The false-positive rates that are stated for [`ACTIONS`].
 pub const STATED: [f64; ACTIONS.len()] = [1.0, 0.01, 0.002, 0.0015, 0.001, 0.001, 0.0001];
+/// So many accounts of the reference must lie beyond a threshold for it to stand on what was seen. A
+/// wrong proposal to suspend costs most, and one account alone is chance.
+const SEEN: [f64; ACTIONS.len()] = [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 10.0];
 /// Scores of the reference that a card keeps.
 const KEPT: usize = 1024;
 
@@ -100,8 +103,8 @@ pub fn fit(rows: &[Row], made: Made) -> Card {
 
 /// The reference of a card: `peaks` are the greatest evidence that each honest account ever showed.
 /// The threshold of a rate is the least score that so few of them reach, one more counted for the
-/// account that is judged (split conformal); where the reference is too small for a rate, it lies
-/// above its highest score by [`CAUTION`] times what honest scores differ at their end.
+/// account that is judged (split conformal); where the reference is too small for a rate ([`SEEN`]), it
+/// lies above its highest score by [`CAUTION`] times what honest scores differ at their end.
 pub fn reference(mut peaks: Vec<i32>) -> Reference {
     peaks.sort_unstable_by(|one, other| other.cmp(one));
     let accounts = peaks.len() as u32;
@@ -112,16 +115,15 @@ pub fn reference(mut peaks: Vec<i32>) -> Reference {
         _ => 10,
     };
     let mut from = [i32::MIN; ACTIONS.len()];
-    for (from, stated) in from.iter_mut().zip(STATED).skip(1) {
-        let allowed = (stated * (f64::from(accounts) + 1.0)).floor() as usize;
-        *from = match (allowed.checked_sub(1), peaks.first()) {
-            (Some(allowed), Some(_)) => peaks[allowed.min(peaks.len() - 1)] + 1,
-            (None, Some(highest)) => {
-                let missing = 1.0 / (stated * (f64::from(accounts) + 1.0));
-                let beyond = CAUTION * f64::from(decade) * missing.log10();
+    for ((from, stated), seen) in from.iter_mut().zip(STATED).zip(SEEN).skip(1) {
+        let allowed = stated * (f64::from(accounts) + 1.0);
+        *from = match peaks.first() {
+            Some(_) if allowed >= seen => peaks[(allowed as usize - 1).min(peaks.len() - 1)] + 1,
+            Some(highest) => {
+                let beyond = CAUTION * f64::from(decade) * (seen / allowed).log10();
                 highest + 1 + beyond.ceil() as i32
             }
-            (_, None) => i32::MAX,
+            None => i32::MAX,
         };
     }
     for place in 1..from.len() {

@@ -198,6 +198,21 @@ fn hidden_distillers_in_the_reference_cost_little_power_and_no_promise() {
 }
 
 #[test]
+fn a_proposal_to_suspend_stands_on_ten_accounts_and_a_strip_on_one() {
+    let place = |sought: Action| ACTIONS.iter().position(|action| *action == sought);
+    let suspend = place(Action::ProposeSuspend).expect("an action of this name");
+    let strip = place(Action::Strip).expect("an action of this name");
+    // No two accounts have one score: a threshold tells how many lie beyond it.
+    let of = |accounts: i32| fit::reference((0..accounts).collect());
+    let few = of(20_000);
+    assert!(few.from[suspend] > 20_000, "{:?}", few.from);
+    let many = of(120_000);
+    let beyond = 120_000 - many.from[suspend];
+    assert!((10..=12).contains(&beyond), "{beyond}");
+    assert_eq!(1_000 - of(1_000).from[strip], 1);
+}
+
+#[test]
 fn a_small_reference_proposes_nobody_lightly() {
     let reference = fit::reference(vec![3; 50]);
     assert!(reference.from.iter().skip(2).all(|from| *from > 3));

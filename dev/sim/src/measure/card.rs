@@ -35,6 +35,9 @@ const FITTED: [&str; 10] = [
 ];
 const FIT_SEEDS: [u64; 10] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
 const FAMILY_SEEDS: [u64; 2] = [1, 2];
+/// One world has four honest accounts in 0.2%: a threshold that stands on so few swings by its seed. Seed
+/// 2 is left to those who work on the guard.
+const CALIBRATE_SEEDS: [u64; 5] = [1, 3, 4, 5, 6];
 
 /// The number of a workload or recipe.
 pub(super) fn kind(workload: &str) -> u32 {
@@ -152,7 +155,9 @@ pub fn make(
             format!("sim fit, seeds {FIT_SEEDS:?}, {}", FITTED.join(", ")),
             format!("sim families, seeds {FAMILY_SEEDS:?}"),
         ],
-        calibrated_on: vec!["sim calibrate, seed 1, honest accounts".to_owned()],
+        calibrated_on: vec![format!(
+            "sim calibrate, seeds {CALIBRATE_SEEDS:?}, honest accounts"
+        )],
         held_out: vec![
             "recipes ultra-chat and relay".to_owned(),
             "texts and wordings of `calibrate` and of the worlds to test on".to_owned(),
@@ -162,9 +167,13 @@ pub fn make(
     };
     tell("fitting");
     let mut card = fit::fit(&rows, made);
-    tell("watching `calibrate`");
     let mut world = preset("calibrate", scale)?;
     world.campaigns.clear();
-    card.reference = fit::reference(watch(&world, 1, data, card.clone())?.peaks(Label::Honest));
+    let mut peaks = Vec::new();
+    for seed in CALIBRATE_SEEDS {
+        tell(&format!("watching `calibrate`, seed {seed}"));
+        peaks.extend(watch(&world, seed, data, card.clone())?.peaks(Label::Honest));
+    }
+    card.reference = fit::reference(peaks);
     Ok(card)
 }
