@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # `make demo-distill`: a small model learns to do without its four-shot prompt, from its own answers;
-# bench/distill/README.md. Prints one table and says how to serve the student.
+# bench/distill/README.md. Prints one table, and serves the student.
 #
 # `make demo-distill-arms` runs three seeds, and beside them half of the on-policy steps, and the same
 # budget spent on a policy gradient of the sampled token alone and on the teacher's own texts (off-policy).
@@ -12,6 +12,8 @@ binary=$CARGO_TARGET_DIR/release/stillhouse
 data=${STILLHOUSE_DEMO_DIR:-$HOME/.local/share/stillhouse-demo}
 mkdir -p "$data/files"
 still() { "$binary" --data-dir "$data" "$@"; }
+# The value at a path of keys of the JSON on standard input.
+field() { python3 -c 'import functools, json, sys; print(functools.reduce(dict.get, sys.argv[1:], json.load(sys.stdin)))' "$@"; }
 
 if ! still account show demo >/dev/null 2>&1; then
     still organization create demo >/dev/null
@@ -19,8 +21,7 @@ if ! still account show demo >/dev/null 2>&1; then
 fi
 grant=$(still --json grant issue --account demo --teacher smollm2-135m --tier train \
     --purpose "the demonstration: a prompt goes into the weights" \
-    --budget-tokens 100000000 --expires 7d |
-    python3 -c 'import json, sys; print(json.load(sys.stdin)["grant"]["id"])')
+    --budget-tokens 100000000 --expires 7d | field grant id)
 
 # The run file beside its data, with what is open in it filled in.
 # A cold start has the teacher answer every row, so there are no more of them than are learnt from.
@@ -71,3 +72,34 @@ fi
 "$CARGO_TARGET_DIR/release/examples/table" "$data/runs" "${told[@]}"
 echo
 echo "The students' files and cards are in $data/runs/RUN/student; \"$binary --data-dir $data distill list\" names the runs."
+
+# The first student goes on being served until Ctrl-C; without a terminal it is asked once.
+[ "$arms" = arms ] && exit
+listen=${STILLHOUSE_LISTEN:-127.0.0.1:8080}
+candidate=candidate/$(field row id <"${told[0]}")
+secret=$(still --json key create --account demo --name demo --expires 7d | field secret)
+"$binary" --data-dir "$data" serve --listen "$listen" &
+server=$!
+stop() {
+    kill -TERM "$server" 2>/dev/null || true
+    wait "$server" 2>/dev/null || true
+}
+trap stop EXIT
+trap 'exit 130' INT TERM
+for _ in $(seq 300); do
+    if curl -sf "http://$listen/readyz" >/dev/null 2>&1; then break; fi
+    kill -0 "$server" 2>/dev/null || { echo "error: the server did not start" >&2; exit 1; }
+    sleep 0.1
+done
+body='{"model": "'$candidate'", "prompt": "Nadia Petrov, 52, works in Oslo as a plumber.\nJSON:", "max_tokens": 48, "temperature": 0, "stop": ["}"]}'
+echo
+echo "The student is served on http://$listen/v1. This works as it stands:"
+echo
+echo "curl -sS http://$listen/v1/completions \\"
+echo "  -H 'Authorization: Bearer $secret' -H 'Content-Type: application/json' \\"
+echo "  -d '$body'"
+echo
+curl -sS --fail-with-body "http://$listen/v1/completions" \
+    -H "Authorization: Bearer $secret" -H "Content-Type: application/json" -d "$body"
+echo
+if [ -t 1 ]; then wait "$server"; fi
