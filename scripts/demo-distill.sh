@@ -77,6 +77,7 @@ echo "The students' files and cards are in $data/runs/RUN/student; \"$binary --d
 [ "$arms" = arms ] && exit
 listen=${STILLHOUSE_LISTEN:-127.0.0.1:8080}
 candidate=candidate/$(field row id <"${told[0]}")
+still model pull >/dev/null
 secret=$(still --json key create --account demo --name demo --expires 7d | field secret)
 "$binary" --data-dir "$data" serve --listen "$listen" &
 server=$!
