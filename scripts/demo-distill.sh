@@ -6,14 +6,13 @@
 # budget spent on a policy gradient of the sampled token alone and on the teacher's own texts (off-policy).
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source scripts/serving.sh
 
 arms=${1:-one}
 binary=$CARGO_TARGET_DIR/release/stillhouse
 data=${STILLHOUSE_DEMO_DIR:-$HOME/.local/share/stillhouse-demo}
 mkdir -p "$data/files"
 still() { "$binary" --data-dir "$data" "$@"; }
-# The value at a path of keys of the JSON on standard input.
-field() { python3 -c 'import functools, json, sys; print(functools.reduce(dict.get, sys.argv[1:], json.load(sys.stdin)))' "$@"; }
 
 if ! still account show demo >/dev/null 2>&1; then
     still organization create demo >/dev/null
@@ -79,19 +78,7 @@ listen=${STILLHOUSE_LISTEN:-127.0.0.1:8080}
 candidate=candidate/$(field row id <"${told[0]}")
 still model pull >/dev/null
 secret=$(still --json key create --account demo --name demo --expires 7d | field secret)
-"$binary" --data-dir "$data" serve --listen "$listen" &
-server=$!
-stop() {
-    kill -TERM "$server" 2>/dev/null || true
-    wait "$server" 2>/dev/null || true
-}
-trap stop EXIT
-trap 'exit 130' INT TERM
-for _ in $(seq 300); do
-    if curl -sf "http://$listen/readyz" >/dev/null 2>&1; then break; fi
-    kill -0 "$server" 2>/dev/null || { echo "error: the server did not start" >&2; exit 1; }
-    sleep 0.1
-done
+serve "$binary" "$data" "$listen"
 body='{"model": "'$candidate'", "prompt": "Nadia Petrov, 52, works in Oslo as a plumber.\nJSON:", "max_tokens": 48, "temperature": 0, "stop": ["}"]}'
 echo
 echo "The student is served on http://$listen/v1. This works as it stands:"

@@ -4,6 +4,7 @@
 # itself, on a free port and in a data folder of its own, and stops with its status.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source scripts/serving.sh
 
 binary=$CARGO_TARGET_DIR/release/stillhouse
 model=smollm2-135m
@@ -11,31 +12,16 @@ if [ "${CI:-}" = true ]; then
     data=$(mktemp -d)
     port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
     listen=127.0.0.1:$port
+    after() { rm -rf "$data"; }
 else
     data=${STILLHOUSE_DATA_DIR:-$HOME/.local/share/stillhouse}
     listen=${STILLHOUSE_LISTEN:-127.0.0.1:8080}
 fi
 mkdir -p "$data"
 still() { "$binary" --data-dir "$data" "$@"; }
-field() { python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"; }
 
 still model pull >/dev/null
-# Not by the function: the signal must reach the server, and not a shell around it.
-"$binary" --data-dir "$data" serve --listen "$listen" &
-server=$!
-stop() {
-    kill -TERM "$server" 2>/dev/null || true
-    wait "$server" 2>/dev/null || true
-    if [ "${CI:-}" = true ]; then rm -rf "$data"; fi
-}
-trap stop EXIT
-trap 'exit 130' INT TERM
-
-for _ in $(seq 300); do
-    if curl -sf "http://$listen/readyz" >/dev/null 2>&1; then break; fi
-    kill -0 "$server" 2>/dev/null || { echo "error: the server did not start" >&2; exit 1; }
-    sleep 0.1
-done
+serve "$binary" "$data" "$listen"
 
 # The first account is made once; a key's secret can't be shown again, so that each run, unless
 # told one, makes a key that ends in a week.

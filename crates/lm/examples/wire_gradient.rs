@@ -215,14 +215,8 @@ enum Estimator {
 const ESTIMATORS: [(Estimator, &str); 5] = [
     (Estimator::Student, "student top-20 + tail (/v1/score)"),
     (Estimator::Both, "both top-20 + tail (/v1/score)"),
-    (
-        Estimator::Teacher,
-        "teacher top-20 + tail (prompt_logprobs)",
-    ),
-    (
-        Estimator::SampledAndTail,
-        "sampled token + tail (TRL, beta 1)",
-    ),
+    (Estimator::Teacher, "teacher top-20 + tail (vLLM)"),
+    (Estimator::SampledAndTail, "sampled + tail (TRL, beta 1)"),
     (Estimator::Sampled, "sampled token, policy gradient"),
 ];
 

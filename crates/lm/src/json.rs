@@ -193,6 +193,5 @@ pub(crate) fn shortened(text: &str) -> String {
     if text.len() <= MOST {
         return text.to_owned();
     }
-    let cut = (0..=MOST).rev().find(|&at| text.is_char_boundary(at));
-    format!("{}…", &text[..cut.unwrap_or(0)])
+    format!("{}…", &text[..text.floor_char_boundary(MOST)])
 }

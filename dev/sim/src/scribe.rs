@@ -61,10 +61,7 @@ impl Scribe {
     /// The words of a prompt that carry meaning, at most eight.
     fn topics<'a>(prompt: &'a str, draw: &mut Draw) -> Vec<&'a str> {
         // The end of a long prompt is what it is about.
-        let from = prompt.len().saturating_sub(600);
-        let from = (from..prompt.len())
-            .find(|at| prompt.is_char_boundary(*at))
-            .unwrap_or(0);
+        let from = prompt.ceil_char_boundary(prompt.len().saturating_sub(600));
         let mut words: Vec<&str> = prompt[from..]
             .split(|c: char| !c.is_alphanumeric())
             .filter(|word| word.len() > 4 && word.len() < 18)

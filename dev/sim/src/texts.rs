@@ -293,14 +293,7 @@ fn fitting(role: Role, record: &Arc<Record>) -> Option<Arc<Record>> {
 
 /// The first bytes of a text, cut at a character.
 pub(crate) fn head(text: &str, most: usize) -> &str {
-    if text.len() <= most {
-        return text;
-    }
-    let mut end = most;
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
+    &text[..text.floor_char_boundary(most)]
 }
 
 #[derive(Deserialize)]

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 /// The most lines of a file without its tests.
 const MOST_LINES: usize = 600;
 const TESTS_FROM: &str = "#[cfg(test)]";
+/// What must not stand outside tests: the words that are looked for, not uses of them.
 const FORBIDDEN: [&str; 5] = [
     ".unwrap()",
     "todo!(",

@@ -22,9 +22,5 @@ pub(super) fn phrases(more: &[String]) -> Result<Regex, regex::Error> {
 
 /// Whether one of the phrases is near the answer's beginning.
 pub(super) fn declines(phrases: &Regex, answer: &str) -> bool {
-    let mut end = LOOKED_AT.min(answer.len());
-    while !answer.is_char_boundary(end) {
-        end -= 1;
-    }
-    phrases.is_match(&answer[..end])
+    phrases.is_match(&answer[..answer.floor_char_boundary(LOOKED_AT)])
 }

@@ -118,8 +118,9 @@ impl Driver<'_, '_> {
         self.answers(&wanted)
     }
 
-    /// One batch of the on-policy stage (of the cold start, where that is all), measured and not learnt. A teacher elsewhere is asked for it
-    /// as for the first step's, which is not bought again where it is the same.
+    /// One batch of the on-policy stage (of the cold start, where that is all), measured and not
+    /// learnt. A teacher elsewhere is asked for it as for the first step's, which is not bought again
+    /// where it is the same.
     fn probe_batch(&mut self, local: bool) -> Result<Worked<Option<Probed>>> {
         let stages = &self.state.spec.stages;
         let (at, stage) = match (&stages.on_policy, &stages.cold_start) {

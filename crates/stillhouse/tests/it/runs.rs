@@ -1,13 +1,13 @@
 //! Runs that a server drives beside its traffic: stopped, killed with `kill -9`, gone on with to the
 //! same bytes; and a held student that it serves to its own organisation.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::TcpStream;
 
 use serde_json::Value;
 
 use crate::distill::house_with;
-use crate::still::Still;
+use crate::still::{Still, answered};
 
 /// So many that a server can be stopped in between.
 const STEPS: u64 = 96;
@@ -133,13 +133,7 @@ fn ask(still: &Still, secret: &str, (method, path): (&str, &str), body: &str) ->
     stream
         .write_all(format!("{head}{body}").as_bytes())
         .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
-    let body = answer
-        .split_once("\r\n\r\n")
-        .map(|(_, body)| body.to_owned());
-    (status, body.unwrap_or_default())
+    answered(stream)
 }
 
 fn key(still: &Still, account: &str) -> String {

@@ -148,14 +148,7 @@ impl Still {
 
     /// Asks the model with a credential; the status and the body.
     pub(crate) fn ask(&self, secret: &str) -> (u16, String) {
-        let mut stream = self.begin(secret, "hi");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
-        let body = answer
-            .split_once("\r\n\r\n")
-            .map(|(_, body)| body.to_owned());
-        (status, body.unwrap_or_default())
+        answered(self.begin(secret, "hi"))
     }
 
     /// Sends a request whose answer is yet to come.
@@ -303,4 +296,15 @@ fn answer(mut stream: TcpStream) {
 /// A process that must not be left behind by a failing test.
 pub(crate) fn quiet(command: &mut Command) -> Said {
     said(command.stdin(Stdio::null()).output().unwrap())
+}
+
+/// The status and the body of an answer, read to its end.
+pub(crate) fn answered(mut stream: TcpStream) -> (u16, String) {
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+    let body = answer
+        .split_once("\r\n\r\n")
+        .map(|(_, body)| body.to_owned());
+    (status, body.unwrap_or_default())
 }

@@ -354,10 +354,7 @@ fn shown(visit: &Visit<'_>, seq: u64, said: &Value) -> Answer {
 }
 
 fn cut(text: &str) -> String {
-    let end = (0..=TEXT_BYTES.min(text.len()))
-        .rev()
-        .find(|end| text.is_char_boundary(*end))
-        .unwrap_or_default();
+    let end = text.floor_char_boundary(TEXT_BYTES);
     match end < text.len() {
         true => format!(
             "{}\n… ({} more)",

@@ -233,11 +233,9 @@ const PAYLOAD_BYTES: usize = 40_000;
 
 fn pretty(fact: &Value) -> String {
     let text = serde_json::to_string_pretty(fact).unwrap_or_default();
-    let end = (0..=PAYLOAD_BYTES.min(text.len()))
-        .rev()
-        .find(|end| text.is_char_boundary(*end));
-    match end {
-        Some(end) if end < text.len() => format!("{}\n… (the rest is in an export)", &text[..end]),
-        _ => text,
+    let end = text.floor_char_boundary(PAYLOAD_BYTES);
+    match end < text.len() {
+        true => format!("{}\n… (the rest is in an export)", &text[..end]),
+        false => text,
     }
 }
