@@ -185,6 +185,7 @@ mod tests {
             id: id.into(),
             student: Prompt::Text { text: text.into() },
             teacher: None,
+            taught_by: None,
             answer: None,
         }
     }

@@ -96,6 +96,7 @@ pub fn items(file: &Path, rows: &[Row], data: &Data) -> Result<Vec<Item>> {
                 id: row.id.clone(),
                 student: prompt(&data.student)?,
                 teacher: data.teacher.as_deref().map(prompt).transpose()?,
+                taught_by: None,
                 answer: None,
             })
         })

@@ -9,6 +9,7 @@ use crate::parent::Parent;
 use crate::protocol::{self, Answered, Answers, Done, Item, Prompt, Ready, Report, Stage, Who};
 use crate::{place, random, sampled, student};
 use lm::{Model, Question, Scoring};
+use std::collections::BTreeMap;
 use std::io::Write;
 
 /// What answers.
@@ -40,6 +41,7 @@ pub(crate) fn answer<W: Write>(
         items: items.len(),
         student: speaker.digest.clone(),
         teacher: None,
+        teachers: BTreeMap::new(),
         seconds: since(world, started),
     }))?;
     let part = (job.sampling.slots / job.samples as usize).max(1);

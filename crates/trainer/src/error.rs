@@ -50,6 +50,20 @@ pub(crate) enum Error {
     /// Student and teacher have other tokens.
     #[error("student and teacher have other tokenizers: {0}")]
     Tokenizers(String),
+    /// Several teachers do not fit beside the student.
+    #[error(
+        "{teachers} teachers beside the student need {} MB of memory, {} MB are available",
+        need / 1_000_000,
+        available / 1_000_000
+    )]
+    Memory {
+        /// How many models.
+        teachers: usize,
+        /// Bytes that they need together.
+        need: u64,
+        /// Bytes that are there.
+        available: u64,
+    },
     /// A checkpoint that can not be gone on from.
     #[error("checkpoint {path}: {what}")]
     Checkpoint {
@@ -117,6 +131,11 @@ impl Error {
                 Fault::Job,
                 "tokenizer_mismatch",
                 "collect the teacher's answers as text and learn those in a cold start",
+            ),
+            Self::Memory { .. } => (
+                Fault::Machine,
+                "memory_short",
+                "name smaller teachers, or serve some elsewhere",
             ),
             Self::Checkpoint { .. } => (
                 Fault::Job,

@@ -7,6 +7,7 @@ use crate::place;
 use crate::protocol::{self, Done, Export, Exported, ExportedFile, Format, Ready, Report};
 use crate::{World, learn::since};
 use lm::gguf::TensorType;
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Component, Path, PathBuf};
 
@@ -36,6 +37,7 @@ pub(crate) fn export<W: Write>(
         items: 0,
         student: digest.clone(),
         teacher: None,
+        teachers: BTreeMap::new(),
         seconds: since(world, started),
     }))?;
     let files = load::model(&job.student.model)?;

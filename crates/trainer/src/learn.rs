@@ -6,13 +6,12 @@ use crate::checkpoint::Checkpoints;
 use crate::error::{Error, Result};
 use crate::parent::Parent;
 use crate::protocol::{
-    self, Checkpoint, Done, Item, Learn, Metrics, Place, Ready, Report, Seconds, Stage, Teacher,
-    Tokens,
+    self, Checkpoint, Done, Item, Learn, Metrics, Place, Ready, Report, Seconds, Stage, Tokens,
 };
 use crate::sampled::{self, Answer, Sampled, TOP, Which};
 use crate::student::Student;
 use crate::targets::{self, Learnt};
-use crate::teacher::{self, Local, Needs, Taught};
+use crate::teacher::{self, Needs, Staff, Taught};
 use crate::{load, metrics, random};
 use std::io::Write;
 use std::time::Duration;
@@ -24,7 +23,9 @@ pub(crate) struct Run<'a> {
     pub(crate) job: &'a Learn,
     pub(crate) items: Vec<Item>,
     pub(crate) student: Student,
-    pub(crate) local: Option<Local>,
+    pub(crate) staff: Staff,
+    /// Items that each step takes beside those of its own.
+    pub(crate) also: Vec<usize>,
     needs: Option<Needs>,
     checkpoints: Checkpoints,
     /// Where it went on from.
@@ -53,16 +54,14 @@ pub(crate) fn learn<W: Write>(
 ) -> Result<Done> {
     let started = (world.clock)();
     let mut run = Run::open(job, world)?;
-    let local = match &job.teacher {
-        Teacher::Local { model } => Some(load::digest(model)?),
-        Teacher::Parent | Teacher::None => None,
-    };
+    let (teacher, teachers) = teacher::digests(job)?;
     parent.say(&Report::Ready(Ready {
         version: protocol::VERSION,
         from: run.from,
         items: run.items.len(),
         student: load::digest(&job.student.model)?,
-        teacher: local,
+        teacher,
+        teachers,
         seconds: since(world, started),
     }))?;
     let last = job.until.map_or(job.steps, |until| until.min(job.steps));
@@ -113,12 +112,7 @@ impl<'a> Run<'a> {
             later.retain(|p| p.step > step);
             later.into_iter().try_for_each(|p| checkpoints.remove(p))?;
         }
-        let local = match &job.teacher {
-            Teacher::Local { model } if needs.is_some() => {
-                Some(Local::open(model, &student, &items, job.threads)?)
-            }
-            Teacher::Local { .. } | Teacher::Parent | Teacher::None => None,
-        };
+        let staff = Staff::open(job, &items, &student, needs)?;
         if job.stage == Stage::OnPolicy {
             student.refresh()?;
         }
@@ -126,7 +120,8 @@ impl<'a> Run<'a> {
             job,
             items,
             student,
-            local,
+            staff,
+            also: Vec::new(),
             needs,
             checkpoints,
             from,
@@ -190,16 +185,14 @@ impl<'a> Run<'a> {
             Some(ahead) => ahead,
             None => self.answers(step)?,
         };
-        let served = self.job.teacher == Teacher::Parent;
-        let question = match self.needs {
-            Some(needs) if served => {
-                let (stage, reader) = (self.job.stage, &self.student.reader);
-                let needs = self.asked_of_parent(needs);
-                let about = (self.items.as_slice(), reader);
-                Some((
-                    teacher::ask(parent, about, (stage, &sampled), needs)?,
-                    needs,
-                ))
+        let served = sampled.answers.iter().enumerate();
+        let served = served.filter(|(_, answer)| self.staff.is_served(answer.item));
+        let (places, served): (Vec<usize>, Vec<&Answer>) = served.unzip();
+        let question = match self.needs.map(|needs| self.asked_of_parent(needs)) {
+            Some(needs) if !served.is_empty() => {
+                let about = (self.items.as_slice(), &self.student.reader);
+                let at = (self.job.stage, sampled.step);
+                Some((teacher::ask(parent, about, at, &served, needs)?, needs))
             }
             _ => None,
         };
@@ -207,13 +200,18 @@ impl<'a> Run<'a> {
             self.ahead = Some(self.answers(step + 1)?);
         }
         let started = (self.world.clock)();
-        let taught = match (question, self.needs) {
-            (Some((question, needs)), _) => {
-                teacher::told(parent.answer(question)?, &sampled.answers, needs)?
+        let mut taught = sampled.answers.iter().map(|_| None).collect::<Vec<_>>();
+        if let Some(needs) = self.needs {
+            // The parent's teachers are at work meanwhile.
+            let staff = &self.staff;
+            staff.score(&self.items, &sampled.answers, needs, &mut taught)?;
+        }
+        if let Some((question, needs)) = question {
+            let told = teacher::told(parent.answer(question)?, &served, needs)?;
+            for (place, told) in places.into_iter().zip(told) {
+                taught[place] = told;
             }
-            (None, Some(needs)) => self.score(&sampled.answers, needs)?,
-            (None, None) => sampled.answers.iter().map(|_| None).collect(),
-        };
+        }
         self.seconds.scoring = since(self.world, started);
         Ok(Graded {
             sampled,
@@ -231,14 +229,6 @@ impl<'a> Run<'a> {
             },
             Stage::ColdStart => needs,
         }
-    }
-
-    /// What the teacher beside the student says.
-    fn score(&self, answers: &[Answer], needs: Needs) -> Result<Vec<Option<Taught>>> {
-        let missing = || Error::Job("this loss needs a teacher, and the job has none".into());
-        let local = self.local.as_ref().ok_or_else(missing)?;
-        let taught = local.score(&self.items, answers, needs)?;
-        Ok(taught.into_iter().map(Some).collect())
     }
 
     /// The answers of a step.
@@ -270,19 +260,17 @@ impl<'a> Run<'a> {
         Ok(sampled)
     }
 
-    fn chosen(&self, step: u64) -> Vec<usize> {
+    pub(crate) fn chosen(&self, step: u64) -> Vec<usize> {
         let Learn {
             seed,
             stage,
             learning,
             ..
         } = self.job;
-        random::items(
-            *seed,
-            *stage,
-            step,
-            (u64::from(learning.batch), self.items.len()),
-        )
+        let of = (u64::from(learning.batch), self.items.len());
+        let mut chosen = random::items(*seed, *stage, step, of);
+        chosen.extend(&self.also);
+        chosen
     }
 
     fn chosen_ids(&self, step: u64) -> Vec<String> {
@@ -310,6 +298,7 @@ impl<'a> Run<'a> {
                 prompt,
                 answer,
                 taught: taught.clone(),
+                local: taught.as_ref().and(self.staff.local(answer.item)),
             });
         }
         Ok(out)
@@ -319,9 +308,8 @@ impl<'a> Run<'a> {
     fn take(&mut self, learnt: &[Learnt<'_>], metrics: &mut Metrics) -> Result<lm::train::Report> {
         let step = self.batches(learnt)?;
         let loss = targets::loss(&self.job.learning.loss);
-        let head = self.local.as_ref().map(|local| &local.head);
         let trainer = &mut self.student.trainer;
-        let report = step.with(head, |batches| trainer.step(batches, &loss))?;
+        let report = step.with(&self.staff.heads(), |batches| trainer.step(batches, &loss))?;
         put(metrics, &report);
         Ok(report)
     }
@@ -330,18 +318,18 @@ impl<'a> Run<'a> {
     pub(crate) fn dry(&mut self, learnt: &[Learnt<'_>], metrics: &mut Metrics) -> Result<()> {
         let step = self.batches(learnt)?;
         let loss = targets::loss(&self.job.learning.loss);
-        let head = self.local.as_ref().map(|local| &local.head);
         let trainer = &mut self.student.trainer;
-        let report = step.with(head, |batches| trainer.dry_step(batches, &loss))?;
+        let report = step.with(&self.staff.heads(), |batches| {
+            trainer.dry_step(batches, &loss)
+        })?;
         put(metrics, &report);
         Ok(())
     }
 
     fn batches(&self, learnt: &[Learnt<'_>]) -> Result<targets::Step> {
-        let width = self.local.as_ref().map_or(0, |local| local.width);
         let Learn { learning, .. } = self.job;
-        let device = (&*self.student.device, width, learning.rows);
-        targets::Step::new(learnt, &learning.loss, device)
+        let (device, widths) = (&*self.student.device, self.staff.widths());
+        targets::Step::new(learnt, &learning.loss, (device, &widths, learning.rows))
     }
 
     /// Tokens that a step took.
@@ -364,6 +352,9 @@ impl<'a> Run<'a> {
             };
             teacher = Some((index, prompt));
             out.teacher_prompt += prompt;
+            if learnt.local.is_some() {
+                out.here += prompt + learnt.answer.tokens.len() as u64;
+            }
         }
         Ok(out)
     }

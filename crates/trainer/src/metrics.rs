@@ -40,6 +40,19 @@ pub(crate) fn of(learnt: &[Learnt<'_>], own: bool) -> Metrics {
     out
 }
 
+/// Of some answers how many there are, their divergence from the teacher and the overlap with it.
+pub(crate) fn agreement<'a>(
+    learnt: impl Iterator<Item = &'a Learnt<'a>>,
+) -> (u32, Option<f64>, Option<f64>) {
+    let (mut answers, mut all, mut shares) = (0, Vec::new(), Vec::new());
+    for learnt in learnt {
+        answers += 1;
+        all.extend(ratios(learnt));
+        shares.extend(overlaps(learnt));
+    }
+    (answers, mean(&all), mean(&shares))
+}
+
 /// Mean, where there is anything.
 pub(crate) fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
@@ -146,6 +159,7 @@ mod tests {
             prompt: vec![1],
             answer,
             taught: Some(taught.clone()),
+            local: None,
         });
         let learnt: Vec<Learnt<'_>> = learnt.collect();
         let got = of(&learnt, true);

@@ -6,9 +6,9 @@ use crate::error::Result;
 use crate::learn::{Run, since};
 use crate::metrics;
 use crate::parent::Parent;
-use crate::protocol::{self, Done, Probe, Probed, Ready, Report, Seconds, Stage, Teacher};
+use crate::protocol::{self, Done, OfTeacher, Probe, Probed, Ready, Report, Seconds, Stage};
 use crate::targets::Learnt;
-use crate::teacher::Taught;
+use crate::teacher::{self, Taught};
 use std::io::Write;
 
 /// Does the job.
@@ -23,17 +23,16 @@ pub(crate) fn probe<W: Write>(
     learn.learning.batch = job.items.max(1);
     learn.learning.one_step_off = false;
     let mut run = Run::open(&learn, world)?;
+    run.ask_all();
     let loading = since(world, started);
-    let local = match &learn.teacher {
-        Teacher::Local { model } => Some(crate::load::digest(model)?),
-        Teacher::Parent | Teacher::None => None,
-    };
+    let (teacher, teachers) = teacher::digests(&learn)?;
     parent.say(&Report::Ready(Ready {
         version: protocol::VERSION,
         from: None,
         items: run.items.len(),
         student: crate::load::digest(&learn.student.model)?,
-        teacher: local,
+        teacher,
+        teachers,
         seconds: loading,
     }))?;
     let step = run.step + 1;
@@ -65,13 +64,50 @@ pub(crate) fn probe<W: Write>(
         seconds,
         loading,
         memory: run.student.memory(),
-        tokenizers: run.local.as_ref().map(|local| local.tokenizers),
+        tokenizers: run
+            .staff
+            .posts()
+            .find_map(|(_, local, _)| local)
+            .map(|local| local.tokenizers),
+        teachers: of_teachers(&run, &learnt),
     };
     parent.say(&Report::Probed(Box::new(probed)))?;
     Ok(Done {
         paused: false,
         step: None,
     })
+}
+
+impl Run<'_> {
+    /// Has the batch also hold an item of each teacher that it has none of.
+    fn ask_all(&mut self) {
+        let chosen = self.chosen(self.step + 1);
+        let firsts = self.staff.posts().map(|(_, _, first)| first);
+        self.also = firsts
+            .filter(|first| !chosen.iter().any(|item| self.staff.same(*item, *first)))
+            .collect();
+    }
+}
+
+/// What was found of each teacher, where there are several.
+fn of_teachers(run: &Run<'_>, learnt: &[Learnt<'_>]) -> Vec<OfTeacher> {
+    if run.job.teachers.is_empty() {
+        return Vec::new();
+    }
+    let posts = run.staff.posts();
+    let one = |(name, local, first): (Option<&str>, Option<&teacher::Local>, usize)| {
+        let its = learnt.iter();
+        let its = its.filter(|l| run.staff.same(l.answer.item, first));
+        let (answers, kl, overlap) = metrics::agreement(its);
+        OfTeacher {
+            name: name.map(str::to_owned),
+            answers,
+            kl,
+            overlap,
+            tokenizers: local.map(|local| local.tokenizers),
+        }
+    };
+    posts.map(one).collect()
 }
 
 /// Standard error of the mean divergence a token, with answers as what was drawn: a ratio of means.

@@ -7,6 +7,7 @@ use crate::teacher::{Needs, Position, Taught};
 use lm::device::Cpu;
 use lm::loss::{self, Target, advantage};
 use lm::train::{Batch, Document, Goal, Head, Hidden, pack};
+use std::collections::BTreeMap;
 
 /// An answer with its prompt, to be learnt.
 #[derive(Debug)]
@@ -15,6 +16,8 @@ pub(crate) struct Learnt<'a> {
     pub(crate) answer: &'a Answer,
     /// What the teacher told; none where tokens alone are learnt.
     pub(crate) taught: Option<Taught>,
+    /// Which model beside the student told it, where one did.
+    pub(crate) local: Option<usize>,
 }
 
 /// What a loss wants of the teacher at a stage; none where it wants nothing.
@@ -69,7 +72,8 @@ pub(crate) fn loss(loss: &protocol::Loss) -> loss::Loss {
 /// What a batch is held against, with its own memory.
 enum Held {
     Next,
-    Hidden(Hidden<Cpu>),
+    /// A model's rows, and which one's.
+    Hidden(Hidden<Cpu>, usize),
     /// Ids and log-probabilities, one pair a row; empty where the teacher told nothing.
     Sparse(Vec<(Vec<u32>, Vec<f32>)>),
     /// Targets at the sampled token; none where the teacher told nothing.
@@ -90,7 +94,7 @@ impl Held {
                 .map(|(a, b)| sparse((a.as_slice(), b.as_slice())))
                 .collect(),
             Held::Sampled(rows) => rows.clone(),
-            Held::Next | Held::Hidden(_) => Vec::new(),
+            Held::Next | Held::Hidden(..) => Vec::new(),
         }
     }
 }
@@ -102,23 +106,27 @@ pub(crate) struct Step {
 }
 
 impl Step {
-    /// Packs answers into passes of at most `rows` tokens.
+    /// Packs answers into passes of at most `rows` tokens; `widths` are those of the models beside
+    /// the student.
     pub(crate) fn new(
         learnt: &[Learnt<'_>],
         settings: &protocol::Loss,
-        (device, width, rows): (&Cpu, usize, usize),
+        (device, widths, rows): (&Cpu, &[usize], usize),
     ) -> Result<Self> {
         let sequence = |l: &Learnt<'_>| [l.prompt.as_slice(), &l.answer.tokens].concat();
         let sequences: Vec<Vec<u32>> = learnt.iter().map(sequence).collect();
-        let lengths: Vec<usize> = sequences.iter().map(Vec::len).collect();
         let mut batches = Vec::new();
-        for places in pack(&lengths, rows)? {
-            let document = |&p: &usize| Document::answer(&sequences[p], learnt[p].prompt.len());
-            let documents: Vec<Document<'_>> = places.iter().map(document).collect();
-            let mut batch = Batch::new(&documents)?;
-            let taught: Vec<&Learnt<'_>> = places.iter().map(|&p| &learnt[p]).collect();
-            let held = held(&taught, settings, (device, width), &mut batch)?;
-            batches.push((batch, held));
+        for group in groups(learnt, settings) {
+            let lengths: Vec<usize> = group.iter().map(|&p| sequences[p].len()).collect();
+            for places in pack(&lengths, rows)? {
+                let places: Vec<usize> = places.into_iter().map(|place| group[place]).collect();
+                let document = |&p: &usize| Document::answer(&sequences[p], learnt[p].prompt.len());
+                let documents: Vec<Document<'_>> = places.iter().map(document).collect();
+                let mut batch = Batch::new(&documents)?;
+                let taught: Vec<&Learnt<'_>> = places.iter().map(|&p| &learnt[p]).collect();
+                let held = held(&taught, settings, (device, widths), &mut batch)?;
+                batches.push((batch, held));
+            }
         }
         Ok(Self {
             batches,
@@ -131,10 +139,10 @@ impl Step {
         })
     }
 
-    /// Hands the batches with their goals to `f`; `head` makes logits of a teacher's rows.
+    /// Hands the batches with their goals to `f`; `heads` make logits of the teachers' rows.
     pub(crate) fn with<T>(
         &self,
-        head: Option<&Head<Cpu>>,
+        heads: &[&Head<Cpu>],
         f: impl FnOnce(&[(&Batch, Goal<'_, Cpu>)]) -> lm::Result<T>,
     ) -> Result<T> {
         let tail = self.tail;
@@ -142,15 +150,13 @@ impl Step {
         let rows: Vec<Vec<Target<'_, f32>>> = rows.collect();
         let pairs = self.batches.iter().zip(&rows);
         let goals = pairs.map(|((batch, held), rows)| {
-            let goal = match (held, head) {
-                (Held::Next, _) => Goal::Next,
-                (Held::Hidden(hidden), Some(head)) => Goal::Hidden(hidden, head),
-                (Held::Hidden(_), None) => {
-                    return Err(Error::Job(
-                        "a whole distribution without a local teacher".into(),
-                    ));
+            let missing = || Error::Job("a whole distribution without a local teacher".into());
+            let goal = match held {
+                Held::Next => Goal::Next,
+                Held::Hidden(hidden, local) => {
+                    Goal::Hidden(hidden, heads.get(*local).ok_or_else(missing)?)
                 }
-                (Held::Sparse(_) | Held::Sampled(_), _) => Goal::Rows(rows),
+                Held::Sparse(_) | Held::Sampled(_) => Goal::Rows(rows),
             };
             Ok((batch, goal))
         });
@@ -159,10 +165,22 @@ impl Step {
     }
 }
 
+/// Answers that can stand in the same pass, by number: where whole distributions are learnt a pass
+/// has one teacher, since logits are made by one table. In the order of the models.
+fn groups(learnt: &[Learnt<'_>], settings: &protocol::Loss) -> Vec<Vec<usize>> {
+    let mut groups: BTreeMap<Option<usize>, Vec<usize>> = BTreeMap::new();
+    let whole = !settings.kind.is_sampled() && settings.support == Support::Whole;
+    for (place, learnt) in learnt.iter().enumerate() {
+        let local = learnt.local.filter(|_| whole);
+        groups.entry(local).or_default().push(place);
+    }
+    groups.into_values().collect()
+}
+
 fn held(
     learnt: &[&Learnt<'_>],
     settings: &protocol::Loss,
-    (device, width): (&Cpu, usize),
+    (device, widths): (&Cpu, &[usize]),
     batch: &mut Batch,
 ) -> Result<Held> {
     let mut taught = Vec::new();
@@ -177,7 +195,10 @@ fn held(
             .iter()
             .flat_map(|(t, _)| t.hidden.iter().copied())
             .collect();
-        return Ok(Held::Hidden(Hidden::of_rows(device, width, &rows)?));
+        let local = learnt.first().and_then(|l| l.local).unwrap_or(0);
+        let width = widths.get(local).copied().unwrap_or(0);
+        let hidden = Hidden::of_rows(device, width, &rows)?;
+        return Ok(Held::Hidden(hidden, local));
     }
     if settings.kind.is_sampled() {
         let rows = taught

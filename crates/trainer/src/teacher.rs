@@ -7,12 +7,14 @@ use crate::parent::Parent;
 use crate::protocol::{
     self, Item, PositionScores, Score, Scores, Sequence, SequenceScores, Stage, Tokenizers,
 };
-use crate::sampled::{Answer, Sampled};
+use crate::sampled::Answer;
 use std::io::Write;
 
 mod local;
+mod staff;
 
 pub(crate) use local::Local;
+pub(crate) use staff::{Staff, digests};
 
 /// A log-probability may be above 0, and a distribution's mass above 1, by rounding alone.
 const ROUNDING: f64 = 1e-3;
@@ -88,14 +90,15 @@ pub(crate) fn compare(student: &Reader, teacher: &Reader) -> Tokenizers {
     }
 }
 
-/// Asks the parent about answers; returns the question's number.
+/// Asks the parent about some answers of a step; returns the question's number.
 pub(crate) fn ask<W: Write>(
     parent: &mut Parent<W>,
     (items, reader): (&[Item], &Reader),
-    (stage, sampled): (Stage, &Sampled),
+    (stage, step): (Stage, u64),
+    answers: &[&Answer],
     needs: Needs,
 ) -> Result<u64> {
-    let one = |answer: &Answer| {
+    let one = |answer: &&Answer| {
         let item = &items[answer.item];
         let mut tokens = reader.prompt(&item.id, item.teacher())?;
         let from = tokens.len();
@@ -107,6 +110,7 @@ pub(crate) fn ask<W: Write>(
         }
         Ok(Sequence {
             item: item.id.clone(),
+            teacher: item.taught_by.clone(),
             sample: answer.sample,
             prompt: item.teacher().clone(),
             answer: answer.text.clone(),
@@ -118,24 +122,24 @@ pub(crate) fn ask<W: Write>(
     parent.ask(Score {
         question: 0,
         stage,
-        step: sampled.step,
+        step,
         temperature: needs.temperature,
         top: needs.top as u32,
-        sequences: sampled.answers.iter().map(one).collect::<Result<_>>()?,
+        sequences: answers.iter().map(one).collect::<Result<_>>()?,
     })
 }
 
 /// What the parent's teacher told of answers; none where it did not.
 pub(crate) fn told(
     scores: Scores,
-    answers: &[Answer],
+    answers: &[&Answer],
     needs: Needs,
 ) -> Result<Vec<Option<Taught>>> {
     let (got, wanted) = (scores.sequences.len(), answers.len());
     if got != wanted {
         return Err(Error::Teacher(format!("{got} sequences for {wanted}")));
     }
-    let one = |(scores, answer): (Option<SequenceScores>, &Answer)| {
+    let one = |(scores, answer): (Option<SequenceScores>, &&Answer)| {
         let Some(SequenceScores { positions }) = scores else {
             return Ok(None);
         };

@@ -75,6 +75,7 @@ impl Driver<'_, '_> {
             stage: stage_of(stage),
             student: spec.student.clone(),
             teacher,
+            teachers: Vec::new(),
             learning: settings.learning.clone(),
             sampling: settings.sampling.clone(),
             steps: settings.steps,

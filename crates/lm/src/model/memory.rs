@@ -27,7 +27,8 @@ pub(crate) fn check_f32(config: &Config, limit: Option<u64>) -> Result<()> {
     fits(exact(config), limit)
 }
 
-fn exact(config: &Config) -> u64 {
+/// Bytes of the f32 weights.
+pub(super) fn exact(config: &Config) -> u64 {
     shapes::parameters(config).saturating_mul(size_of::<f32>() as u64)
 }
 

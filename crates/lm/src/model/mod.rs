@@ -71,6 +71,12 @@ impl std::fmt::Debug for Model {
 }
 
 impl Model {
+    /// Bytes that the weights of the exact path take once they are loaded.
+    #[must_use]
+    pub fn foreseen(config: &Config) -> u64 {
+        memory::exact(config)
+    }
+
     /// The model's shape.
     #[must_use]
     pub fn config(&self) -> &Config {

@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::protocol::{self, Kind, Learn, Stage, Support, Teacher};
 use crate::targets;
+use std::collections::HashSet;
 
 /// What can not go together.
 pub(super) fn check(job: &Learn) -> Result<()> {
@@ -26,6 +27,13 @@ pub(super) fn check(job: &Learn) -> Result<()> {
         sampling.max_tokens > 0 && sampling.slots > 0,
         "max_tokens or slots is 0",
     )?;
+    let mut names = HashSet::new();
+    wrong(
+        job.teachers
+            .iter()
+            .all(|further| names.insert(&further.name)),
+        "two teachers have one name",
+    )?;
     let support = match learning.loss.support {
         Support::Whole => 1,
         Support::Teacher(k) | Support::Student(k) | Support::Union(k) => k as usize,
@@ -47,7 +55,9 @@ pub(super) fn check(job: &Learn) -> Result<()> {
         job.stage == Stage::OnPolicy || !own,
         "a policy gradient and the student's support need the student's own answers (on_policy)",
     )?;
-    match job.teacher {
+    let further = job.teachers.iter().map(|further| &further.teacher);
+    let mut all = std::iter::once(&job.teacher).chain(further);
+    all.try_for_each(|teacher| match teacher {
         Teacher::None => wrong(false, "this loss needs a teacher"),
         Teacher::Parent => wrong(
             !needs.whole,
@@ -57,5 +67,5 @@ pub(super) fn check(job: &Learn) -> Result<()> {
             needs.whole || loss.temperature == 1.0,
             "a local teacher at another temperature than 1 gives its whole distribution only",
         ),
-    }
+    })
 }

@@ -18,6 +18,9 @@ pub struct Item {
     /// What the teacher is shown before the same answer; where it is left out, what the student is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub teacher: Option<Prompt>,
+    /// The name of the further teacher whose it is; where it is left out, it is the job's own one's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taught_by: Option<String>,
     /// An answer to learn off-policy, or to score.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<String>,

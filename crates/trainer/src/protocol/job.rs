@@ -75,6 +75,16 @@ pub enum Teacher {
     None,
 }
 
+/// A further teacher, of the items that name it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Further {
+    /// What items call it (`taught_by`).
+    pub name: String,
+    /// Who.
+    #[serde(flatten)]
+    pub teacher: Teacher,
+}
+
 /// Learn. Steps are numbered from 1 in each stage; checkpoints lie in `folder/checkpoints`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -90,8 +100,11 @@ pub struct Learn {
     pub stage: Stage,
     /// The student.
     pub student: Student,
-    /// The teacher.
+    /// The teacher of the items that name none.
     pub teacher: Teacher,
+    /// Those of items that name one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub teachers: Vec<Further>,
     /// How it learns.
     pub learning: Learning,
     /// How answers are sampled (`on_policy`).

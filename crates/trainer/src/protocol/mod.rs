@@ -26,12 +26,15 @@ mod report;
 mod settings;
 
 pub use item::{Item, Message, Prompt, items};
-pub use job::{Answer, Export, Format, Job, Learn, Place, Probe, Stage, Student, Teacher, Who};
+pub use job::{
+    Answer, Export, Format, Further, Job, Learn, Place, Probe, Stage, Student, Teacher, Who,
+};
 pub use line::{LineError, Lines, MOST_LINE, write_line};
 pub use order::{Order, PositionScores, Scores, SequenceScores};
 pub use report::{
     Answered, Answers, Checkpoint, Done, Ending, Exported, ExportedFile, Failed, Fault, Metrics,
-    Probed, Ready, Report, Sample, SampleToken, Score, Seconds, Sequence, Step, Tokenizers, Tokens,
+    OfTeacher, Probed, Ready, Report, Sample, SampleToken, Score, Seconds, Sequence, Step,
+    Tokenizers, Tokens,
 };
 pub use settings::{Decay, Kind, Learning, Loss, Rate, Sampling, Support, Tail, Target, Tuning};
 

@@ -42,6 +42,9 @@ pub struct Ready {
     pub student: String,
     /// The same of a local teacher.
     pub teacher: Option<String>,
+    /// The same of further local ones, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub teachers: BTreeMap<String, String>,
     /// Seconds that loading took.
     pub seconds: f64,
 }
@@ -68,6 +71,9 @@ pub struct Score {
 pub struct Sequence {
     /// The item's id.
     pub item: String,
+    /// The further teacher that is asked; where it is left out, the job's own one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub teacher: Option<String>,
     /// Which of its answers, from 0.
     pub sample: u32,
     /// The teacher's prompt, as the item has it.
@@ -148,6 +154,9 @@ pub struct Tokens {
     pub teacher_prompt: u64,
     /// Of the answers.
     pub answer: u64,
+    /// Of the teachers' prompts and the answers, those that teachers beside the student read.
+    #[serde(default)]
+    pub here: u64,
 }
 
 /// How a step's time divides.
@@ -272,6 +281,24 @@ pub struct Probed {
     /// Bytes that learning takes.
     pub memory: u64,
     /// How the two tokenizers agree; none where there is no local teacher.
+    pub tokenizers: Option<Tokenizers>,
+    /// Where there are several teachers: what was found of each that was asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub teachers: Vec<OfTeacher>,
+}
+
+/// What a probe found of one of several teachers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OfTeacher {
+    /// Its name; none for the job's own.
+    pub name: Option<String>,
+    /// Answers that it graded.
+    pub answers: u32,
+    /// Mean of `log q - log p` over their tokens, in nats.
+    pub kl: Option<f64>,
+    /// Mean share of its 16 likeliest tokens among the student's 16.
+    pub overlap: Option<f64>,
+    /// How its tokenizer agrees with the student's; none where it is elsewhere.
     pub tokenizers: Option<Tokenizers>,
 }
 

@@ -34,7 +34,7 @@ impl Local {
     pub(crate) fn open(
         path: &Path,
         student: &student::Student,
-        items: &[Item],
+        items: &[&Item],
         threads: usize,
     ) -> Result<Self> {
         let files = load::model(path)?;
@@ -86,7 +86,7 @@ impl Local {
     pub(crate) fn score(
         &self,
         items: &[Item],
-        answers: &[Answer],
+        answers: &[&Answer],
         needs: Needs,
     ) -> Result<Vec<Taught>> {
         let mut prompts: HashMap<usize, (u32, Cache)> = HashMap::new();
@@ -138,7 +138,7 @@ impl Local {
     fn read_prompts(
         &self,
         items: &[Item],
-        answers: &[Answer],
+        answers: &[&Answer],
         prompts: &mut HashMap<usize, (u32, Cache)>,
     ) -> Result<()> {
         let mut waiting: VecDeque<(usize, Vec<u32>, Cache)> = VecDeque::new();
@@ -195,7 +195,7 @@ impl Local {
     /// One pass over parts of answers.
     fn pass(
         &self,
-        answers: &[Answer],
+        answers: &[&Answer],
         parts: &mut [Part],
         needs: Needs,
         out: &mut [Taught],

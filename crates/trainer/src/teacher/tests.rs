@@ -27,7 +27,8 @@ fn what_no_distribution_could_say_is_refused() {
         at: 2,
         temperature: 1.0,
     };
-    let answers = [answer(0, &[7])];
+    let answer = answer(0, &[7]);
+    let answers = [&answer];
     let told = |at: &[Option<f32>], top: &[(u32, f32)], tail| {
         let position = PositionScores {
             at: at.to_vec(),

@@ -60,6 +60,7 @@ impl Folder {
             teacher: Teacher::Local {
                 model: self.model("teacher"),
             },
+            teachers: Vec::new(),
             learning: learning(kind),
             sampling: Sampling {
                 max_tokens: 6,
@@ -106,6 +107,7 @@ fn item(number: usize) -> Item {
         id,
         student,
         teacher: Some(text(format!("read the examples and say: {question}"))),
+        taught_by: None,
         answer: Some(format!("the answer {number}")),
     }
 }

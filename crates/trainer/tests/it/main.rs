@@ -7,3 +7,4 @@ mod jobs;
 mod learning;
 mod resume;
 mod served;
+mod several;

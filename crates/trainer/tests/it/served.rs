@@ -29,12 +29,16 @@ pub(crate) fn answer(model: &Model, question: &Score) -> Scores {
 }
 
 /// Does a job with a parent that answers as `change` lets it.
-fn served(job: &Learn, folder: &Folder, change: impl Fn(&mut Scores)) -> (Vec<Report>, bool) {
+pub(crate) fn served(
+    job: &Learn,
+    (folder, teacher): (&Folder, &str),
+    change: impl Fn(&mut Scores),
+) -> (Vec<Report>, bool) {
     let options = Options {
         threads: 1,
         ..Options::default()
     };
-    let model = Model::load(&folder.model("teacher"), &options).unwrap();
+    let model = Model::load(&folder.model(teacher), &options).unwrap();
     let mut child = Child::new();
     child.job(Job::Learn(Box::new(job.clone())));
     let mut reports = Vec::new();
@@ -63,7 +67,7 @@ fn a_served_teacher_teaches_as_one_beside_the_student() {
         let local = run(Job::Learn(Box::new(job(&here, support))));
         let mut job = job(&there, support);
         job.teacher = Teacher::Parent;
-        let (served, good) = served(&job, &there, |_| ());
+        let (served, good) = served(&job, (&there, "teacher"), |_| ());
         assert!(good);
         let digests = |r: &[Report]| {
             checkpoints(r)
@@ -82,7 +86,7 @@ fn a_question_says_all_that_a_teacher_needs() {
     let folder = Folder::new();
     let mut job = job(&folder, Support::Student(5));
     job.teacher = Teacher::Parent;
-    let (reports, _) = served(&job, &folder, |_| ());
+    let (reports, _) = served(&job, (&folder, "teacher"), |_| ());
     let question = reports.iter().find_map(|r| match r {
         Report::Score(score) => Some(score),
         _ => None,
@@ -106,10 +110,14 @@ fn what_the_teacher_does_not_score_is_not_learnt() {
     let folder = Folder::new();
     let mut job = job(&folder, Support::Student(5));
     job.teacher = Teacher::Parent;
-    let (reports, good) = served(&job, &folder, |scores| scores.sequences[1] = None);
+    let (reports, good) = served(&job, (&folder, "teacher"), |scores| {
+        scores.sequences[1] = None
+    });
     let all = steps(&reports);
     assert!(good && all.iter().all(|s| s.unscored == 1 && s.metrics.tokens > 0));
-    let (reports, good) = served(&job, &Folder::new(), |s| s.sequences.fill(None));
+    let (reports, good) = served(&job, (&Folder::new(), "teacher"), |s| {
+        s.sequences.fill(None)
+    });
     assert!(!good || steps(&reports).is_empty());
 }
 
@@ -125,7 +133,7 @@ fn impossible_scores_end_the_job_and_the_checkpoint_stands() {
             s.positions[0].at[0] = Some(0.5);
         }
     };
-    let (reports, good) = served(&job, &folder, spoil);
+    let (reports, good) = served(&job, (&folder, "teacher"), spoil);
     let Some(Report::Failed(failed)) = reports.last() else {
         panic!("{reports:?}")
     };
@@ -135,7 +143,7 @@ fn impossible_scores_end_the_job_and_the_checkpoint_stands() {
         (Fault::Teacher, "scores_invalid")
     );
     // It goes on from step 1.
-    let (reports, good) = served(&job, &folder, |_| ());
+    let (reports, good) = served(&job, (&folder, "teacher"), |_| ());
     assert!(good);
     assert_eq!(steps(&reports)[0].step, 2);
 }
@@ -145,7 +153,7 @@ fn one_step_off_asks_before_it_samples_the_next() {
     let folder = Folder::new();
     let mut job = job(&folder, Support::Student(5));
     (job.teacher, job.learning.one_step_off) = (Teacher::Parent, true);
-    let (reports, good) = served(&job, &folder, |_| ());
+    let (reports, good) = served(&job, (&folder, "teacher"), |_| ());
     assert!(good);
     let staleness: Vec<u32> = steps(&reports).iter().map(|s| s.staleness).collect();
     assert_eq!(staleness, [0, 1, 1]);

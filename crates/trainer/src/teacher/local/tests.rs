@@ -9,6 +9,7 @@ fn item(id: &str, text: &str) -> Item {
         id: id.into(),
         student: Prompt::Text { text: "x".into() },
         teacher: Some(Prompt::Text { text: text.into() }),
+        taught_by: None,
         answer: None,
     }
 }
@@ -34,7 +35,7 @@ fn answers_are_scored_as_whole_texts() {
         tuning: crate::protocol::Tuning::default(),
     };
     let student = student::Student::frozen(&student, 1, 1).unwrap();
-    let local = Local::open(&path, &student, &items, 1).unwrap();
+    let local = Local::open(&path, &student, &items.iter().collect::<Vec<_>>(), 1).unwrap();
     let long: Vec<u32> = (0..300).map(|i| i * 7 % 250 + 5).collect();
     let answers = [
         answer(1, &[20, 21, 22]),
@@ -49,7 +50,9 @@ fn answers_are_scored_as_whole_texts() {
         at: 2,
         temperature: 1.0,
     };
-    let got = local.score(&items, &answers, needs).unwrap();
+    let got = local
+        .score(&items, &answers.iter().collect::<Vec<_>>(), needs)
+        .unwrap();
     for (answer, got) in answers.iter().zip(&got) {
         let item = &items[answer.item];
         let prompt = local.reader.prompt(&item.id, item.teacher()).unwrap();
