@@ -101,7 +101,6 @@ fn drive(folder: &Path, run: &str, die: Option<&str>) -> Result<(), Box<dyn std:
         stop: &stop,
         observer: &mut observer,
         by: Actor::House,
-        stop_after: None,
     };
     let state = distill::drive(&mut world, run.parse()?)?;
     facts.close()?;

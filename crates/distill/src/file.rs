@@ -66,6 +66,10 @@ fn check(spec: &Spec) -> std::result::Result<(), Fault> {
         let hint = "name the model of the settings by `name`";
         return Err(("served", "is not for the run file", Some(hint)));
     }
+    if spec.run.until.is_some() {
+        let hint = "`stillhouse distill plan` stops after the plan";
+        return Err(("until", "is not for the run file", Some(hint)));
+    }
     for stage in stages.into_iter().flatten() {
         if stage.steps == 0 || stage.steps > trainer::protocol::MOST_STEPS {
             return Err(("steps", "is not between 1 and 1,000,000", None));

@@ -11,6 +11,9 @@ use record::{Cause, Scored, Stage};
 
 use crate::state::{Place, State, merit};
 
+/// Why a run pauses that was to go so far and no further.
+const ONLY_SO_FAR: &str = "only so far";
+
 /// What a run does next.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Next {
@@ -103,6 +106,11 @@ pub fn next(state: &State) -> Next {
         cause: Cause::Skipped,
     };
     let cold = state.spec.stages.cold_start.is_some();
+    if state.stage != Stage::Paused && state.came_so_far() {
+        let cause = Cause::Asked(ONLY_SO_FAR.into());
+        let to = Stage::Paused;
+        return Next::Move { to, cause };
+    }
     match state.stage {
         Stage::Draft => go(Stage::Approval),
         Stage::Approval if state.approved => go(Stage::Plan),

@@ -79,6 +79,20 @@ pub fn state(
     state.ok_or_else(|| Error::NoRun(run.to_string()))
 }
 
+/// Takes the next event of a run into its state; the first makes it.
+///
+/// # Errors
+/// It does not follow those before it.
+pub fn take<'a>(state: &'a mut Option<State>, event: &RunEvent) -> Result<&'a State> {
+    match state {
+        None => Ok(state.insert(State::new(event)?)),
+        Some(state) => {
+            state.apply(event)?;
+            Ok(state)
+        }
+    }
+}
+
 /// The states of all runs, oldest first.
 ///
 /// # Errors
@@ -130,7 +144,7 @@ pub fn left(
         }
     }
     let goes_on = |state: &State, stopped| match plan::next(state) {
-        Next::Wait => stopped,
+        Next::Wait => stopped && !state.came_so_far(),
         Next::End => false,
         _ => true,
     };

@@ -51,6 +51,9 @@ pub struct Run {
     /// Threads of the child; 0 for as many as there are cores.
     #[serde(default)]
     pub threads: usize,
+    /// The stage after which it pauses by itself, until a person resumes it; not for the run file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<record::Stage>,
 }
 
 /// `[teacher]`: a model on this machine, or one behind an upstream of the settings.

@@ -142,6 +142,8 @@ pub struct State {
     pub paused_in: Option<Stage>,
     /// Why it stands there.
     pub cause: Option<Cause>,
+    /// The stage after which it pauses by itself, until a person resumes it.
+    pub until: Option<Stage>,
     /// Whether grant, licence and budget were found to cover it.
     pub approved: bool,
     /// What it is expected to need.
@@ -197,10 +199,11 @@ impl State {
         let RunEvent::Created(created) = event else {
             return Err(Illegal::NotCreated);
         };
-        let spec = serde_json::from_str(&created.spec);
+        let spec: Result<Spec, _> = serde_json::from_str(&created.spec);
         let spec = spec.map_err(|error| Illegal::Spec(error.to_string()))?;
         Ok(Self {
             created: created.as_ref().clone(),
+            until: spec.run.until,
             spec,
             stage: Stage::Draft,
             paused_in: None,
@@ -221,6 +224,12 @@ impl State {
             exported: Vec::new(),
             seconds: 0.0,
         })
+    }
+
+    /// Whether it has done all that it was asked to do before a person resumes it.
+    pub fn came_so_far(&self) -> bool {
+        let at = self.paused_in.unwrap_or(self.stage);
+        self.until.is_some_and(|until| at > until) && at < Stage::Gate
     }
 
     /// The last step that was taken in a stage; 0 for none.

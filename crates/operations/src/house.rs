@@ -1,5 +1,6 @@
 //! What the verbs work on, handed in by whoever wires the house.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -71,6 +72,8 @@ pub struct House {
     pub serving: Arc<dyn Serving>,
     /// The folder of distillation runs, each in one of its own below it.
     pub runs: PathBuf,
+    /// The program that a run's learning is a child of, and its arguments.
+    pub trainer: Vec<OsString>,
     /// The clock.
     pub clock: Clock,
     /// Randomness for ids and secrets.

@@ -146,19 +146,20 @@ pub(crate) fn house(
     table: Arc<Table>,
     serving: Arc<dyn Serving>,
     since: Option<Time>,
-) -> House {
-    House {
+) -> Result<House> {
+    Ok(House {
         facts,
         table,
         serving,
         runs: runs(settings),
+        trainer: trainer()?,
         clock: world::clock(),
         random: world::random(),
         version: VERSION.to_owned(),
         public_url: settings.server.public_url.clone(),
         operator_url: settings.operator_url(),
         since,
-    }
+    })
 }
 
 /// What the settings say, where no server runs.

@@ -69,9 +69,20 @@ async function a_run_is_driven_to_its_end(story) {
   await page.goto("/runs");
   await page.getByRole("link", { name: "Start run" }).first().click();
   await page.fill("[name=run]", join(house.folder, "run.toml"));
+  await page.check("[name=plan_only]");
   await page.getByRole("button", { name: "Start run" }).click();
   await page.waitForURL(/\/runs\/run_/);
   story.run = new URL(page.url()).pathname;
+  // It stops after its plan, whatever that says, and shows what it would need.
+  await page.locator(".way .paused").waitFor({ timeout: 60_000 });
+  const planned = await house.verb("distill", "show", "tiny");
+  assert.ok(["go", "do_not", "cold_start_first"].includes(planned.quote.verdict), planned.quote.verdict);
+  assert.equal(planned.row.step, 0);
+  await page.getByRole("link", { name: "Resume" }).click();
+  assert.equal(await page.locator("[name=plan_only]").count(), 0);
+  await page.fill("[name=why]", "the plan is good");
+  await page.getByRole("button", { name: "Start run" }).click();
+  await page.getByText("The server drives the run now").waitFor();
   // The page follows the run by itself. Advice against two random models is no wonder.
   const stands = page.locator(".way .here", { hasText: /Held|Rejected/ });
   const paused = page.locator(".way .paused");
@@ -146,10 +157,35 @@ async function what_has_ended_is_not_stopped(story) {
   await page.getByRole("alert").waitFor();
 }
 
+async function a_checkpoint_is_exported_and_forked(story) {
+  const { house, page, run } = story;
+  await page.goto(run);
+  await page.getByRole("link", { name: "Export a checkpoint" }).click();
+  await page.selectOption("[name=at]", "4");
+  await page.getByRole("button", { name: "Write the files" }).click();
+  await page.getByText("The student's files are in the run's folder.").waitFor({ timeout: 30_000 });
+  const { row } = await house.verb("distill", "show", "tiny");
+  await readFile(join(house.folder, "data", "runs", row.id, "student-4", "student-f16.gguf"));
+  await page.getByRole("link", { name: "Fork" }).click();
+  const offered = await page.locator("[name=at] option").allInnerTexts();
+  assert.ok(offered.some((text) => text.startsWith("After step 2, 0.")), offered.join("|"));
+  assert.ok(offered.includes("The start model"), offered.join("|"));
+  await page.selectOption("[name=at]", "2");
+  await page.fill("[name=why]", "another way from here");
+  await page.getByRole("button", { name: "Fork run" }).click();
+  await page.getByText("The run was forked").waitFor({ timeout: 30_000 });
+  const fork = await house.verb("distill", "show", "tiny (fork)");
+  assert.equal(fork.parent, row.id);
+  assert.equal(new URL(page.url()).pathname, `/runs/${fork.row.id}`);
+  await house.verb("distill", "cancel", fork.row.id);
+  await page.locator(".way .stopped").waitFor({ timeout: 60_000 });
+}
+
 export default [
   without_a_run_the_board_says_how_to_begin,
   a_run_is_driven_to_its_end,
   its_page_tells_how_it_went,
   its_texts_take_a_recorded_look,
   what_has_ended_is_not_stopped,
+  a_checkpoint_is_exported_and_forked,
 ];

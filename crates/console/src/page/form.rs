@@ -84,7 +84,7 @@ impl Form {
         self
     }
 
-    /// The values that a text field, or a list of texts, can have.
+    /// The values that a text field, a number, or a list of texts, can have.
     #[must_use]
     pub(crate) fn choices(mut self, name: &str, choices: Vec<Choice>) -> Self {
         if let Some(field) = field::find(&mut self.fields, name)
@@ -92,6 +92,7 @@ impl Form {
         {
             field.shape = match field.shape {
                 Shape::Texts => Shape::Choices(choices),
+                Shape::Whole => Shape::Pick(choices),
                 _ => Shape::Choice(choices),
             };
         }

@@ -38,6 +38,9 @@ pub(crate) const PAGES: &[Page] = &[
     page("account show", "/accounts/{}"),
     page("distill cancel", "/runs/{}/cancel")
         .says("The run was cancelled, or is being ended by who drives it."),
+    page("distill export", "/runs/{}/export").says("The student's files are in the run's folder."),
+    page("distill fork", "/runs/{}/fork")
+        .says("The run was forked; the server drives the fork now, or when its turn comes."),
     page("distill list", "/runs"),
     page("distill pause", "/runs/{}/pause")
         .says("The run is paused, or pauses when its step is done."),

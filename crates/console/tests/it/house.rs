@@ -62,6 +62,7 @@ pub(crate) fn house(folder: &Path, clock: Arc<AtomicU64>) -> Arc<House> {
         table: Arc::new(Table::new(plans, Box::new(|_| Amount::ZERO))),
         serving: Arc::new(Nobody),
         runs: folder.join("../runs"),
+        trainer: vec![],
         clock: Arc::new(move || Time::from_micros(now())),
         random,
         version: "test".into(),

@@ -63,8 +63,6 @@ pub struct World<'a> {
     pub observer: &'a mut dyn Observer,
     /// Who drives.
     pub by: Actor,
-    /// The stage after which it stops by itself; the run is paused then.
-    pub stop_after: Option<Stage>,
 }
 
 /// Who is told what happens.
@@ -126,7 +124,7 @@ struct Driver<'a, 'w> {
     looked: Time,
 }
 
-/// Drives a run until it ends, is paused, or has done the stage after which it stops.
+/// Drives a run until it ends or is paused.
 ///
 /// # Errors
 /// The run is not there or driven by somebody else; the ledger's and the disk's. What was written
@@ -234,13 +232,6 @@ impl Driver<'_, '_> {
     fn drive(&mut self) -> Result<()> {
         self.mend()?;
         loop {
-            if let Some(stop) = self.world.stop_after
-                && self.state.stage > stop
-                && self.state.stage < Stage::Held
-            {
-                let cause = Cause::Asked("only so far".into());
-                return self.stop(Stop::pause(cause));
-            }
             let next = plan::next(&self.state);
             if matches!(next, Next::Wait | Next::End) {
                 return Ok(());

@@ -380,3 +380,54 @@ fn a_roll_back_takes_another_seed_and_learns_from_there() {
     };
     assert_eq!((from, until), (Some(4), 8));
 }
+
+#[test]
+fn a_run_that_goes_only_so_far_waits_for_a_person_and_not_for_the_house() {
+    let RunEvent::Created(mut made) = created(true, true) else {
+        panic!("it is created");
+    };
+    let mut spec: crate::Spec = serde_json::from_str(&made.spec).unwrap();
+    spec.run.until = Some(Stage::Plan);
+    made.spec = serde_json::to_string(&spec).unwrap();
+    let mut state = State::new(&RunEvent::Created(made)).unwrap();
+    while next(&state) != Next::Wait {
+        for event in events(&state, 0) {
+            state.apply(&event).unwrap();
+        }
+    }
+    assert!(state.quote.is_some() && state.came_so_far());
+    assert_eq!(state.paused_in, Some(Stage::Smoke));
+    // The house resumes what it left: no further.
+    let again = moved(&state, Stage::Smoke, Cause::Asked("again".into()), None);
+    let mut left = state.clone();
+    left.apply(&again).unwrap();
+    assert!(matches!(
+        next(&left),
+        Next::Move {
+            to: Stage::Paused,
+            ..
+        }
+    ));
+    let RunEvent::Moved {
+        from,
+        to,
+        cause,
+        back_to,
+        ..
+    } = again
+    else {
+        panic!("it is a move");
+    };
+    let actor = Actor::Operator("somebody".into());
+    state
+        .apply(&RunEvent::Moved {
+            from,
+            to,
+            cause,
+            actor,
+            back_to,
+        })
+        .unwrap();
+    assert!(!state.came_so_far());
+    assert_eq!(next(&state), Next::Smoke);
+}

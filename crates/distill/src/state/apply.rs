@@ -1,7 +1,7 @@
 //! What each event does to a run's state. An event that cannot follow is refused, and the state is as
 //! it was; nothing is decided here.
 
-use record::{Amount, Call, Cause, Metric, RunEvent, Score, Scored, Stage};
+use record::{Actor, Amount, Call, Cause, Metric, RunEvent, Score, Scored, Stage};
 
 use super::{Evaluation, Fate, Illegal, Place, State, Step};
 use crate::plan;
@@ -20,8 +20,14 @@ impl State {
                 to,
                 cause,
                 back_to,
-                ..
-            } => self.moved((*from, *to), cause, *back_to)?,
+                actor,
+            } => {
+                self.moved((*from, *to), cause, *back_to)?;
+                // The house goes on with what it left, and no further than before.
+                if *from == Stage::Paused && *actor != Actor::House {
+                    self.until = None;
+                }
+            }
             RunEvent::Asked { .. } | RunEvent::Bought { .. } | RunEvent::Lost { .. } => {
                 self.called(event)?;
             }

@@ -51,7 +51,6 @@ fn drive(
         stop: &stop,
         observer: &mut told,
         by: Actor::House,
-        stop_after: None,
     };
     let mut state = distill::drive(&mut world, run).unwrap();
     if matches!(state.cause, Some(Cause::Advice(_))) {

@@ -1,11 +1,9 @@
 //! Runs driven, paused, resumed and cancelled.
 
-use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use ::distill::folder::{Ask, Folder};
 use ::distill::{State, World, plan, runs as told};
-use ::ledger::Reader;
 use record::id::kind;
 use record::{Actor, Id, Stage};
 use schemars::JsonSchema;
@@ -134,29 +132,4 @@ pub fn resume(
 /// As [`distill::drive`](::distill::drive()).
 pub fn drive(world: &mut World<'_>, run: Id<kind::Run>) -> Result<State> {
     Ok(::distill::drive(world, run)?)
-}
-
-/// Writes the files of a run's student at a checkpoint (the newest where none is named) into
-/// `name` below its folder.
-///
-/// # Errors
-/// There is no such run or checkpoint; the child's.
-pub fn export(
-    reader: &Reader,
-    (runs, trainer): (&Path, &[std::ffi::OsString]),
-    (run, step): (&str, Option<u64>),
-    formats: &[::distill::drive::Format],
-) -> Result<PathBuf> {
-    let id = view::find(reader, run)?;
-    let state = told::state(reader.read(1..), id)?;
-    let place = match step {
-        Some(step) => Some((state.learning(), step)),
-        None => state.place(),
-    };
-    let place = place.filter(|place| state.checkpoints.contains_key(place));
-    let place = place.ok_or_else(|| Error::missing("the run has no such checkpoint", None))?;
-    let name = format!("student-{}", place.1);
-    let made =
-        ::distill::drive::materialise((runs, trainer), (id, &state), place, (&name, formats))?;
-    Ok(made)
 }

@@ -1,10 +1,13 @@
 //! A run is made: of a run file, or of another run's checkpoint.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
+use ::distill::drive::Format;
+use ::distill::folder::Folder;
 use ::distill::{Spec, State, file};
-use record::Id;
 use record::id::kind;
+use record::{Actor, Id, Stage};
 
 use super::view;
 use crate::error::{Error, Result};
@@ -27,31 +30,39 @@ pub struct Made {
     pub state: State,
 }
 
+/// How a run is made.
+#[derive(Clone, Copy)]
+pub struct How<'a> {
+    /// Who has it made.
+    pub by: &'a Actor,
+    /// Why, for the ledger.
+    pub why: &'a str,
+    /// Whether it pauses after its plan.
+    pub plan_only: bool,
+}
+
 /// Makes a run of a run file. Nothing is spent yet.
 ///
 /// # Errors
 /// The file's, its rows' and models'; a grant that is not there; the ledger's.
-pub fn make(house: &House, place: &Place<'_>, run_file: &Path) -> Result<Made> {
+pub fn make(house: &House, place: &Place<'_>, run_file: &Path, how: How<'_>) -> Result<Made> {
     let mut spec = file::read(run_file)?;
     settle(&mut spec, place)?;
-    create(house, place, &spec, None)
+    create(house, place, (spec, None), how)
 }
 
-/// Writes the files of a run's student at a checkpoint, and says where they are.
-pub(super) type WriteStudent<'a> =
-    dyn Fn(Id<kind::Run>, &State, (record::Stage, u64)) -> Result<PathBuf> + 'a;
-
 /// Makes a run that begins with the student of another one's checkpoint, under its settings or
-/// those of another run file. `student` writes that student's files and says where they are.
+/// those of another run file.
 ///
 /// # Errors
-/// There is no such run or checkpoint; as [`make`].
+/// There is no such run or checkpoint; the child's, where it can't write the student's files; as
+/// [`make`].
 pub fn fork(
     house: &House,
     place: &Place<'_>,
     (parent, step): (&str, Option<u64>),
     run_file: Option<&Path>,
-    student: &WriteStudent<'_>,
+    how: How<'_>,
 ) -> Result<Made> {
     let reader = house.facts.ledger().reader();
     let id = view::find(&reader, parent)?;
@@ -83,20 +94,62 @@ pub fn fork(
         None => state.place(),
     };
     if let Some(at) = at {
-        spec.student.model = student(id, &state, at)?;
+        spec.student.model = student(house, place, (id, &state), at)?;
     }
-    create(house, place, &spec, Some((id, at.map_or(0, |at| at.1))))
+    create(
+        house,
+        place,
+        (spec, Some((id, at.map_or(0, |at| at.1)))),
+        how,
+    )
+}
+
+/// One student is written at a time.
+static WRITING: Mutex<()> = Mutex::new(());
+
+/// The student of a checkpoint as a folder of safetensors, written where it is not there. It is
+/// named by the checkpoint's digest: a run that went back takes the same step another time.
+fn student(
+    house: &House,
+    place: &Place<'_>,
+    (run, state): (Id<kind::Run>, &State),
+    at: (Stage, u64),
+) -> Result<PathBuf> {
+    let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+    let digest = state.checkpoints.get(&at).map(hex::encode);
+    let digest = digest.unwrap_or_default();
+    let name = format!("fork-{}-{}", at.1, digest.get(..12).unwrap_or_default());
+    let folder = Folder::new(place.runs, run).path(&name);
+    if !folder.is_dir() {
+        // Half of one is never taken for a whole one.
+        let half = format!(".{name}");
+        let made = ::distill::drive::materialise(
+            (place.runs, &house.trainer),
+            (run, state),
+            at,
+            (&half, &[Format::Safetensors]),
+        )?;
+        std::fs::rename(&made, &folder).map_err(|error| Error::Internal {
+            message: format!("{}: {error}", folder.display()),
+            hint: None,
+        })?;
+    }
+    Ok(folder.join("safetensors"))
 }
 
 fn create(
     house: &House,
     place: &Place<'_>,
-    spec: &Spec,
-    parent: Option<(Id<kind::Run>, u64)>,
+    (mut spec, parent): (Spec, Option<(Id<kind::Run>, u64)>),
+    how: How<'_>,
 ) -> Result<Made> {
     let grant = find::grant(&house.facts.directory(), &spec.run.grant)?;
+    spec.run.until = how.plan_only.then_some(Stage::Plan);
     let id = house.id();
-    let state = ::distill::create::create(&house.facts, place.runs, id, (spec, &grant), parent)?;
+    let new = (&spec, &*grant);
+    let mut state = ::distill::create::create(&house.facts, place.runs, id, new, parent)?;
+    let to = (Stage::Approval, how.why);
+    ::distill::put(&house.facts, (id, &mut state), how.by, to)?;
     Ok(Made { id, state })
 }
 

@@ -8,17 +8,19 @@
 mod control;
 mod curve;
 mod data;
+mod export;
 mod make;
 mod one;
 mod start;
 mod text;
 mod view;
 
-pub use control::{Done, Steer, cancel, drive, export, pause, resume};
+pub use control::{Done, Steer, cancel, drive, pause, resume};
 pub use curve::{Curve, Point, Spent};
 pub use data::{Funnel, Reason};
-pub use make::{Made, Place, fork, make};
+pub use export::{Export, Exported, export, write};
+pub use make::{How, Made, Place, fork, make};
 pub use one::{Alarm, File, Move, Passed, Quoted, Run, Show, show, shown};
-pub use start::{Start, Started, start};
+pub use start::{Fork, Start, Started, start, start_fork};
 pub use text::{Answer, Item, Sample, Text, Texts, Token, text};
 pub use view::{Difference, Measured, Row, Runs, all, diff, list, why};

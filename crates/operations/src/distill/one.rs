@@ -111,6 +111,8 @@ pub struct Run {
     pub seed: u64,
     /// The run that it was forked from.
     pub parent: Option<String>,
+    /// Steps after which there is a checkpoint that a fork can begin with.
+    pub checkpoints: Vec<u64>,
     /// What can be done with it as it stands: `pause`, `resume`, `cancel`.
     pub can: Vec<String>,
     /// What it was expected to need.
@@ -209,6 +211,7 @@ fn whole(id: Id<kind::Run>, told: &[Told], state: &State, course: Course) -> Res
         spec: serde_json::to_value(&state.spec).map_err(Error::internal)?,
         seed: state.created.seed,
         parent: state.created.parent.map(|(run, _)| run.to_string()),
+        checkpoints: checkpoints(state),
         can: can(state),
         quote: state.quote.as_ref().map(Quoted::from),
         seconds: state.seconds,
@@ -287,6 +290,12 @@ fn way(state: &State, told: &[Told]) -> Vec<Passed> {
         how: if is_end { "here" } else { "ahead" }.to_owned(),
     });
     way
+}
+
+fn checkpoints(state: &State) -> Vec<u64> {
+    let stage = state.learning();
+    let standing = state.checkpoints.range((stage, 0)..=(stage, u64::MAX));
+    standing.map(|((_, step), _)| *step).collect()
 }
 
 fn can(state: &State) -> Vec<String> {

@@ -238,6 +238,20 @@ fn runs() -> Vec<Verb> {
             distill::start,
         ),
         on_house(
+            "distill fork",
+            "Makes a run that begins with the student of another one's checkpoint, and drives it.",
+            ADMIN,
+            "POST /runs/{run}/fork",
+            distill::start_fork,
+        ),
+        on_house(
+            "distill export",
+            "Writes a checkpoint's student as safetensors and GGUF into the run's folder.",
+            SECRET,
+            "POST /runs/{run}/export",
+            distill::export,
+        ),
+        on_house(
             "distill pause",
             "Pauses a run; one that is driven finishes its step first.",
             CHANGE,

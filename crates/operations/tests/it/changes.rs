@@ -173,9 +173,23 @@ fn runs(caller: &mut Caller) {
         runs: &house.runs,
         source: &|_| None,
     };
-    operations::distill::make(house, &place, &folder.path().join("run.toml")).unwrap();
+    let file = folder.path().join("run.toml");
+    let how = operations::distill::How {
+        by: &Actor::House,
+        why: "",
+        plan_only: false,
+    };
+    operations::distill::make(house, &place, &file, how).unwrap();
     caller.change("distill pause", json!({ "run": "tiny" }));
     caller.change("distill start", json!({ "run": "tiny" }));
+    let planned = folder.path().join("planned.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&planned, text.replace("tiny", "planned")).unwrap();
+    caller.change(
+        "distill start",
+        json!({ "run": planned, "plan_only": true }),
+    );
+    caller.change("distill fork", json!({ "run": "tiny", "at": 0 }));
     let texts = caller.change("distill text", json!({ "run": "tiny" }));
     assert_eq!(texts["items"][0]["prompt"], "two?");
     caller.change("distill cancel", json!({ "run": "tiny" }));

@@ -200,6 +200,7 @@ fn open(folder: &Path, clock: &Arc<AtomicU64>) -> House {
         table: Arc::new(Table::new(vec![plan], Box::new(|_| Amount::ZERO))),
         serving: Arc::new(One),
         runs: folder.join("runs"),
+        trainer: vec![],
         clock: Arc::new(move || Time::from_micros(now())),
         random,
         version: "test".into(),

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::arguments::Global;
-use super::{field, ledger, pages, pretty, print, settled, show, tree};
+use super::{distill, field, ledger, pages, pretty, print, settled, show, tree};
 use crate::failure::Result;
 
 /// Calls a verb with what was given, and prints what it gave.
@@ -23,6 +23,11 @@ pub(super) fn call(verb: &Verb, given: &ArgMatches, global: &Global) -> Result<(
             return ledger::follow(&settings, input, global.json);
         }
         ("ledger", "export") if nowhere() => return ledger::stream(&settings, input),
+        ("distill", "fork") => {
+            let detach = given.get_flag(tree::DETACH);
+            return distill::fork(&settings, read(input)?, global.json, detach);
+        }
+        ("distill", "export") => return distill::export(&settings, read(input)?, global.json),
         _ => {}
     }
     tell(verb, pages::whole(&settings, verb, input)?, global.json)

@@ -47,7 +47,7 @@ pub(super) fn with<T>(
                 let table = wiring::open_table(settings, &facts);
                 wiring::follow(&facts, &table, |_| {});
                 let serving = Arc::new(wiring::Written::of(settings));
-                let house = wiring::house(settings, facts.clone(), table, serving, None);
+                let house = wiring::house(settings, facts.clone(), table, serving, None)?;
                 let by = world::operator();
                 let worked = work(&mut |input| Ok(call(&house, &by, input)?));
                 let closed = facts.close();

@@ -12,12 +12,10 @@ use super::field;
     not(test),
     expect(dead_code, reason = "the tests hold the tree against it")
 )]
-pub(super) const PROCESS: [&str; 20] = [
+pub(super) const PROCESS: [&str; 18] = [
     "completions",
     "config check",
     "distill diff",
-    "distill export",
-    "distill fork",
     "distill plan",
     "distill resume",
     "distill run",
@@ -74,6 +72,9 @@ const NOUNS: [(&str, &str); 16] = [
 /// The id of the argument by which a tail goes on.
 pub(super) const FOLLOW: &str = "follow";
 
+/// The id of the argument by which a run that a server drives is left alone.
+pub(super) const DETACH: &str = "detach";
+
 /// The whole tree.
 pub(super) fn command() -> Command {
     let mut command = Arguments::command();
@@ -111,6 +112,9 @@ fn subcommand(verb: &Verb) -> Command {
             .arg(flag(FOLLOW, "Goes on as entries come in").short('f')),
         ("ledger", "erase") => {
             command.arg(flag("yes", "Does it: an erasure can't be taken back").required(true))
+        }
+        ("distill", "fork") => {
+            command.arg(flag(DETACH, "Does not follow a run that a server drives"))
         }
         _ => command,
     }

@@ -106,7 +106,7 @@ async fn run(outside: Outside, settings: Settings, facts: Facts) -> Result<()> {
         version: wiring::VERSION,
     });
     let since = Some(since);
-    let house = Arc::new(wiring::house(&settings, facts, table, serving, since));
+    let house = Arc::new(wiring::house(&settings, facts, table, serving, since)?);
     let doors = Doors::open(&settings).await?;
     let listeners = operator::listen(&settings).await?;
     let operator = operator::open(&settings, listeners, Arc::clone(&house), metrics)?;

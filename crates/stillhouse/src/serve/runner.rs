@@ -170,7 +170,6 @@ fn driven(
         stop,
         observer: &mut Log(run),
         by: Actor::House,
-        stop_after: None,
     };
     let driven = distill::drive(&mut world, run);
     driven.map_err(|error| operations::Error::from(error).into())

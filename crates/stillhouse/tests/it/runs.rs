@@ -219,3 +219,117 @@ fn held() -> (Still, String) {
         ("[aeiou]", "D"),
     ])
 }
+
+/// What a command says of a plan, without what it measured of the machine.
+fn plan_of(out: &str) -> &str {
+    let line = out.lines().find(|line| line.starts_with("plan: "));
+    line.unwrap_or_else(|| panic!("no plan in {out}"))
+}
+
+/// The bytes of a fork's student at the end.
+fn forked(still: &Still, run: &str) -> Vec<u8> {
+    let made = still.json(&["distill", "export", run, "--at", "4"]);
+    let folder = std::path::PathBuf::from(made["folder"].as_str().unwrap());
+    std::fs::read(folder.join("safetensors").join("model.safetensors")).unwrap()
+}
+
+/// What cannot be is refused in the same words with a server and without one.
+fn refused_alike(twin: &Still, still: &Still) {
+    for (wrong, says) in [
+        (
+            ["distill", "fork", "tiny", "--at", "3"],
+            "no checkpoint after step 3",
+        ),
+        (
+            ["distill", "fork", "nobody", "--at", "2"],
+            "there is no run `nobody`",
+        ),
+        (
+            ["distill", "export", "tiny", "--at", "3"],
+            "no such checkpoint",
+        ),
+    ] {
+        let (alone, beside) = (twin.say(&wrong), still.say(&wrong));
+        assert!(beside.err.contains(says), "{}", beside.err);
+        assert_eq!((alone.code, alone.err), (beside.code, beside.err));
+    }
+}
+
+#[test]
+fn plan_fork_and_export_come_to_the_same_beside_a_server() {
+    let (twin, file) = house_with(&[]);
+    let (still, served) = house_with(&[]);
+    let server = still.serve();
+    let (alone, beside) = (
+        twin.say(&["distill", "plan", &file]),
+        still.say(&["distill", "plan", &served]),
+    );
+    assert_eq!(alone.code, beside.code, "{}{}", beside.out, beside.err);
+    assert_eq!(plan_of(&alone.out), plan_of(&beside.out));
+    let row = shown(&still);
+    assert_eq!((stage(&row), &row["step"]), ("paused", &Value::from(0)));
+    // What was only to be planned waits for a person, also at the next server.
+    server.signal("-TERM");
+    assert_eq!(server.ended(), Some(0));
+    let server = still.serve();
+    let moves = |still: &Still| {
+        let moves = still.json(&["distill", "show", "tiny"])["moves"].clone();
+        moves.as_array().unwrap().len()
+    };
+    let known = moves(&still);
+    let again = ["distill", "resume", "tiny", "--why", "a test"];
+    let (alone, beside) = (twin.say(&again), still.say(&again));
+    assert!(
+        [0, 4].contains(&beside.code),
+        "{}{}",
+        beside.out,
+        beside.err
+    );
+    assert_eq!(alone.code, beside.code);
+    assert!(moves(&still) > known);
+    assert_eq!(forked(&twin, "tiny"), forked(&still, "tiny"));
+    refused_alike(&twin, &still);
+    let fork = [
+        "distill",
+        "fork",
+        "tiny",
+        "--at",
+        "2",
+        "--why",
+        "another way",
+    ];
+    let (alone, beside) = (twin.say(&fork), still.say(&fork));
+    assert_eq!(alone.code, beside.code, "{}{}", beside.out, beside.err);
+    assert!([0, 3, 4].contains(&beside.code), "{}", beside.err);
+    for still in [&twin, &still] {
+        let shown = still.json(&["distill", "show", "tiny (fork)"]);
+        let first = &shown["moves"][0];
+        assert!(first["by"].as_str().unwrap().starts_with("uid:"), "{first}");
+        assert!(first["why"].as_str().unwrap().contains("another way"));
+        if shown["row"]["stage"] == "paused" {
+            still.say(&["distill", "resume", "tiny (fork)", "--why", "a test"]);
+        }
+    }
+    let name = "tiny (fork)";
+    assert_eq!(forked(&twin, name), forked(&still, name));
+    let left = still.good(&["distill", "fork", "tiny", "--at", "0", "--detach"]);
+    assert!(left.starts_with("the server drives run run_"), "{left}");
+    drop(server);
+}
+
+#[test]
+fn a_plan_that_a_server_was_killed_in_is_made_by_the_next_and_goes_no_further() {
+    let (still, file) = house_with(&[]);
+    let server = still.serve();
+    still.good(&["distill", "start", "--run", &file, "--plan-only"]);
+    server.signal("-KILL");
+    server.ended();
+    let server = still.serve();
+    until("the plan is made", || stage(&shown(&still)) == "paused");
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    let shown = still.json(&["distill", "show", "tiny"]);
+    assert_eq!(shown["row"]["stage"], "paused", "{}", shown["row"]);
+    assert!(shown["quote"]["verdict"].is_string(), "{}", shown["quote"]);
+    assert_eq!(shown["row"]["step"], 0);
+    drop(server);
+}

@@ -36,6 +36,8 @@ pub(crate) enum Shape {
     Maybe,
     /// One of these.
     Choice(Vec<Choice>),
+    /// One of these numbers.
+    Pick(Vec<Choice>),
     /// Any of these.
     Choices(Vec<Choice>),
     /// A line each.

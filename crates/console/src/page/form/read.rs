@@ -42,10 +42,12 @@ fn value(field: &Field, typed: &Pairs) -> Result<Option<Value>, Vec<Fault>> {
         (_, None) if field.is_needed => fault("this is needed"),
         (_, None) => Ok(None),
         (Shape::Maybe, Some(text)) => Ok(Some(Value::Bool(text == "true"))),
-        (Shape::Whole, Some(text)) => match text.replace([',', '_', ' '], "").parse::<u64>() {
-            Ok(number) => Ok(Some(Value::from(number))),
-            Err(_) => fault("write a whole number, such as 60"),
-        },
+        (Shape::Whole | Shape::Pick(_), Some(text)) => {
+            match text.replace([',', '_', ' '], "").parse::<u64>() {
+                Ok(number) => Ok(Some(Value::from(number))),
+                Err(_) => fault("write a whole number, such as 60"),
+            }
+        }
         (_, Some(text)) => Ok(Some(Value::from(text))),
     }
     .and_then(|value| match (value, &field.shape) {

@@ -114,7 +114,7 @@ impl Form {
             Shape::Tick => html! {
                 input type="checkbox" id=(id) name=(name) value="true" checked[value == "true"] aria-invalid=[invalid] aria-describedby=[described];
             },
-            Shape::Choice(choices) => html! {
+            Shape::Choice(choices) | Shape::Pick(choices) => html! {
                 select id=(id) name=(name) aria-invalid=[invalid] aria-describedby=[described] aria-required=[needed] {
                     (options(choices, &value, field))
                 }

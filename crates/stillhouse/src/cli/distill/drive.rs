@@ -1,16 +1,14 @@
 //! A run driven in the foreground: the ledger is taken, the local socket answered, the child
 //! started, and all of it given back in the end.
 
-use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use console::Socket;
-use distill::drive::Format;
 use distill::teacher::Teacher;
 use distill::{State, World};
 use ledger::facts::Facts;
-use operations::distill::{self as verbs, Place};
+use operations::distill::{self as verbs, Fork, How, Made, Place};
 use record::id::kind;
 use record::{Cause, Id, Stage};
 use tokio::sync::watch;
@@ -26,7 +24,7 @@ use crate::teacher::Asked;
 use crate::{wiring, world};
 
 /// The house over a ledger that this process holds.
-pub(super) fn house(settings: &Settings, facts: &Facts) -> operations::House {
+pub(super) fn house(settings: &Settings, facts: &Facts) -> Result<operations::House> {
     let table = wiring::open_table(settings, facts);
     wiring::follow(facts, &table, |_| {});
     let serving = Arc::new(wiring::Written::of(settings));
@@ -37,23 +35,24 @@ pub(super) fn house(settings: &Settings, facts: &Facts) -> operations::House {
 pub(super) struct House<'a> {
     settings: &'a Settings,
     house: &'a operations::House,
-    runs: PathBuf,
-    trainer: Vec<OsString>,
 }
 
 impl House<'_> {
-    /// What is exported on demand.
-    pub(super) const FORMATS: [Format; 3] = [Format::Safetensors, Format::GgufF16, Format::GgufQ8];
-
     /// Makes a run of a file.
-    pub(super) fn make(&self, file: &Path) -> Result<Id<kind::Run>> {
-        self.placed(|place| Ok(verbs::make(self.house, place, file)?.id))
+    pub(super) fn make(&self, file: &Path, plan_only: bool) -> Result<Id<kind::Run>> {
+        let by = world::operator();
+        let how = How {
+            by: &by,
+            why: "",
+            plan_only,
+        };
+        self.placed(|place| verbs::make(self.house, place, file, how))
     }
 
     /// Makes a run where a file of this name is there, or else finds the run.
     pub(super) fn make_or_find(&self, run: &str) -> Result<Id<kind::Run>> {
         match Path::new(run).is_file() {
-            true => self.make(Path::new(run)),
+            true => self.make(Path::new(run), false),
             false => self.resume(run, "", None),
         }
     }
@@ -70,30 +69,25 @@ impl House<'_> {
     }
 
     /// Makes a run of another one's checkpoint.
-    pub(super) fn fork(
-        &self,
-        run: &str,
-        at: Option<u64>,
-        file: Option<&Path>,
-    ) -> Result<Id<kind::Run>> {
-        let student = |id: Id<kind::Run>, state: &State, place: (Stage, u64)| {
-            let name = format!("fork-{}", place.1);
-            let made = distill::drive::materialise(
-                (&self.runs, &self.trainer),
-                (id, state),
-                place,
-                (&name, &[Format::Safetensors]),
-            );
-            Ok(made?.join("safetensors"))
+    pub(super) fn fork(&self, fork: &Fork) -> Result<Id<kind::Run>> {
+        let (by, from) = (world::operator(), (fork.run.as_str(), fork.at));
+        let how = How {
+            by: &by,
+            why: &fork.why,
+            plan_only: false,
         };
-        self.placed(|place| Ok(verbs::fork(self.house, place, (run, at), file, &student)?.id))
+        self.placed(|place| verbs::fork(self.house, place, from, fork.file.as_deref(), how))
     }
 
-    fn placed<T>(&self, make: impl FnOnce(&Place<'_>) -> Result<T>) -> Result<T> {
-        make(&Place {
-            runs: &self.runs,
+    fn placed(
+        &self,
+        make: impl FnOnce(&Place<'_>) -> operations::Result<Made>,
+    ) -> Result<Id<kind::Run>> {
+        let made = make(&Place {
+            runs: &self.house.runs,
             source: &|name| wiring::source(self.settings, name),
-        })
+        });
+        Ok(made?.id)
     }
 }
 
@@ -104,29 +98,41 @@ impl House<'_> {
 pub(super) fn with(
     settings: &Settings,
     json: bool,
-    stop_after: Option<Stage>,
     choose: impl FnOnce(&House<'_>) -> Result<Id<kind::Run>>,
 ) -> Result<()> {
     let facts = wiring::open_ledger(settings)?;
-    let driven = driven(settings, json, (&facts, stop_after), choose);
+    let driven = driven(settings, json, &facts, choose);
     let closed = facts.close();
     let (run, state) = driven?;
     closed?;
+    told(settings, json, run, &state)
+}
+
+/// Prints what came of a run, and ends as it did.
+///
+/// # Errors
+/// The ledger's; how the run ended, where it did not end well.
+pub(super) fn told(
+    settings: &Settings,
+    json: bool,
+    run: Id<kind::Run>,
+    state: &State,
+) -> Result<()> {
     let told = verbs::shown(&door::reader(settings)?, &run.to_string())?;
     print(&match json {
         true => pretty(&told),
         false => show::page(&told).to_string(),
     })?;
-    ended(run, &state, stop_after)
+    ended(run, state)
 }
 
 fn driven(
     settings: &Settings,
     json: bool,
-    (facts, stop_after): (&Facts, Option<Stage>),
+    facts: &Facts,
     choose: impl FnOnce(&House<'_>) -> Result<Id<kind::Run>>,
 ) -> Result<(Id<kind::Run>, State)> {
-    let house = Arc::new(house(settings, facts));
+    let house = Arc::new(house(settings, facts)?);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
@@ -136,12 +142,9 @@ fn driven(
     let socket = runtime.block_on(Socket::bind(&settings.data_dir.join(SOCKET)))?;
     let (ends, ended) = watch::channel(false);
     let answering = runtime.spawn(socket.serve(Arc::clone(&house), ended));
-    let (runs, trainer) = (wiring::runs(settings), wiring::trainer()?);
     let chosen = choose(&House {
         settings,
         house: &house,
-        runs: runs.clone(),
-        trainer: trainer.clone(),
     });
     let driven = chosen.and_then(|run| {
         let state = distill::runs::state(facts.ledger().read(1..), run);
@@ -154,8 +157,8 @@ fn driven(
         let random = world::random();
         let mut world = World {
             facts,
-            runs: &runs,
-            trainer: &trainer,
+            runs: &house.runs,
+            trainer: &house.trainer,
             clock: &world::now,
             random: &|bytes| random(bytes),
             free: &world::free,
@@ -163,7 +166,6 @@ fn driven(
             stop: &stop,
             observer: &mut teller,
             by: world::operator(),
-            stop_after,
         };
         let state = verbs::drive(&mut world, run);
         teller.wipe();
@@ -176,8 +178,8 @@ fn driven(
 }
 
 /// How the process ends: 0 where the run is held or only planned, else by why it stands.
-pub(super) fn ended(run: Id<kind::Run>, state: &State, stop_after: Option<Stage>) -> Result<()> {
-    let planned = stop_after.is_some() && matches!(state.cause, Some(Cause::Asked(_)));
+fn ended(run: Id<kind::Run>, state: &State) -> Result<()> {
+    let planned = state.stage == Stage::Paused && state.came_so_far();
     if matches!(state.stage, Stage::Held | Stage::Released) || planned {
         return Ok(());
     }

@@ -1,5 +1,5 @@
 //! `stillhouse distill`: runs made, driven, watched and exported. What lists and
-//! steers them are verbs of the house.
+//! steers them are verbs of the house; `fork` and `export` are too, and go without a server as well.
 //!
 //! Where a server runs, it drives the runs. Else whoever drives one holds the ledger and answers on
 //! the local socket meanwhile, so that the verbs of the house (such as pausing it, or revoking its
@@ -13,20 +13,20 @@ mod teller;
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use operations::distill;
-use record::Stage;
+use operations::distill::{self, Export, Fork};
 
+use super::call::read;
 use super::door;
 use super::{pretty, print};
 use crate::failure::Result;
 use crate::settings::Settings;
 use crate::wiring;
 
-use drive::House;
-
 #[derive(Debug, Subcommand)]
 pub(crate) enum DistillVerb {
     /// Measures the gap, says what the run would need and whether to run it; then it is paused.
+    ///
+    /// Where a server runs on the data folder, it does that, and this follows it.
     Plan {
         /// The run file.
         file: PathBuf,
@@ -63,31 +63,12 @@ pub(crate) enum DistillVerb {
         #[arg(long)]
         detach: bool,
     },
-    /// Makes a run that begins with the student of another one's checkpoint, and drives it.
-    Fork {
-        /// The run's id or name.
-        run: String,
-        /// The checkpoint after this step; the newest where it is left out; 0: the start model.
-        #[arg(long, value_name = "STEP")]
-        at: Option<u64>,
-        /// A run file in place of the run's own settings.
-        #[arg(long)]
-        file: Option<PathBuf>,
-    },
     /// What differs between two runs: settings, and what came of them.
     Diff {
         /// A run's id or name.
         a: String,
         /// Another one's.
         b: String,
-    },
-    /// Writes a checkpoint's student as safetensors and GGUF into the run's folder.
-    Export {
-        /// The run's id or name.
-        run: String,
-        /// The checkpoint after this step; the newest where it is left out.
-        #[arg(long, value_name = "STEP")]
-        at: Option<u64>,
     },
 }
 
@@ -97,18 +78,21 @@ impl DistillVerb {
     /// # Errors
     /// The verb's; how a run ended, where it did not end held.
     pub(super) fn run(self, settings: &Settings, json: bool) -> Result<()> {
-        let runs = wiring::runs(settings);
         match self {
             Self::Plan { file } => {
-                let after = Some(Stage::Plan);
-                drive::with(settings, json, after, |house| house.make(&file))
+                let mut start = served::start(&file.to_string_lossy(), None, String::new())?;
+                start.plan_only = true;
+                if served::by_server(settings, json, ("start", &start), false)? {
+                    return Ok(());
+                }
+                drive::with(settings, json, |house| house.make(&file, true))
             }
             Self::Run { run, detach } => {
                 let start = served::start(&run, None, String::new())?;
-                if served::by_server(settings, json, start, detach)? {
+                if served::by_server(settings, json, ("start", &start), detach)? {
                     return Ok(());
                 }
-                drive::with(settings, json, None, |house| house.make_or_find(&run))
+                drive::with(settings, json, |house| house.make_or_find(&run))
             }
             Self::Resume {
                 run,
@@ -117,16 +101,11 @@ impl DistillVerb {
                 detach,
             } => {
                 let start = served::start(&run, back_to, why.clone())?;
-                if served::by_server(settings, json, start, detach)? {
+                if served::by_server(settings, json, ("start", &start), detach)? {
                     return Ok(());
                 }
-                drive::with(settings, json, None, |house| {
-                    house.resume(&run, &why, back_to)
-                })
+                drive::with(settings, json, |house| house.resume(&run, &why, back_to))
             }
-            Self::Fork { run, at, file } => drive::with(settings, json, None, |house| {
-                house.fork(&run, at, file.as_deref())
-            }),
             Self::Watch { run, follow } => show::watch(settings, &run, follow, json),
             Self::Diff { a, b } => {
                 let found = distill::diff(&door::reader(settings)?, &a, &b)?;
@@ -135,16 +114,36 @@ impl DistillVerb {
                     false => show::diff(&found, (&a, &b)).to_string(),
                 })
             }
-            Self::Export { run, at } => {
-                let reader = door::reader(settings)?;
-                let trainer = wiring::trainer()?;
-                let made =
-                    distill::export(&reader, (&runs, &trainer), (&run, at), &House::FORMATS)?;
-                print(&match json {
-                    true => pretty(&serde_json::json!({ "folder": made })),
-                    false => format!("{}\n", made.display()),
-                })
-            }
         }
     }
+}
+
+/// Makes a run of another one's checkpoint and drives it, or has the server do both.
+///
+/// # Errors
+/// The verb's; how the run ended, where it did not end held.
+pub(super) fn fork(settings: &Settings, fork: Fork, json: bool, detach: bool) -> Result<()> {
+    match served::by_server(settings, json, ("fork", &fork), detach)? {
+        true => Ok(()),
+        false => drive::with(settings, json, |house| house.fork(&fork)),
+    }
+}
+
+/// Writes a checkpoint's student, or has the server do it.
+///
+/// # Errors
+/// The verb's.
+pub(super) fn export(settings: &Settings, export: Export, json: bool) -> Result<()> {
+    let input = serde_json::to_value(&export).unwrap_or_default();
+    let made = match door::beside(settings, ("distill", "export"), &input)? {
+        Some(made) => read(made)?,
+        None => {
+            let (runs, trainer) = (wiring::runs(settings), wiring::trainer()?);
+            distill::write(&door::reader(settings)?, (&runs, &trainer), &export)?
+        }
+    };
+    print(&match json {
+        true => pretty(&made),
+        false => show::exported(made).to_string(),
+    })
 }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use distill::State;
-use operations::distill::{self as verbs, Difference, Done, Measured, Quoted, Run, Runs, Texts};
+use operations::distill::{
+    self as verbs, Difference, Done, Exported, Measured, Quoted, Run, Runs, Started, Texts,
+};
 use record::{Cause, Stage};
 
 use crate::cli::door;
@@ -46,6 +48,19 @@ pub(in crate::cli) fn one(run: Run) -> Page {
 /// What was done with a run, or asked of who drives it.
 pub(in crate::cli) fn done(done: Done) -> Page {
     Page::default().line(done.said)
+}
+
+/// A run that a server drives.
+pub(in crate::cli) fn started(started: Started) -> Page {
+    let run = &started.run;
+    Page::default().line(format!(
+        "the server drives run {run}; follow it by: stillhouse distill watch -f {run}"
+    ))
+}
+
+/// Where a student's files are.
+pub(in crate::cli) fn exported(exported: Exported) -> Page {
+    Page::default().line(exported.folder.display().to_string())
 }
 
 /// Answers to the hold-out, side by side.

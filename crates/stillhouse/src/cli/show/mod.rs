@@ -60,6 +60,8 @@ pub(super) fn page(verb: &Verb, output: Value) -> Result<Page> {
         ("distill", "list") => of(output, distill::list),
         ("distill", "text") => of(output, distill::texts),
         ("distill", "pause" | "cancel") => of(output, distill::done),
+        ("distill", "start" | "fork") => of(output, distill::started),
+        ("distill", "export") => of(output, distill::exported),
         ("distill", _) => of(output, distill::one),
         ("usage", _) => of(output, traffic::used),
         ("import", _) => of(output, import::litellm),

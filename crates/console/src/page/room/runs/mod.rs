@@ -30,6 +30,8 @@ pub(super) fn respond(visit: &Visit<'_>, rest: &[&str]) -> Option<Answer> {
         [run, "text"] => Some(with(visit, run, text::look)),
         [run, "pause"] => Some(with(visit, run, pause)),
         [run, "cancel"] => Some(with(visit, run, cancel)),
+        [run, "fork"] => Some(with(visit, run, fork)),
+        [run, "export"] => Some(with(visit, run, export)),
         _ => None,
     }
 }
@@ -179,11 +181,20 @@ fn gap(row: &Value) -> Option<String> {
 
 /// A new run of a file on the server's machine, or one that was stopped.
 fn start(visit: &Visit<'_>) -> Answer {
+    let resumed = visit
+        .query
+        .get("run")
+        .is_some_and(|run| run.starts_with("run_"));
+    let form = form("distill start");
     let page = Act {
         verb: "distill start",
         title: "Start a run".to_owned(),
         above: vec![("Runs", "/runs".to_owned())],
-        form: form("distill start"),
+        form: match resumed {
+            // A plan is made of a run file.
+            true => form.only(&["run", "back_to", "why"]),
+            false => form,
+        },
         button: "Start run",
         hits: html! {},
         back: "/runs".to_owned(),
@@ -234,4 +245,68 @@ fn cancel(visit: &Visit<'_>, said: &Value) -> Answer {
         says: "A cancelled run can't be taken up again. What it made stays in its folder.",
     };
     stop(visit, said, &how)
+}
+
+/// Checkpoints that a fork can begin with, newest first, each with its score where it was measured.
+fn checkpoints(said: &Value) -> Vec<(String, String)> {
+    let measured = |step: u64| {
+        let mut scores = said.list("scores").iter().rev();
+        let found = scores.find(|point| point.number("step") == step);
+        found.and_then(score)
+    };
+    let steps = said.list("checkpoints").iter().rev();
+    steps
+        .filter_map(Value::as_u64)
+        .map(|step| {
+            let score = measured(step).map(|score| format!(", {score} on the hold-out"));
+            let label = format!("After step {}{}", count(step), score.unwrap_or_default());
+            (step.to_string(), label)
+        })
+        .collect()
+}
+
+fn fork(visit: &Visit<'_>, said: &Value) -> Answer {
+    let mut choices = checkpoints(said);
+    choices.push(("0".to_owned(), "The start model".to_owned()));
+    let then = |made: &Value| done(&path(&["runs", made.text("run")]), "distill fork");
+    of_checkpoint(
+        visit,
+        said,
+        ("distill fork", "Fork", "Fork run"),
+        choices,
+        &then,
+    )
+}
+
+fn export(visit: &Visit<'_>, said: &Value) -> Answer {
+    let at = here(said.at("row"));
+    let how = ("distill export", "Export", "Write the files");
+    of_checkpoint(visit, said, how, checkpoints(said), &|_| {
+        done(&at, "distill export")
+    })
+}
+
+/// What is made of a checkpoint.
+fn of_checkpoint(
+    visit: &Visit<'_>,
+    said: &Value,
+    (verb, title, button): (&'static str, &str, &str),
+    choices: Vec<(String, String)>,
+    then: &dyn Fn(&Value) -> Answer,
+) -> Answer {
+    let row = said.at("row");
+    let at = here(row);
+    let page = Act {
+        verb,
+        title: format!("{title} “{}”", row.text("name")),
+        above: vec![("Runs", "/runs".to_owned()), (row.text("name"), at.clone())],
+        form: form(verb)
+            .fixed("run", row.text("id"))
+            .choices("at", choices),
+        button,
+        hits: html! {},
+        back: at,
+        then: Box::new(then),
+    };
+    act(visit, &page)
 }

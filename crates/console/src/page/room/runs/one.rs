@@ -28,6 +28,7 @@ pub(super) fn show(visit: &Visit<'_>, said: &Value) -> Answer {
     let acts = html! {
         @if can.contains(&"resume") { a class="button main-act" href=(again.href("/runs/start")) { "Resume" } }
         @if can.contains(&"pause") { a class="button" href={ (here(row)) "/pause" } { "Pause" } }
+        @if !said.list("checkpoints").is_empty() { a class="button" href={ (here(row)) "/fork" } { "Fork" } }
         @if can.contains(&"cancel") { a class="button danger" href={ (here(row)) "/cancel" } { "Cancel" } }
     };
     let body = html! {
@@ -303,6 +304,7 @@ fn files(said: &Value) -> Markup {
                 @for file in said.list("files") { li { strong { (file.text("path")) } span class="mono small muted wrap" { (file.text("digest")) } } }
             }
         }
+        @if !said.list("checkpoints").is_empty() { p { a class="button" href={ (here(said.at("row"))) "/export" } { "Export a checkpoint…" } } }
     }
 }
 
