@@ -13,9 +13,13 @@ use crate::curation;
 use crate::error::{Error, Result};
 use crate::folder::Folder;
 use crate::measure::Rule;
+use crate::reward::Reward;
 use crate::rows;
 use crate::spec::{Data, Spec};
 use crate::state::State;
+
+/// The file, in a run's folder, of what is expected of rows to learn from.
+pub(crate) const EXPECTED: &str = "expected-items.json";
 
 /// Makes a run of settled settings. `grant` is the one that they name.
 ///
@@ -33,6 +37,13 @@ pub fn create(
     // By its id alone: what the run file has may be letters of a secret.
     spec.run.grant = grant.id.to_string();
     let spec = &spec;
+    let fits = crate::file::stage::check(spec);
+    fits.map_err(|fault| {
+        Error::Refused(format!(
+            "[stages.{}] {}: {}",
+            fault.stage, fault.key, fault.what
+        ))
+    })?;
     let folder = Folder::new(runs, run);
     folder.make()?;
     let data = freeze(&folder, spec)?;
@@ -87,6 +98,7 @@ fn freeze(folder: &Folder, spec: &Spec) -> Result<[[u8; 32]; 2]> {
         let text = row.text(&data.expected).unwrap_or_default();
         expected.insert(row.id.clone(), text);
     }
+    expect(folder, spec, &items)?;
     let learnt = rows::lines(&rows::items(&data.items, &items, data)?);
     let mut measured = rows::items(&data.holdout, holdout, data)?;
     if spec.evaluate.scorer == Rule::Perplexity {
@@ -102,6 +114,39 @@ fn freeze(folder: &Folder, spec: &Spec) -> Result<[[u8; 32]; 2]> {
         write("items.jsonl", learnt.as_bytes())?,
         write("holdout.jsonl", held.as_bytes())?,
     ])
+}
+
+/// Keeps what is expected of rows to learn from, where answers to them are judged.
+fn expect(folder: &Folder, spec: &Spec, items: &[rows::Row]) -> Result<()> {
+    let stages = [&spec.stages.cold_start, &spec.stages.on_policy];
+    let rewards = stages
+        .into_iter()
+        .flatten()
+        .filter_map(|s| s.reward.as_ref());
+    let rewards: Vec<&Reward> = rewards.collect();
+    if rewards.is_empty() {
+        return Ok(());
+    }
+    let field = &spec.data.expected;
+    let mut expected = BTreeMap::new();
+    for row in items {
+        let wrong = |what: &dyn std::fmt::Display| {
+            let file = spec.data.items.display();
+            Error::Refused(format!("{file}: the row {:?}: {what}", row.id))
+        };
+        let text = row.text(field);
+        for reward in &rewards {
+            if reward.compares() && text.is_none() {
+                let what = format!("it has no field `{field}`, with which answers are compared");
+                return Err(wrong(&what));
+            }
+            let judge = reward.judge().map_err(|error| wrong(&error))?;
+            let fits = judge.reward("", text.as_deref().unwrap_or_default());
+            fits.map_err(|error| wrong(&error))?;
+        }
+        expected.insert(row.id.clone(), text.unwrap_or_default());
+    }
+    folder.write(EXPECTED, &json(&expected)?)
 }
 
 /// Gives rows of the hold-out their expected texts, whose perplexity is to be measured.

@@ -9,6 +9,8 @@ use record::KeySecret;
 use crate::error::{Error, Result};
 use crate::spec::Spec;
 
+pub(crate) mod stage;
+
 /// Reads a run file. Paths in it are below the folder that it lies in.
 ///
 /// # Errors
@@ -49,6 +51,11 @@ pub fn parse(file: &Path, text: &str) -> Result<Spec> {
             what,
             hint.map(str::to_owned),
         )
+    })?;
+    stage::check(&spec).map_err(|fault| {
+        let what = format!("`{}`: {}", fault.key, fault.what);
+        let at = stage::place(text, fault.stage, fault.key);
+        wrong(file, (text, at), what, Some(fault.hint.to_owned()))
     })?;
     Ok(spec)
 }
@@ -214,6 +221,55 @@ tokens = 1000
             if let Some(hint) = hint {
                 assert!(error.hint().unwrap().contains(hint), "{error:?}");
             }
+        }
+    }
+
+    #[test]
+    fn losses_that_lack_what_they_need_are_named_by_line() {
+        const ON: &str =
+            "learning = { batch = 2, rate = { rate = 1e-3 }, loss = { kind = \"reverse_kl\" } }";
+        let grpo = "learning = { batch = 2, samples = 4, rate = { rate = 1e-3 }, loss = { kind = \"grpo\" } }";
+        let reward = "\nreward = { scorer = { kind = \"exact\" } }";
+        let good = GOOD.replace(ON, &format!("{grpo}{reward}"));
+        let spec = parse(Path::new("x"), &good).unwrap();
+        let json = serde_json::to_string(&spec).unwrap();
+        assert_eq!(serde_json::from_str::<Spec>(&json).unwrap(), spec);
+        let tables = "[stages.cold_start]\nsteps = 1\n";
+        let cold = GOOD.replace(
+            "[stages.on_policy]",
+            &format!("{tables}{grpo}\n[stages.on_policy]"),
+        );
+        for (text, says) in [
+            (GOOD.replace(ON, grpo), "x:14: `reward`: is left out"),
+            (
+                good.replace("samples = 4", "samples = 1"),
+                "x:16: `samples`: one answer",
+            ),
+            (
+                good.replace("samples = 4, ", ""),
+                "x:14: `samples`: one answer",
+            ),
+            (
+                good.replace("\"exact\"", "\"perplexity\""),
+                "x:17: `reward`: a perplexity",
+            ),
+            (
+                good.replace("\"exact\"", "\"regex\", pattern = \"(\""),
+                "x:17: `reward`: the scorer's",
+            ),
+            (
+                GOOD.replace(ON, &format!("{ON}{reward}")),
+                "x:17: `reward`: is given",
+            ),
+            (
+                good.replace("\"grpo\"", "{ grpo = { low = -1 } }"),
+                "x:16: `loss`: grpo's ratio",
+            ),
+            (cold, "x:16: `loss`: grpo is of the student's own"),
+        ] {
+            let error = parse(Path::new("x"), &text).unwrap_err();
+            assert!(error.to_string().contains(says), "{error}");
+            assert!(error.hint().is_some());
         }
     }
 

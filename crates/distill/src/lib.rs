@@ -18,6 +18,7 @@ pub mod measure;
 pub mod plan;
 pub mod quote;
 mod random;
+pub mod reward;
 pub mod rows;
 pub mod runs;
 pub mod spec;

@@ -2,7 +2,7 @@
 //! probe and a small evaluation measured. Pure.
 
 use record::{Amount, Money, Quote, Real};
-use trainer::protocol::{Kind, Probed};
+use trainer::protocol::{Probed, Stage};
 
 use crate::measure::{Resampling, Rule, bootstrap, paired_difference};
 use crate::spec::Spec;
@@ -149,7 +149,9 @@ fn expected(spec: &Spec, measured: &Measured<'_>, longer: f64) -> Needs {
         let answers = stage.steps as f64 * batch(stage);
         needs.seconds += answers * (answer.sampling + answer.scoring + answer.learning);
         needs.seconds += stage.steps as f64 * measured.probed.map_or(0.0, |p| p.seconds.refreshing);
-        needs.read += answers * answer.read;
+        if stage.learning.loss.kind.asks_teacher(Stage::OnPolicy) {
+            needs.read += answers * answer.read;
+        }
         evaluations = match spec.evaluate.every {
             0 => 1,
             every => stage.steps.div_ceil(every),
@@ -164,7 +166,7 @@ fn expected(spec: &Spec, measured: &Measured<'_>, longer: f64) -> Needs {
         let answer = Answer::of(measured, teachers / sampled.max(1.0));
         needs.seconds += answers * answer.learning;
         // Learning the answers' tokens alone asks for no scores.
-        if !matches!(stage.learning.loss.kind, Kind::CrossEntropy) {
+        if stage.learning.loss.kind.asks_teacher(Stage::ColdStart) {
             needs.seconds += answers * answer.scoring;
             needs.read += answers * (measured.prompt + teachers);
         }
@@ -264,7 +266,12 @@ fn verdict(spec: &Spec, measured: &Measured<'_>) -> (&'static str, String) {
             told(gap.low),
             told(gap.high)
         );
-        if gap.value <= 0.0 {
+        // Where only a judge teaches, the teacher may be as weak as it likes.
+        let taught = |stage: &crate::spec::Stage, at| stage.learning.loss.kind.asks_teacher(at);
+        let own = spec.stages.on_policy.as_ref();
+        let judged = spec.stages.cold_start.is_none()
+            && own.is_some_and(|stage| !taught(stage, Stage::OnPolicy));
+        if gap.value <= 0.0 && !judged {
             return (
                 "do_not",
                 format!("there is no gap to close: {why}; choose another teacher"),

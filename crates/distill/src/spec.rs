@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use trainer::protocol::{Learning, Sampling, Student};
 
 use crate::measure::Rule;
+use crate::reward::Reward;
 
 /// A whole run file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -176,6 +177,9 @@ pub struct Stage {
     /// How answers are sampled.
     #[serde(default)]
     pub sampling: Sampling,
+    /// Who judges the answers, where the loss is of judged ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reward: Option<Reward>,
 }
 
 /// `[evaluate]`

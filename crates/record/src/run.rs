@@ -173,6 +173,10 @@ pub enum Metric {
     LearnSeconds,
     /// Steps between sampling and learning.
     Staleness,
+    /// Mean of the judged rewards.
+    Reward,
+    /// Share of the items whose answers were all judged alike.
+    Alike,
 }
 
 /// One measured number.

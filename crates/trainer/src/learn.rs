@@ -8,6 +8,7 @@ use crate::parent::Parent;
 use crate::protocol::{
     self, Checkpoint, Done, Item, Learn, Metrics, Place, Ready, Report, Seconds, Stage, Tokens,
 };
+use crate::reward::{self, Judged};
 use crate::sampled::{self, Answer, Sampled, TOP, Which};
 use crate::student::Student;
 use crate::targets::{self, Learnt};
@@ -42,6 +43,8 @@ pub(crate) struct Run<'a> {
 pub(crate) struct Graded {
     sampled: Sampled,
     taught: Vec<Option<Taught>>,
+    /// What was judged of each answer; empty where none is.
+    judged: Vec<Judged>,
     /// Whether the teacher was asked at all.
     asked: bool,
 }
@@ -185,6 +188,7 @@ impl<'a> Run<'a> {
             Some(ahead) => ahead,
             None => self.answers(step)?,
         };
+        let judged = self.judged(parent, &sampled)?;
         let served = sampled.answers.iter().enumerate();
         let served = served.filter(|(_, answer)| self.staff.is_served(answer.item));
         let (places, served): (Vec<usize>, Vec<&Answer>) = served.unzip();
@@ -216,8 +220,19 @@ impl<'a> Run<'a> {
         Ok(Graded {
             sampled,
             taught,
+            judged,
             asked: self.needs.is_some(),
         })
+    }
+
+    /// What the parent judges of answers, where the loss is of judged ones.
+    fn judged<W: Write>(&self, parent: &mut Parent<W>, sampled: &Sampled) -> Result<Vec<Judged>> {
+        let (kind, stage) = (self.job.learning.loss.kind, self.job.stage);
+        if !kind.is_judged(stage) {
+            return Ok(Vec::new());
+        }
+        let rewards = reward::ask(parent, &self.items, (stage, sampled))?;
+        Ok(reward::judged(&sampled.answers, &rewards, kind.spread()))
     }
 
     /// The parent's teacher is also asked for what the curves are made of.
@@ -281,7 +296,8 @@ impl<'a> Run<'a> {
     /// Answers with prompts, those alone of which the teacher told where it was asked.
     pub(crate) fn learnt<'g>(&self, graded: &'g Graded) -> Result<Vec<Learnt<'g>>> {
         let mut out = Vec::new();
-        for (answer, taught) in graded.sampled.answers.iter().zip(&graded.taught) {
+        let pairs = graded.sampled.answers.iter().zip(&graded.taught);
+        for (place, (answer, taught)) in pairs.enumerate() {
             if graded.asked && taught.is_none() {
                 continue;
             }
@@ -299,6 +315,7 @@ impl<'a> Run<'a> {
                 answer,
                 taught: taught.clone(),
                 local: taught.as_ref().and(self.staff.local(answer.item)),
+                judged: graded.judged.get(place).copied(),
             });
         }
         Ok(out)
@@ -309,7 +326,10 @@ impl<'a> Run<'a> {
         let step = self.batches(learnt)?;
         let loss = targets::loss(&self.job.learning.loss);
         let trainer = &mut self.student.trainer;
-        let report = step.with(&self.staff.heads(), |batches| trainer.step(batches, &loss))?;
+        let report = match step.is_empty() {
+            true => trainer.pass(),
+            false => step.with(&self.staff.heads(), |batches| trainer.step(batches, &loss))?,
+        };
         put(metrics, &report);
         Ok(report)
     }
@@ -319,6 +339,9 @@ impl<'a> Run<'a> {
         let step = self.batches(learnt)?;
         let loss = targets::loss(&self.job.learning.loss);
         let trainer = &mut self.student.trainer;
+        if step.is_empty() {
+            return Ok(());
+        }
         let report = step.with(&self.staff.heads(), |batches| {
             trainer.dry_step(batches, &loss)
         })?;

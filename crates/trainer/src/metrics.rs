@@ -5,7 +5,7 @@ use crate::sampled::{Answer, TOP};
 use crate::targets::Learnt;
 use crate::teacher::Taught;
 use lm::Tokenizer;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 /// Tokens of the runs that are looked for again.
 const GRAM: usize = 4;
@@ -23,6 +23,16 @@ pub(crate) fn of(learnt: &[Learnt<'_>], own: bool) -> Metrics {
     if !own {
         return out;
     }
+    let judged = || {
+        learnt
+            .iter()
+            .filter_map(|l| Some((l.answer.item, l.judged?)))
+    };
+    let rewards: Vec<f64> = judged().map(|(_, judged)| judged.reward).collect();
+    out.reward = mean(&rewards);
+    let groups: BTreeMap<usize, bool> = judged().map(|(item, j)| (item, j.alike)).collect();
+    let alike: Vec<f64> = groups.values().map(|&a| f64::from(u8::from(a))).collect();
+    out.alike = mean(&alike);
     let sum: f64 = answers()
         .flat_map(|a| &a.logprobs)
         .map(|&lp| f64::from(lp))
@@ -160,6 +170,7 @@ mod tests {
             answer,
             taught: Some(taught.clone()),
             local: None,
+            judged: None,
         });
         let learnt: Vec<Learnt<'_>> = learnt.collect();
         let got = of(&learnt, true);

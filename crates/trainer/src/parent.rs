@@ -2,7 +2,7 @@
 //! of the parent is noticed at once, also in the middle of a step.
 
 use crate::error::{Error, Result};
-use crate::protocol::{Lines, Order, Report, Score, Scores, write_line};
+use crate::protocol::{Grade, Lines, Order, Report, Score, Scores, write_line};
 use std::io::{BufRead, Write};
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 
@@ -81,7 +81,9 @@ impl<W: Write> Parent<W> {
                 Ok(())
             }
             Order::Job { .. } => Err(Error::Job("a second job".into())),
-            Order::Scores(_) => Err(Error::Job("scores that nobody asked for".into())),
+            Order::Scores(_) | Order::Rewards(_) => {
+                Err(Error::Job("an answer that nobody asked for".into()))
+            }
         }
     }
 
@@ -91,6 +93,19 @@ impl<W: Write> Parent<W> {
         question.question = self.questions;
         self.say(&Report::Score(question))?;
         Ok(self.questions)
+    }
+
+    /// Asks for rewards, and waits for them.
+    pub(crate) fn grade(&mut self, mut question: Grade) -> Result<Vec<f64>> {
+        self.questions += 1;
+        question.question = self.questions;
+        self.say(&Report::Grade(question))?;
+        loop {
+            match self.next()? {
+                Order::Rewards(told) if told.question == self.questions => return Ok(told.rewards),
+                order => self.take(order)?,
+            }
+        }
     }
 
     /// The answer to a question, waited for.

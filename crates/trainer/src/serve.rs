@@ -36,7 +36,7 @@ fn work<W: Write>(parent: &mut Parent<W>, world: World<'_>) -> Result<Done> {
             let what = format!("it is of protocol {version}, this child speaks {own}");
             return Err(Error::Job(what));
         }
-        Order::Scores(_) | Order::Pause => {
+        Order::Scores(_) | Order::Rewards(_) | Order::Pause => {
             return Err(Error::Job("the first line is no job".into()));
         }
     };

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::protocol::{self, Kind, Stage, Support, Tail};
+use crate::reward::{self, Judged};
 use crate::sampled::Answer;
 use crate::teacher::{Needs, Position, Taught};
 use lm::device::Cpu;
@@ -18,11 +19,23 @@ pub(crate) struct Learnt<'a> {
     pub(crate) taught: Option<Taught>,
     /// Which model beside the student told it, where one did.
     pub(crate) local: Option<usize>,
+    /// What was judged of it, where anything was.
+    pub(crate) judged: Option<Judged>,
+}
+
+impl Learnt<'_> {
+    /// Whether anything can be learnt from it.
+    fn teaches(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::Grpo { teacher, .. } => teacher != 0.0 || self.judged.is_some_and(|j| !j.alike),
+            _ => true,
+        }
+    }
 }
 
 /// What a loss wants of the teacher at a stage; none where it wants nothing.
 pub(crate) fn needs(loss: &protocol::Loss, stage: Stage) -> Option<Needs> {
-    if loss.kind == Kind::CrossEntropy && stage == Stage::ColdStart {
+    if !loss.kind.asks_teacher(stage) {
         return None;
     }
     let mut needs = Needs {
@@ -60,6 +73,7 @@ pub(crate) fn loss(loss: &protocol::Loss) -> loss::Loss {
             low: low.unwrap_or(f64::INFINITY),
             high: high.unwrap_or(f64::INFINITY),
         },
+        Kind::Grpo { low, high, .. } => loss::Kind::Policy { low, high },
     };
     loss::Loss {
         kind,
@@ -113,17 +127,18 @@ impl Step {
         settings: &protocol::Loss,
         (device, widths, rows): (&Cpu, &[usize], usize),
     ) -> Result<Self> {
-        let sequence = |l: &Learnt<'_>| [l.prompt.as_slice(), &l.answer.tokens].concat();
+        let learnt: Vec<&Learnt<'_>> = learnt.iter().filter(|l| l.teaches(settings.kind)).collect();
+        let sequence = |l: &&Learnt<'_>| [l.prompt.as_slice(), &l.answer.tokens].concat();
         let sequences: Vec<Vec<u32>> = learnt.iter().map(sequence).collect();
         let mut batches = Vec::new();
-        for group in groups(learnt, settings) {
+        for group in groups(&learnt, settings) {
             let lengths: Vec<usize> = group.iter().map(|&p| sequences[p].len()).collect();
             for places in pack(&lengths, rows)? {
                 let places: Vec<usize> = places.into_iter().map(|place| group[place]).collect();
                 let document = |&p: &usize| Document::answer(&sequences[p], learnt[p].prompt.len());
                 let documents: Vec<Document<'_>> = places.iter().map(document).collect();
                 let mut batch = Batch::new(&documents)?;
-                let taught: Vec<&Learnt<'_>> = places.iter().map(|&p| &learnt[p]).collect();
+                let taught: Vec<&Learnt<'_>> = places.iter().map(|&p| learnt[p]).collect();
                 let held = held(&taught, settings, (device, widths), &mut batch)?;
                 batches.push((batch, held));
             }
@@ -137,6 +152,11 @@ impl Step {
                 Tail::PerId => loss::Tail::PerId,
             },
         })
+    }
+
+    /// Whether there is nothing to learn from.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.batches.is_empty()
     }
 
     /// Hands the batches with their goals to `f`; `heads` make logits of the teachers' rows.
@@ -167,7 +187,7 @@ impl Step {
 
 /// Answers that can stand in the same pass, by number: where whole distributions are learnt a pass
 /// has one teacher, since logits are made by one table. In the order of the models.
-fn groups(learnt: &[Learnt<'_>], settings: &protocol::Loss) -> Vec<Vec<usize>> {
+fn groups(learnt: &[&Learnt<'_>], settings: &protocol::Loss) -> Vec<Vec<usize>> {
     let mut groups: BTreeMap<Option<usize>, Vec<usize>> = BTreeMap::new();
     let whole = !settings.kind.is_sampled() && settings.support == Support::Whole;
     for (place, learnt) in learnt.iter().enumerate() {
@@ -183,6 +203,10 @@ fn held(
     (device, widths): (&Cpu, &[usize]),
     batch: &mut Batch,
 ) -> Result<Held> {
+    if let Kind::Grpo { teacher, .. } = settings.kind {
+        let rows = learnt.iter().flat_map(|l| reward::targets(l, teacher));
+        return Ok(Held::Sampled(rows.collect()));
+    }
     let mut taught = Vec::new();
     for learnt in learnt {
         match &learnt.taught {

@@ -1,10 +1,11 @@
 //! A teacher elsewhere is asked: for scores, as the child wants them, and for texts, as a stage
 //! wants them. Each call goes through `buy`, so that none is paid twice.
 
-use record::{Call, CallRole, Prices, Stage};
-use trainer::protocol::{Answered, Item, Order, Score, SequenceScores, Stage as Learning};
+use record::{Call, CallRole, Prices};
+use trainer::protocol::{Answered, Item, Order, Score, SequenceScores};
 
 use super::buy::{Came, Known, Open, TRIES, Wanted as Wants, digest_of};
+use super::learn::of_child;
 use super::measure::{Answers, Wanted, bytes_of};
 use super::watch::Flow;
 use super::{Child, Driver, Stop, Worked};
@@ -19,10 +20,7 @@ const AT_A_TIME: usize = 8;
 impl<'w> Driver<'_, 'w> {
     /// Answers a question of the child.
     pub(super) fn answer(&mut self, child: &mut Child, question: &Score) -> Result<Flow> {
-        let stage = match question.stage {
-            Learning::ColdStart => Stage::ColdStart,
-            Learning::OnPolicy => Stage::OnPolicy,
-        };
+        let stage = of_child(question.stage);
         let mut sequences = Vec::with_capacity(question.sequences.len());
         for (number, part) in question.sequences.chunks(PART).enumerate() {
             let part = Score {

@@ -28,6 +28,14 @@ pub(super) fn stage_of(stage: Stage) -> Learning {
     }
 }
 
+/// A stage by the child's name.
+pub(super) fn of_child(stage: Learning) -> Stage {
+    match stage {
+        Learning::ColdStart => Stage::ColdStart,
+        Learning::OnPolicy => Stage::OnPolicy,
+    }
+}
+
 /// The child's name of a place.
 pub(super) fn place_of((stage, step): Place) -> protocol::Place {
     protocol::Place {
@@ -109,6 +117,7 @@ impl Driver<'_, '_> {
                 Ok(this.ready(&ready))
             }
             Report::Score(question) => this.answer(child, &question),
+            Report::Grade(question) => this.grade(child, &question),
             Report::Step(step) => this.stepped(stage, &step, items),
             Report::Checkpoint(at) => this.checkpointed(stage, &at),
             _ => Ok(Flow::On),
@@ -239,7 +248,8 @@ impl Driver<'_, '_> {
         };
         let learning = &settings.learning;
         let answers = u64::from(learning.batch) * u64::from(learning.samples);
-        let tokens = match self.state.spec.teacher.model.is_some() {
+        let asked = learning.loss.kind.asks_teacher(stage_of(stage));
+        let tokens = match self.state.spec.teacher.model.is_some() && asked {
             true => answers * (longest + TEMPLATE + settings.sampling.max_tokens as u64),
             false => 0,
         };
@@ -282,6 +292,8 @@ fn measures(step: &Step) -> Option<Vec<Measure>> {
             Some(seconds.learning + seconds.refreshing),
         ),
         (Metric::Staleness, Some(f64::from(step.staleness))),
+        (Metric::Reward, m.reward),
+        (Metric::Alike, m.alike),
     ];
     let told = all
         .into_iter()

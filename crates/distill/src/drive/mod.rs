@@ -7,6 +7,7 @@
 mod ask;
 mod buy;
 mod child;
+mod grade;
 mod learn;
 mod measure;
 mod money;
@@ -14,6 +15,7 @@ mod probe;
 mod student;
 mod watch;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
 use std::path::Path;
@@ -122,6 +124,8 @@ struct Driver<'a, 'w> {
     /// What the teacher elsewhere called its version first.
     versions: buy::Versions,
     looked: Time,
+    /// What is expected of items, read where answers are graded.
+    expected: Option<BTreeMap<String, String>>,
 }
 
 /// Drives a run until it ends or is paused.
@@ -144,6 +148,7 @@ pub fn drive(world: &mut World<'_>, run: Id<kind::Run>) -> Result<State> {
         purse,
         versions: buy::Versions::new(),
         looked: Time::from_micros(0),
+        expected: None,
     };
     let driven = driver.drive();
     let closed = driver.purse.close(driver.world.facts);

@@ -1,7 +1,7 @@
 //! Measuring before spending: a probe of one batch, a small evaluation, the quote.
 
 use record::{Amount, RunEvent, Stage};
-use trainer::protocol::{Answered, Job, Probe, Probed, Report, Who};
+use trainer::protocol::{self, Answered, Job, Probe, Probed, Report, Who};
 
 use super::measure::{Answers, Wanted, bytes_of};
 use super::watch::Flow;
@@ -68,7 +68,9 @@ impl Driver<'_, '_> {
         };
         let tokens = teacher.as_ref().map_or(0, |teacher| teacher.tokens)
             + match (&probed, local) {
-                (Some(p), true) => p.tokens.teacher_prompt + p.tokens.answer,
+                (Some(p), true) if p.tokens.teacher_prompt > 0 => {
+                    p.tokens.teacher_prompt + p.tokens.answer
+                }
                 _ => 0,
             };
         let Some(paid) = self.payment(self.since(began), tokens)? else {
@@ -133,7 +135,12 @@ impl Driver<'_, '_> {
         learn.items = self.folder.path("items.jsonl");
         let items = stage.learning.batch.min(BATCH);
         let answers = u64::from(items) * u64::from(stage.learning.samples);
-        let tokens = match local {
+        let asked = stage
+            .learning
+            .loss
+            .kind
+            .asks_teacher(protocol::Stage::OnPolicy);
+        let tokens = match local && asked {
             true => answers * (self.longest_prompt()? + stage.sampling.max_tokens as u64),
             false => 0,
         };
@@ -150,6 +157,7 @@ impl Driver<'_, '_> {
         let job = Job::Probe(Box::new(Probe { learn, items }));
         let worked = self.work(job, |this, child, report| match report {
             Report::Score(question) => this.answer(child, &question),
+            Report::Grade(question) => this.grade(child, &question),
             Report::Probed(probed) => {
                 found = Some(*probed);
                 Ok(Flow::On)

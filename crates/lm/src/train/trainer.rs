@@ -172,6 +172,20 @@ impl<D: Device> Trainer<D> {
         Ok(report)
     }
 
+    /// A step that learns nothing, as where no token counts: it is counted, and weights and moments stay.
+    pub fn pass(&mut self) -> Report {
+        self.step += 1;
+        Report {
+            step: self.step,
+            loss: 0.0,
+            tokens: 0,
+            gradient_norm: 0.0,
+            rate: self.settings.optimiser.schedule.rate(self.step),
+            clamped: 0,
+            saturated: 0,
+        }
+    }
+
     /// The numbers of a step that is not taken: its rate is told, and nothing changes.
     ///
     /// # Errors

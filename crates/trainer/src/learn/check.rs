@@ -1,8 +1,8 @@
 //! Which settings of a job that learns can not go together. Nothing is loaded here.
 
 use crate::error::{Error, Result};
-use crate::protocol::{self, Kind, Learn, Stage, Support, Teacher};
-use crate::targets;
+use crate::fits::{self, Source};
+use crate::protocol::{self, Learn, Teacher};
 use std::collections::HashSet;
 
 /// What can not go together.
@@ -34,38 +34,19 @@ pub(super) fn check(job: &Learn) -> Result<()> {
             .all(|further| names.insert(&further.name)),
         "two teachers have one name",
     )?;
-    let support = match learning.loss.support {
-        Support::Whole => 1,
-        Support::Teacher(k) | Support::Student(k) | Support::Union(k) => k as usize,
-    };
-    wrong(
-        (1..=protocol::MOST_IDS / 2).contains(&support),
-        "ids of a support are 1 to 512",
-    )?;
     wrong(
         learning.rate.floor >= 0.0 && learning.rate.floor <= 1.0,
         "a rate's floor is not in 0 to 1",
     )?;
-    let loss = &learning.loss;
-    let Some(needs) = targets::needs(loss, job.stage) else {
-        return Ok(());
-    };
-    let own = matches!(loss.kind, Kind::Policy { .. }) || needs.at > 0;
-    wrong(
-        job.stage == Stage::OnPolicy || !own,
-        "a policy gradient and the student's support need the student's own answers (on_policy)",
-    )?;
     let further = job.teachers.iter().map(|further| &further.teacher);
     let mut all = std::iter::once(&job.teacher).chain(further);
-    all.try_for_each(|teacher| match teacher {
-        Teacher::None => wrong(false, "this loss needs a teacher"),
-        Teacher::Parent => wrong(
-            !needs.whole,
-            "a served teacher gives no whole distribution: name a support of the loss",
-        ),
-        Teacher::Local { .. } => wrong(
-            needs.whole || loss.temperature == 1.0,
-            "a local teacher at another temperature than 1 gives its whole distribution only",
-        ),
+    all.try_for_each(|teacher| {
+        let source = match teacher {
+            Teacher::Local { .. } => Source::Local,
+            Teacher::Parent => Source::Elsewhere,
+            Teacher::None => Source::None,
+        };
+        let fits = fits::check(learning, job.stage, source);
+        fits.map_err(|unfit| Error::Job(unfit.to_string()))
     })
 }

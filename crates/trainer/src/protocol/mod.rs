@@ -8,6 +8,8 @@
 //!                                 <-       {"report":"ready", ...}
 //!                                 <-       {"report":"score","question":1, ...}   served teacher only
 //! {"order":"scores","question":1} ->
+//!                                 <-       {"report":"grade","question":2, ...}   judged rewards only
+//! {"order":"rewards","question":2} ->
 //!                                 <-       {"report":"step", ...}
 //!                                 <-       {"report":"checkpoint", ...}
 //! {"order":"pause"}               ->
@@ -21,6 +23,7 @@
 mod item;
 mod job;
 mod line;
+mod loss;
 mod order;
 mod report;
 mod settings;
@@ -30,13 +33,14 @@ pub use job::{
     Answer, Export, Format, Further, Job, Learn, Place, Probe, Stage, Student, Teacher, Who,
 };
 pub use line::{LineError, Lines, MOST_LINE, write_line};
-pub use order::{Order, PositionScores, Scores, SequenceScores};
+pub use loss::{Kind, Loss, Spread, Support, Tail};
+pub use order::{Order, PositionScores, Rewards, Scores, SequenceScores};
 pub use report::{
-    Answered, Answers, Checkpoint, Done, Ending, Exported, ExportedFile, Failed, Fault, Metrics,
-    OfTeacher, Probed, Ready, Report, Sample, SampleToken, Score, Seconds, Sequence, Step,
-    Tokenizers, Tokens,
+    Answered, Answers, Checkpoint, Done, Ending, Exported, ExportedFile, Failed, Fault, Grade,
+    Graded, Metrics, OfTeacher, Probed, Ready, Report, Sample, SampleToken, Score, Seconds,
+    Sequence, Step, Tokenizers, Tokens,
 };
-pub use settings::{Decay, Kind, Learning, Loss, Rate, Sampling, Support, Tail, Target, Tuning};
+pub use settings::{Decay, Learning, Rate, Sampling, Target, Tuning};
 
 /// The version of all this. A child refuses a job of another one.
 pub const VERSION: u32 = 1;

@@ -13,6 +13,8 @@ pub enum Report {
     Ready(Ready),
     /// A question to the parent.
     Score(Score),
+    /// A question to the parent: how good answers are.
+    Grade(Grade),
     /// A step is done.
     Step(Box<Step>),
     /// A checkpoint is written and durable.
@@ -88,6 +90,30 @@ pub struct Sequence {
     pub ids: Vec<Vec<u32>>,
 }
 
+/// A question: rewards of answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Grade {
+    /// Its number within this process, from 1.
+    pub question: u64,
+    /// The stage.
+    pub stage: Stage,
+    /// The step that needs it.
+    pub step: u64,
+    /// The answers.
+    pub answers: Vec<Graded>,
+}
+
+/// An answer to grade.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Graded {
+    /// The item's id.
+    pub item: String,
+    /// Which of its answers, from 0.
+    pub sample: u32,
+    /// Its text.
+    pub text: String,
+}
+
 /// A step is done.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Step {
@@ -143,6 +169,12 @@ pub struct Metrics {
     pub repetition: Option<f64>,
     /// Mean share of the teacher's 16 likeliest tokens among the student's 16.
     pub overlap: Option<f64>,
+    /// Mean of the judged rewards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reward: Option<f64>,
+    /// Share of the items whose answers were all judged alike: they teach nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alike: Option<f64>,
 }
 
 /// Tokens of a step.

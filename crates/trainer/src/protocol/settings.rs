@@ -1,5 +1,6 @@
 //! How a student learns: plain values as they are written in a job, each with its default.
 
+use super::loss::Loss;
 use serde::{Deserialize, Serialize};
 
 /// What is trained.
@@ -122,117 +123,6 @@ pub struct Learning {
     pub one_step_off: bool,
 }
 
-/// Which divergence.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// The answer's tokens, or the teacher's distribution as soft labels.
-    CrossEntropy,
-    /// KL(P|Q).
-    ForwardKl,
-    /// KL(Q|P).
-    ReverseKl,
-    /// `beta KL(P|M) + (1 - beta) KL(Q|M)`.
-    Gjsd {
-        /// The teacher's share of M.
-        beta: f64,
-    },
-    /// KL(P | alpha P + (1 - alpha) Q).
-    SkewForward {
-        /// The teacher's share of the mixture.
-        alpha: f64,
-    },
-    /// KL(Q | (1 - alpha) P + alpha Q).
-    SkewReverse {
-        /// The student's share of the mixture.
-        alpha: f64,
-    },
-    /// Half the sum of absolute differences.
-    TotalVariation,
-    /// Policy gradient with the log-ratio at the sampled token alone.
-    K1,
-    /// Half its square.
-    K2,
-    /// Schulman's third.
-    K3,
-    /// Clipped policy gradient with discounted log-ratios as advantages.
-    Policy {
-        /// How far the ratio may fall below 1; none for no limit.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        low: Option<f64>,
-        /// How far it may rise above 1; none for no limit.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        high: Option<f64>,
-        /// The discount of what comes after a token.
-        #[serde(default)]
-        gamma: f64,
-        /// Advantages are cut to this.
-        #[serde(default = "five")]
-        most: f64,
-    },
-}
-
-impl Kind {
-    /// Whether only the sampled token is looked at.
-    #[must_use]
-    pub fn is_sampled(self) -> bool {
-        matches!(self, Self::K1 | Self::K2 | Self::K3 | Self::Policy { .. })
-    }
-}
-
-/// Which ids the teacher's distribution is held at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Support {
-    /// The whole vocabulary; a local teacher alone.
-    #[default]
-    Whole,
-    /// The teacher's likeliest.
-    Teacher(u32),
-    /// The student's likeliest, and the sampled token.
-    Student(u32),
-    /// Both, and the sampled token.
-    Union(u32),
-}
-
-/// What becomes of the ids outside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Tail {
-    /// One more outcome.
-    #[default]
-    Bucket,
-    /// They do not exist.
-    Renormalised,
-    /// Their terms are left out.
-    Truncated,
-    /// Left out, each named term made non-negative.
-    PerId,
-}
-
-/// A loss with its options.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Loss {
-    /// Which.
-    pub kind: Kind,
-    /// Divides the logits of both.
-    #[serde(default = "unit64")]
-    pub temperature: f64,
-    /// Multiplied by the temperature's square.
-    #[serde(default)]
-    pub scaled: bool,
-    /// Log-probabilities below this count as this.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub floor: Option<f64>,
-    /// Which ids.
-    #[serde(default)]
-    pub support: Support,
-    /// What becomes of the others.
-    #[serde(default)]
-    pub tail: Tail,
-}
-
 /// How answers are written.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -282,14 +172,6 @@ fn one() -> u32 {
 
 fn unit() -> f32 {
     1.0
-}
-
-fn unit64() -> f64 {
-    1.0
-}
-
-fn five() -> f64 {
-    5.0
 }
 
 fn beta1() -> f32 {

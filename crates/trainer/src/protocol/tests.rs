@@ -73,3 +73,37 @@ fn orders_and_reports_come_back_as_they_were() {
     assert_eq!(text, r#"{"report":"done","paused":true,"step":4}"#);
     assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), done);
 }
+
+#[test]
+fn a_kind_is_written_by_its_name_or_with_options() {
+    let read = |text: &str| serde_json::from_str::<Kind>(text);
+    let grpo = Kind::Grpo {
+        low: 0.2,
+        high: 0.2,
+        spread: Spread::Population,
+        teacher: 0.0,
+    };
+    assert_eq!(read("\"grpo\"").unwrap(), grpo);
+    assert_eq!(read("\"k2\"").unwrap(), Kind::K2);
+    let short = read(r#"{"grpo":{"high":0.3,"spread":"none"}}"#).unwrap();
+    assert!(matches!(
+        short,
+        Kind::Grpo {
+            high: 0.3,
+            spread: Spread::None,
+            ..
+        }
+    ));
+    let beta = Kind::Gjsd { beta: 0.5 };
+    for kind in [grpo, beta, Kind::K1] {
+        let text = serde_json::to_string(&kind).unwrap();
+        assert_eq!(read(&text).unwrap(), kind, "{text}");
+    }
+    assert_eq!(
+        serde_json::to_string(&Kind::ForwardKl).unwrap(),
+        "\"forward_kl\""
+    );
+    for bad in ["\"grpoo\"", "\"gjsd\"", r#"{"grpo":{"lower":1}}"#, "3"] {
+        assert!(read(bad).is_err(), "{bad}");
+    }
+}

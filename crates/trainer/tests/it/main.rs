@@ -4,6 +4,7 @@
 mod child;
 mod failures;
 mod jobs;
+mod judged;
 mod learning;
 mod resume;
 mod served;

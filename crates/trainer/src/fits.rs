@@ -1,0 +1,116 @@
+//! Which losses go with which stages, samples and teachers. The child refuses a job by it, and whoever
+//! reads a run's settings can, long before. Nothing is loaded here.
+
+use crate::protocol::{self, Kind, Learning, Stage, Support};
+use crate::targets;
+
+/// Where a stage's teacher is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// Beside the student.
+    Local,
+    /// Elsewhere: it is asked for scores.
+    Elsewhere,
+    /// There is none.
+    None,
+    /// It is not known yet: what it would have to be is not looked at.
+    Unsettled,
+}
+
+/// Settings that can not go together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{what}")]
+pub struct Unfit {
+    /// The setting of `learning` that is at fault.
+    pub key: &'static str,
+    /// What is wrong with it.
+    pub what: &'static str,
+    /// What helps.
+    pub hint: &'static str,
+}
+
+/// Whether a stage can be learnt like this.
+///
+/// # Errors
+/// The first thing that can not be.
+pub fn check(learning: &Learning, stage: Stage, source: Source) -> Result<(), Unfit> {
+    let own = stage == Stage::OnPolicy;
+    let loss = &learning.loss;
+    let unless = |ok: bool, key, what, hint| match ok {
+        true => Ok(()),
+        false => Err(Unfit { key, what, hint }),
+    };
+    unless(
+        (1..=protocol::MOST_IDS / 2).contains(&ids(loss.support)),
+        "support",
+        "ids of a support are 1 to 512",
+        "20 are enough as a rule",
+    )?;
+    judged(learning, stage)?;
+    let Some(needs) = targets::needs(loss, stage) else {
+        return Ok(());
+    };
+    let of_own = matches!(loss.kind, Kind::Policy { .. }) || needs.at > 0;
+    unless(
+        own || !of_own,
+        "loss",
+        "a policy gradient and the student's support need the student's own answers (on_policy)",
+        "learn by forward_kl or cross_entropy in a cold start",
+    )?;
+    match source {
+        Source::Unsettled => Ok(()),
+        Source::None => unless(
+            false,
+            "loss",
+            "this loss needs a teacher",
+            "cross_entropy in a cold start needs none",
+        ),
+        Source::Elsewhere => unless(
+            !needs.whole,
+            "support",
+            "a served teacher gives no whole distribution: name a support of the loss",
+            "support = { student = 20 }",
+        ),
+        Source::Local => unless(
+            needs.whole || loss.temperature == 1.0,
+            "temperature",
+            "a local teacher at another temperature than 1 gives its whole distribution only",
+            "leave out support, or temperature",
+        ),
+    }
+}
+
+/// What losses of judged answers ask for.
+fn judged(learning: &Learning, stage: Stage) -> Result<(), Unfit> {
+    let unless = |ok: bool, key, what, hint| match ok {
+        true => Ok(()),
+        false => Err(Unfit { key, what, hint }),
+    };
+    if let Kind::Grpo { low, high, .. } = learning.loss.kind {
+        unless(
+            stage == Stage::OnPolicy,
+            "loss",
+            "grpo is of the student's own answers (on_policy)",
+            "learn by cross_entropy in a cold start",
+        )?;
+        let clips = low >= 0.0 && high >= 0.0;
+        let what = "grpo's ratio is clipped by less than 0";
+        unless(clips, "loss", what, "low = 0.2, high = 0.2")?;
+    }
+    if learning.loss.kind.is_judged(stage) {
+        unless(
+            learning.samples > 1,
+            "samples",
+            "one answer to an item can not be held against others: samples is 2 or more",
+            "samples = 8",
+        )?;
+    }
+    Ok(())
+}
+
+fn ids(support: Support) -> usize {
+    match support {
+        Support::Whole => 1,
+        Support::Teacher(k) | Support::Student(k) | Support::Union(k) => k as usize,
+    }
+}

@@ -1,0 +1,136 @@
+//! Judged answers: the parent grades, and what it prefers becomes likelier.
+
+use crate::child::{Child, Folder, bytes, checkpoints, fail, steps};
+use trainer::protocol::*;
+
+const GRPO: Kind = Kind::Grpo {
+    low: 0.2,
+    high: 0.2,
+    spread: Spread::Population,
+    teacher: 0.0,
+};
+
+/// The share of letters up to `m`.
+fn early(text: &str) -> f64 {
+    let all = text.chars().count().max(1) as f64;
+    text.chars().filter(|c| ('a'..='m').contains(c)).count() as f64 / all
+}
+
+/// Does a job whose answers are graded so.
+fn graded(job: Learn, judge: fn(&str) -> f64) -> Vec<Report> {
+    let mut child = Child::new();
+    child.job(Job::Learn(Box::new(job)));
+    let mut out = Vec::new();
+    while let Some(report) = child.next() {
+        if let Report::Grade(grade) = &report {
+            let rewards = grade.answers.iter().map(|a| judge(&a.text)).collect();
+            child.tell(&Order::Rewards(Rewards {
+                question: grade.question,
+                rewards,
+            }));
+        }
+        out.push(report);
+    }
+    assert!(matches!(out.last(), Some(Report::Done(_))), "{out:?}");
+    out
+}
+
+fn job(folder: &Folder) -> Learn {
+    let mut job = folder.learn(GRPO);
+    (job.learning.samples, job.learning.batch) = (6, 4);
+    job.teacher = Teacher::None;
+    job
+}
+
+#[test]
+fn what_is_rewarded_becomes_likelier() {
+    let folder = Folder::new();
+    let mut job = job(&folder);
+    (job.steps, job.checkpoint_every) = (40, 40);
+    job.learning.rate.rate = 2e-2;
+    let steps = steps(&graded(job, early));
+    let mean = |steps: &[Step]| {
+        let sum: f64 = steps.iter().map(|s| s.metrics.reward.unwrap()).sum();
+        sum / steps.len() as f64
+    };
+    let (first, last) = (mean(&steps[..5]), mean(&steps[35..]));
+    assert!(last > first + 0.2, "from {first} to {last}");
+    let metrics = steps[0].metrics;
+    assert!(metrics.alike.unwrap() < 1.0 && metrics.kl.is_none());
+    assert_eq!(steps[0].tokens.teacher_prompt, 0);
+}
+
+#[test]
+fn steps_in_pieces_are_steps_in_one() {
+    let course = |untils: &[u64]| {
+        let folder = Folder::new();
+        let mut digests = Vec::new();
+        for &until in untils {
+            let mut job = job(&folder);
+            job.until = Some(until);
+            let reports = graded(job, early);
+            digests.extend(checkpoints(&reports).into_iter().map(|c| c.digest));
+        }
+        (digests, bytes(&folder.run()))
+    };
+    assert_eq!(course(&[6]), course(&[1, 4, 6]));
+}
+
+#[test]
+fn where_all_are_alike_nothing_is_learnt_and_the_step_counts() {
+    let folder = Folder::new();
+    let reports = graded(job(&folder), |_| 1.0);
+    let digests: Vec<String> = checkpoints(&reports)
+        .into_iter()
+        .map(|c| c.digest)
+        .collect();
+    assert!(digests.windows(2).all(|two| two[0] == two[1]));
+    let last = steps(&reports).pop().unwrap();
+    assert_eq!((last.step, last.metrics.alike), (6, Some(1.0)));
+    assert_eq!((last.metrics.tokens, last.metrics.gradient_norm), (0, 0.0));
+}
+
+#[test]
+fn the_teacher_can_have_a_say_beside_the_judge() {
+    let folder = Folder::new();
+    let mut job = job(&folder);
+    job.learning.loss.kind = Kind::Grpo {
+        low: 0.2,
+        high: 0.2,
+        spread: Spread::None,
+        teacher: 0.5,
+    };
+    job.teacher = folder.learn(GRPO).teacher;
+    // Alike for the judge, so that the teacher alone teaches.
+    (job.steps, job.checkpoint_every) = (40, 40);
+    let steps = steps(&graded(job, |_| 0.0));
+    let kl = |step: &Step| step.metrics.kl.unwrap();
+    let mean = |steps: &[Step]| steps.iter().map(kl).sum::<f64>() / steps.len() as f64;
+    let (first, last) = (mean(&steps[..5]), mean(&steps[35..]));
+    assert!(last < first, "from {first} to {last}");
+}
+
+#[test]
+fn rewards_and_settings_that_cannot_be_are_refused() {
+    let folder = Folder::new();
+    let mut one = job(&folder);
+    one.learning.samples = 1;
+    let (_, failed) = fail(Job::Learn(Box::new(one)));
+    assert!(failed.message.contains("samples is 2"), "{failed:?}");
+    let mut cold = job(&folder);
+    cold.stage = Stage::ColdStart;
+    let (_, failed) = fail(Job::Learn(Box::new(cold)));
+    assert!(failed.message.contains("own answers"), "{failed:?}");
+    let mut child = Child::new();
+    child.job(Job::Learn(Box::new(job(&folder))));
+    while !matches!(child.next(), Some(Report::Grade(_))) {}
+    child.tell(&Order::Rewards(Rewards {
+        question: 1,
+        rewards: vec![1.0; 3],
+    }));
+    let (reports, good) = child.rest();
+    let Some(Report::Failed(failed)) = reports.last() else {
+        panic!("{reports:?}")
+    };
+    assert!(!good && failed.message.contains("3 rewards for 24 answers"));
+}
