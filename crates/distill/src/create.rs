@@ -99,7 +99,11 @@ fn freeze(folder: &Folder, spec: &Spec) -> Result<[[u8; 32]; 2]> {
         expected.insert(row.id.clone(), text);
     }
     expect(folder, spec, &items)?;
-    let learnt = rows::lines(&rows::items(&data.items, &items, data)?);
+    let mut learnt = rows::items(&data.items, &items, data)?;
+    if spec.has_pairs() {
+        pair(&mut learnt, &items, data)?;
+    }
+    let learnt = rows::lines(&learnt);
     let mut measured = rows::items(&data.holdout, holdout, data)?;
     if spec.evaluate.scorer == Rule::Perplexity {
         give(&mut measured, &expected, data)?;
@@ -147,6 +151,30 @@ fn expect(folder: &Folder, spec: &Spec, items: &[rows::Row]) -> Result<()> {
         expected.insert(row.id.clone(), text.unwrap_or_default());
     }
     folder.write(EXPECTED, &json(&expected)?)
+}
+
+/// Gives rows the two answers that they have, the better and the worse.
+fn pair(learnt: &mut [Item], rows: &[rows::Row], data: &Data) -> Result<()> {
+    for (item, row) in learnt.iter_mut().zip(rows) {
+        let wrong = |what: String| {
+            let file = data.items.display();
+            Error::Refused(format!("{file}: the row {:?} {what}", row.id))
+        };
+        let field = |name: &str| {
+            let text = row.text(name).filter(|text| !text.is_empty());
+            text.ok_or_else(|| {
+                wrong(format!(
+                    "has no text in `{name}`; dpo in a cold start learns pairs"
+                ))
+            })
+        };
+        let (chosen, rejected) = (field("chosen")?, field("rejected")?);
+        if chosen == rejected {
+            return Err(wrong("has the same text in `chosen` and `rejected`".into()));
+        }
+        (item.answer, item.rejected) = (Some(chosen), Some(rejected));
+    }
+    Ok(())
 }
 
 /// Gives rows of the hold-out their expected texts, whose perplexity is to be measured.

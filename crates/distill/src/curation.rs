@@ -187,6 +187,7 @@ mod tests {
             teacher: None,
             taught_by: None,
             answer: None,
+            rejected: None,
         }
     }
 

@@ -265,6 +265,14 @@ tokens = 1000
                 good.replace("\"grpo\"", "{ grpo = { low = -1 } }"),
                 "x:16: `loss`: grpo's ratio",
             ),
+            (
+                GOOD.replace("\"reverse_kl\"", "\"dpo\""),
+                "x:14: `samples`: one answer",
+            ),
+            (
+                good.replace("\"grpo\"", "{ dpo = { beta = 0 } }"),
+                "x:16: `loss`: dpo's beta",
+            ),
             (cold, "x:16: `loss`: grpo is of the student's own"),
         ] {
             let error = parse(Path::new("x"), &text).unwrap_err();

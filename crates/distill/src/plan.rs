@@ -105,7 +105,8 @@ pub fn next(state: &State) -> Next {
         to,
         cause: Cause::Skipped,
     };
-    let cold = state.spec.stages.cold_start.is_some();
+    // Pairs are in the rows: no teacher writes anything for them.
+    let cold = state.spec.stages.cold_start.is_some() && !state.spec.has_pairs();
     if state.stage != Stage::Paused && state.came_so_far() {
         let cause = Cause::Asked(ONLY_SO_FAR.into());
         let to = Stage::Paused;

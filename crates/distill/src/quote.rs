@@ -170,7 +170,11 @@ fn expected(spec: &Spec, measured: &Measured<'_>, longer: f64) -> Needs {
             needs.seconds += answers * answer.scoring;
             needs.read += answers * (measured.prompt + teachers);
         }
-        let items = measured.items as f64;
+        // Pairs are in the rows already.
+        let items = match spec.has_pairs() {
+            true => 0.0,
+            false => measured.items as f64,
+        };
         needs.seconds += teacher.loading + items * teacher.each;
         needs.read += items * measured.prompt;
         needs.written += items * teachers;
@@ -269,8 +273,8 @@ fn verdict(spec: &Spec, measured: &Measured<'_>) -> (&'static str, String) {
         // Where only a judge teaches, the teacher may be as weak as it likes.
         let taught = |stage: &crate::spec::Stage, at| stage.learning.loss.kind.asks_teacher(at);
         let own = spec.stages.on_policy.as_ref();
-        let judged = spec.stages.cold_start.is_none()
-            && own.is_some_and(|stage| !taught(stage, Stage::OnPolicy));
+        let judged = (spec.stages.cold_start.is_none() || spec.has_pairs())
+            && own.is_none_or(|stage| !taught(stage, Stage::OnPolicy));
         if gap.value <= 0.0 && !judged {
             return (
                 "do_not",

@@ -98,6 +98,7 @@ pub fn items(file: &Path, rows: &[Row], data: &Data) -> Result<Vec<Item>> {
                 teacher: data.teacher.as_deref().map(prompt).transpose()?,
                 taught_by: None,
                 answer: None,
+                rejected: None,
             })
         })
         .collect()

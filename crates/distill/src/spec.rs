@@ -316,6 +316,12 @@ impl Spec {
         self.evaluate.teacher && (self.teacher.model.is_some() || !likely)
     }
 
+    /// Whether its cold start learns pairs of answers that rows have: then nothing is collected.
+    pub fn has_pairs(&self) -> bool {
+        let cold = self.stages.cold_start.as_ref();
+        cold.is_some_and(|stage| stage.learning.loss.kind.is_of_pairs())
+    }
+
     /// The stage's settings, where the run has it.
     pub fn stage(&self, stage: record::Stage) -> Option<&Stage> {
         match stage {

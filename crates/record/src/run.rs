@@ -177,6 +177,8 @@ pub enum Metric {
     Reward,
     /// Share of the items whose answers were all judged alike.
     Alike,
+    /// Mean of how much more than its start the student prefers the better answers of pairs.
+    Margin,
 }
 
 /// One measured number.

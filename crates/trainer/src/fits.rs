@@ -97,6 +97,11 @@ fn judged(learning: &Learning, stage: Stage) -> Result<(), Unfit> {
         let what = "grpo's ratio is clipped by less than 0";
         unless(clips, "loss", what, "low = 0.2, high = 0.2")?;
     }
+    if let Kind::Dpo { beta, flipped, .. } = learning.loss.kind {
+        let what = "dpo's beta is not above 0, or flipped not in 0 to 0.5";
+        let fits = beta > 0.0 && beta.is_finite() && (0.0..=0.5).contains(&flipped);
+        unless(fits, "loss", what, "kind = \"dpo\" has beta = 0.1")?;
+    }
     if learning.loss.kind.is_judged(stage) {
         unless(
             learning.samples > 1,

@@ -6,18 +6,19 @@ use crate::checkpoint::Checkpoints;
 use crate::error::{Error, Result};
 use crate::parent::Parent;
 use crate::protocol::{
-    self, Checkpoint, Done, Item, Learn, Metrics, Place, Ready, Report, Seconds, Stage, Tokens,
+    self, Checkpoint, Done, Item, Learn, Place, Ready, Report, Seconds, Stage, Tokens,
 };
-use crate::reward::{self, Judged};
+use crate::reward::Judged;
 use crate::sampled::{self, Answer, Sampled, TOP, Which};
 use crate::student::Student;
 use crate::targets::{self, Learnt};
-use crate::teacher::{self, Needs, Staff, Taught};
+use crate::teacher::{self, Local, Needs, Staff, Taught};
 use crate::{load, metrics, random};
 use std::io::Write;
 use std::time::Duration;
 
 mod check;
+mod take;
 
 /// A job under way.
 pub(crate) struct Run<'a> {
@@ -25,6 +26,8 @@ pub(crate) struct Run<'a> {
     pub(crate) items: Vec<Item>,
     pub(crate) student: Student,
     pub(crate) staff: Staff,
+    /// The start model, where the student is held to it.
+    start: Option<Local>,
     /// Items that each step takes beside those of its own.
     pub(crate) also: Vec<usize>,
     needs: Option<Needs>,
@@ -116,6 +119,14 @@ impl<'a> Run<'a> {
             later.into_iter().try_for_each(|p| checkpoints.remove(p))?;
         }
         let staff = Staff::open(job, &items, &student, needs)?;
+        let start = match job.learning.loss.kind.is_of_pairs() {
+            true => {
+                let items: Vec<&Item> = items.iter().collect();
+                let model = &job.student.model;
+                Some(Local::start(model, &student, &items, job.threads)?)
+            }
+            false => None,
+        };
         if job.stage == Stage::OnPolicy {
             student.refresh()?;
         }
@@ -124,6 +135,7 @@ impl<'a> Run<'a> {
             items,
             student,
             staff,
+            start,
             also: Vec::new(),
             needs,
             checkpoints,
@@ -140,7 +152,7 @@ impl<'a> Run<'a> {
         self.seconds = Seconds::default();
         let step = self.step + 1;
         let graded = self.graded(step, parent)?;
-        let learnt = self.learnt(&graded)?;
+        let mut learnt = self.learnt(&graded)?;
         if learnt.is_empty() {
             return Err(Error::Teacher(
                 "it scored none of the answers of a step".into(),
@@ -149,7 +161,7 @@ impl<'a> Run<'a> {
         let own = self.job.stage == Stage::OnPolicy;
         let mut metrics = metrics::of(&learnt, own);
         let started = (self.world.clock)();
-        let report = self.take(&learnt, &mut metrics)?;
+        let report = self.take(&mut learnt, &mut metrics)?;
         self.seconds.learning = since(self.world, started);
         let tokens = self.tokens(&learnt)?;
         let shown = learnt.iter().take(self.job.show as usize);
@@ -225,16 +237,6 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// What the parent judges of answers, where the loss is of judged ones.
-    fn judged<W: Write>(&self, parent: &mut Parent<W>, sampled: &Sampled) -> Result<Vec<Judged>> {
-        let (kind, stage) = (self.job.learning.loss.kind, self.job.stage);
-        if !kind.is_judged(stage) {
-            return Ok(Vec::new());
-        }
-        let rewards = reward::ask(parent, &self.items, (stage, sampled))?;
-        Ok(reward::judged(&sampled.answers, &rewards, kind.spread()))
-    }
-
     /// The parent's teacher is also asked for what the curves are made of.
     fn asked_of_parent(&self, needs: Needs) -> Needs {
         match self.job.stage {
@@ -265,7 +267,8 @@ impl<'a> Run<'a> {
         };
         let reader = &self.student.reader;
         if *stage == Stage::ColdStart {
-            return sampled::given(which, reader, sampling);
+            let pairs = learning.loss.kind.is_of_pairs();
+            return sampled::given(which, reader, sampling, pairs);
         }
         let started = (self.world.clock)();
         let top = TOP.max(self.needs.map_or(0, |needs| needs.at));
@@ -316,40 +319,13 @@ impl<'a> Run<'a> {
                 taught: taught.clone(),
                 local: taught.as_ref().and(self.staff.local(answer.item)),
                 judged: graded.judged.get(place).copied(),
+                weighed: None,
             });
         }
         Ok(out)
     }
 
-    /// The change of the weights; its numbers go into `metrics`.
-    fn take(&mut self, learnt: &[Learnt<'_>], metrics: &mut Metrics) -> Result<lm::train::Report> {
-        let step = self.batches(learnt)?;
-        let loss = targets::loss(&self.job.learning.loss);
-        let trainer = &mut self.student.trainer;
-        let report = match step.is_empty() {
-            true => trainer.pass(),
-            false => step.with(&self.staff.heads(), |batches| trainer.step(batches, &loss))?,
-        };
-        put(metrics, &report);
-        Ok(report)
-    }
-
-    /// The numbers of a step that is not taken.
-    pub(crate) fn dry(&mut self, learnt: &[Learnt<'_>], metrics: &mut Metrics) -> Result<()> {
-        let step = self.batches(learnt)?;
-        let loss = targets::loss(&self.job.learning.loss);
-        let trainer = &mut self.student.trainer;
-        if step.is_empty() {
-            return Ok(());
-        }
-        let report = step.with(&self.staff.heads(), |batches| {
-            trainer.dry_step(batches, &loss)
-        })?;
-        put(metrics, &report);
-        Ok(())
-    }
-
-    fn batches(&self, learnt: &[Learnt<'_>]) -> Result<targets::Step> {
+    pub(super) fn batches(&self, learnt: &[Learnt<'_>]) -> Result<targets::Step> {
         let Learn { learning, .. } = self.job;
         let (device, widths) = (&*self.student.device, self.staff.widths());
         targets::Step::new(learnt, &learning.loss, (device, &widths, learning.rows))
@@ -395,14 +371,6 @@ impl<'a> Run<'a> {
         out.seconds = since(self.world, started);
         Ok(out)
     }
-}
-
-fn put(metrics: &mut Metrics, report: &lm::train::Report) {
-    metrics.loss = report.loss;
-    metrics.tokens = report.tokens as u64;
-    metrics.gradient_norm = report.gradient_norm;
-    metrics.clamped = report.clamped;
-    metrics.saturated = report.saturated;
 }
 
 /// Seconds since.

@@ -15,6 +15,7 @@ pub mod fits;
 mod learn;
 mod load;
 mod metrics;
+mod pairs;
 mod parent;
 mod place;
 mod probe;

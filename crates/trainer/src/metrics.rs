@@ -171,6 +171,7 @@ mod tests {
             taught: Some(taught.clone()),
             local: None,
             judged: None,
+            weighed: None,
         });
         let learnt: Vec<Learnt<'_>> = learnt.collect();
         let got = of(&learnt, true);

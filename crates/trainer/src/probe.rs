@@ -37,10 +37,10 @@ pub(crate) fn probe<W: Write>(
     }))?;
     let step = run.step + 1;
     let graded = run.graded(step, parent)?;
-    let learnt = run.learnt(&graded)?;
+    let mut learnt = run.learnt(&graded)?;
     let mut numbers = metrics::of(&learnt, true);
     let started = (world.clock)();
-    run.dry(&learnt, &mut numbers)?;
+    run.dry(&mut learnt, &mut numbers)?;
     let seconds = Seconds {
         learning: since(world, started),
         ..run.seconds

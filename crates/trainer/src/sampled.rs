@@ -70,17 +70,34 @@ pub(crate) struct Which<'a> {
     pub(crate) chosen: &'a [usize],
 }
 
-/// The answers that items have.
-pub(crate) fn given(which: Which<'_>, reader: &Reader, sampling: &Sampling) -> Result<Sampled> {
-    let one = |&item: &usize| {
-        let Item { id, answer, .. } = &which.items[item];
-        let text = answer.clone().ok_or_else(|| Error::Item {
+/// The answers that items have; of pairs the better one, then the other.
+pub(crate) fn given(
+    which: Which<'_>,
+    reader: &Reader,
+    sampling: &Sampling,
+    pairs: bool,
+) -> Result<Sampled> {
+    let samples: &[u32] = if pairs { &[0, 1] } else { &[0] };
+    let chosen = which.chosen.iter();
+    let asked = chosen.flat_map(|&item| samples.iter().map(move |&sample| (item, sample)));
+    let one = |(item, sample): (usize, u32)| {
+        let Item {
+            id,
+            answer,
+            rejected,
+            ..
+        } = &which.items[item];
+        let (text, missing) = match sample {
+            0 => (answer, "it has no answer to learn"),
+            _ => (rejected, "it has no rejected answer to learn from"),
+        };
+        let text = text.clone().ok_or_else(|| Error::Item {
             id: id.clone(),
-            what: "it has no answer to learn".into(),
+            what: missing.into(),
         })?;
         Ok(Answer {
             item,
-            sample: 0,
+            sample,
             tokens: reader.answer(&text, sampling),
             logprobs: Vec::new(),
             top: Vec::new(),
@@ -92,7 +109,7 @@ pub(crate) fn given(which: Which<'_>, reader: &Reader, sampling: &Sampling) -> R
         step: which.step,
         seed: random::of_step(which.seed, which.stage, which.step),
         written_at: which.step - 1,
-        answers: which.chosen.iter().map(one).collect::<Result<_>>()?,
+        answers: asked.map(one).collect::<Result<_>>()?,
     })
 }
 

@@ -1,6 +1,7 @@
 //! From answers and what the teacher told of them to batches and goals that the engine learns from.
 
 use crate::error::{Error, Result};
+use crate::pairs::{self, Weighed};
 use crate::protocol::{self, Kind, Stage, Support, Tail};
 use crate::reward::{self, Judged};
 use crate::sampled::Answer;
@@ -21,12 +22,15 @@ pub(crate) struct Learnt<'a> {
     pub(crate) local: Option<usize>,
     /// What was judged of it, where anything was.
     pub(crate) judged: Option<Judged>,
+    /// What its tokens count, where it is one of a pair.
+    pub(crate) weighed: Option<Weighed>,
 }
 
 impl Learnt<'_> {
     /// Whether anything can be learnt from it.
     fn teaches(&self, kind: Kind) -> bool {
         match kind {
+            Kind::Dpo { .. } => self.weighed.is_some(),
             Kind::Grpo { teacher, .. } => teacher != 0.0 || self.judged.is_some_and(|j| !j.alike),
             _ => true,
         }
@@ -74,6 +78,11 @@ pub(crate) fn loss(loss: &protocol::Loss) -> loss::Loss {
             high: high.unwrap_or(f64::INFINITY),
         },
         Kind::Grpo { low, high, .. } => loss::Kind::Policy { low, high },
+        // The slopes of pairs, as advantages that nothing clips.
+        Kind::Dpo { .. } => loss::Kind::Policy {
+            low: f64::INFINITY,
+            high: f64::INFINITY,
+        },
     };
     loss::Loss {
         kind,
@@ -205,6 +214,10 @@ fn held(
 ) -> Result<Held> {
     if let Kind::Grpo { teacher, .. } = settings.kind {
         let rows = learnt.iter().flat_map(|l| reward::targets(l, teacher));
+        return Ok(Held::Sampled(rows.collect()));
+    }
+    if settings.kind.is_of_pairs() {
+        let rows = learnt.iter().flat_map(|l| pairs::targets(l));
         return Ok(Held::Sampled(rows.collect()));
     }
     let mut taught = Vec::new();

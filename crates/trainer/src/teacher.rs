@@ -32,6 +32,16 @@ pub(crate) struct Needs {
     pub(crate) temperature: f64,
 }
 
+impl Needs {
+    /// The answer's own tokens alone.
+    pub(crate) const TOKENS: Self = Self {
+        whole: false,
+        top: 0,
+        at: 0,
+        temperature: 1.0,
+    };
+}
+
 /// What it told of an answer.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Taught {

@@ -73,7 +73,7 @@ impl Driver<'_, '_> {
             None => Source::Parent,
         };
         let items = match stage {
-            Stage::ColdStart => "curated.jsonl",
+            Stage::ColdStart if !spec.has_pairs() => "curated.jsonl",
             _ => "items.jsonl",
         };
         Ok(Learn {
@@ -294,6 +294,7 @@ fn measures(step: &Step) -> Option<Vec<Measure>> {
         (Metric::Staleness, Some(f64::from(step.staleness))),
         (Metric::Reward, m.reward),
         (Metric::Alike, m.alike),
+        (Metric::Margin, m.margin),
     ];
     let told = all
         .into_iter()

@@ -128,7 +128,9 @@ impl Driver<'_, '_> {
         let (at, stage) = match (&stages.on_policy, &stages.cold_start) {
             (Some(stage), _) => (Stage::OnPolicy, stage.clone()),
             // Only for what a step of learning takes: one elsewhere is not paid for that.
-            (None, Some(stage)) if local => (Stage::ColdStart, stage.clone()),
+            (None, Some(stage)) if local && !stage.learning.loss.kind.is_of_pairs() => {
+                (Stage::ColdStart, stage.clone())
+            }
             _ => return Ok(Ok(None)),
         };
         let mut learn = self.learn_job(at, (None, None), stage.steps)?;

@@ -64,3 +64,56 @@ fn a_judged_run_that_was_killed_comes_to_the_same_student() {
     assert_eq!(other.checkpoints, state.checkpoints);
     assert_eq!(rewards(&other), rewards(&state));
 }
+
+#[test]
+fn pairs_of_rows_are_learnt_without_a_collection() {
+    let house = House::new();
+    let rows: String = (0..9)
+        .map(|n| format!("{{\"id\":\"r{n}\",\"text\":\"what is {n}\",\"chosen\":\"it is {n}\",\"rejected\":\"who knows\"}}\n"))
+        .collect();
+    let mut spec = house.spec(&Wanted {
+        cold: true,
+        ..Wanted::default()
+    });
+    spec.stages.on_policy = None;
+    let stage = spec.stages.cold_start.as_mut().unwrap();
+    stage.learning.loss.kind = serde_json::from_str("\"dpo\"").unwrap();
+    stage.steps = 12;
+    let facts = house.facts();
+    let grant = facts
+        .directory()
+        .grant(crate::house::GRANT)
+        .cloned()
+        .unwrap();
+    let id = record::Id::from_bytes([99; 16]);
+    let made = distill::create::create(&facts, &house.runs(), id, (&spec, &grant), None);
+    let error = made.unwrap_err().to_string();
+    assert!(error.contains("no text in `chosen`"), "{error}");
+    facts.close().unwrap();
+    drop(facts);
+    std::fs::write(house.path("items.jsonl"), rows).unwrap();
+    let run = house.make(&spec);
+    let state = house.finish(run);
+    assert!(
+        matches!(state.stage, Stage::Held | Stage::Rejected),
+        "{:?}",
+        state.cause
+    );
+    let margins: Vec<f64> = state
+        .steps
+        .values()
+        .filter_map(|s| s.get(Metric::Margin))
+        .collect();
+    assert!(
+        margins.len() == 12 && margins[11] > margins[0] + 0.01,
+        "{margins:?}"
+    );
+    assert!(
+        !house
+            .runs()
+            .join(run.to_string())
+            .join("answers/collected.json")
+            .exists()
+    );
+    house.check_money(&[run]);
+}

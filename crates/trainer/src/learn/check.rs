@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::fits::{self, Source};
-use crate::protocol::{self, Learn, Teacher};
+use crate::protocol::{self, Learn, Teacher, Tuning};
 use std::collections::HashSet;
 
 /// What can not go together.
@@ -37,6 +37,12 @@ pub(super) fn check(job: &Learn) -> Result<()> {
     wrong(
         learning.rate.floor >= 0.0 && learning.rate.floor <= 1.0,
         "a rate's floor is not in 0 to 1",
+    )?;
+    let whole = learning.loss.kind.is_of_pairs();
+    let dropout = matches!(job.student.tuning, Tuning::Lora { dropout, .. } if dropout > 0.0);
+    wrong(
+        !(whole && dropout),
+        "this loss looks at the student twice a step, and dropout would change it in between",
     )?;
     let further = job.teachers.iter().map(|further| &further.teacher);
     let mut all = std::iter::once(&job.teacher).chain(further);

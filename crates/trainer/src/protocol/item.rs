@@ -24,9 +24,18 @@ pub struct Item {
     /// An answer to learn off-policy, or to score.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<String>,
+    /// An answer that is worse than that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejected: Option<String>,
 }
 
 impl Item {
+    /// What the student is asked.
+    #[must_use]
+    pub fn student(&self) -> &Prompt {
+        &self.student
+    }
+
     /// What the teacher is shown.
     #[must_use]
     pub fn teacher(&self) -> &Prompt {

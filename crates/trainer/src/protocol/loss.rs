@@ -70,6 +70,19 @@ pub enum Kind {
         #[serde(default)]
         teacher: f64,
     },
+    /// Direct preferences (DPO): of an item's answers the best against the worst, held to the start model.
+    /// On-policy the parent is asked for the rewards; in a cold start items have both answers.
+    Dpo {
+        /// The strength of the tie to the start model.
+        #[serde(default = "tenth")]
+        beta: f64,
+        /// How often the judge is wrong.
+        #[serde(default)]
+        flipped: f64,
+        /// Log-probabilities a token in place of sums.
+        #[serde(default)]
+        by_length: bool,
+    },
 }
 
 /// What the rewards of an item's answers are divided by, once their mean is taken off.
@@ -86,7 +99,7 @@ pub enum Spread {
 }
 
 /// The kinds with options that all have defaults.
-const OPTIONAL: [&str; 2] = ["policy", "grpo"];
+const OPTIONAL: [&str; 3] = ["policy", "grpo", "dpo"];
 
 impl Serialize for Kind {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -130,7 +143,12 @@ impl Kind {
     pub fn is_sampled(self) -> bool {
         matches!(
             self,
-            Self::K1 | Self::K2 | Self::K3 | Self::Policy { .. } | Self::Grpo { .. }
+            Self::K1
+                | Self::K2
+                | Self::K3
+                | Self::Policy { .. }
+                | Self::Grpo { .. }
+                | Self::Dpo { .. }
         )
     }
 
@@ -143,10 +161,16 @@ impl Kind {
         }
     }
 
+    /// Whether pairs of answers are learnt.
+    #[must_use]
+    pub fn is_of_pairs(self) -> bool {
+        matches!(self, Self::Dpo { .. })
+    }
+
     /// Whether the parent grades a step's answers.
     #[must_use]
     pub fn is_judged(self, stage: Stage) -> bool {
-        stage == Stage::OnPolicy && matches!(self, Self::Grpo { .. })
+        stage == Stage::OnPolicy && matches!(self, Self::Grpo { .. } | Self::Dpo { .. })
     }
 
     /// Whether a teacher is asked for scores.
@@ -155,6 +179,7 @@ impl Kind {
         match self {
             Self::CrossEntropy => stage == Stage::OnPolicy,
             Self::Grpo { teacher, .. } => teacher != 0.0,
+            Self::Dpo { .. } => false,
             _ => true,
         }
     }
@@ -219,6 +244,10 @@ fn unit64() -> f64 {
 
 fn five() -> f64 {
     5.0
+}
+
+fn tenth() -> f64 {
+    0.1
 }
 
 fn fifth() -> f64 {

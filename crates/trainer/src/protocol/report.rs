@@ -175,6 +175,9 @@ pub struct Metrics {
     /// Share of the items whose answers were all judged alike: they teach nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alike: Option<f64>,
+    /// Mean of how much more than its start the student prefers the better answers, times beta.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub margin: Option<f64>,
 }
 
 /// Tokens of a step.

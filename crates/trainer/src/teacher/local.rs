@@ -4,12 +4,12 @@
 use super::{Needs, Position, Taught, compare};
 use crate::error::{Error, Result};
 use crate::load::{self, Reader};
-use crate::protocol::{Item, Tokenizers};
+use crate::protocol::{Item, Prompt, Tokenizers};
 use crate::sampled::{Answer, TOP};
 use crate::student;
 use lm::device::Cpu;
 use lm::train::Head;
-use lm::{Cache, Model, Step, Want};
+use lm::{Cache, Model, ModelFiles, Step, Want};
 use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 
@@ -22,14 +22,28 @@ const LOOKED_AT: usize = 64;
 pub(crate) struct Local {
     model: Model,
     reader: Reader,
-    pub(crate) head: Head<Cpu>,
+    pub(crate) head: Option<Head<Cpu>>,
     pub(crate) width: usize,
     pub(crate) tokenizers: Tokenizers,
+    /// What it is shown of an item.
+    shown: fn(&Item) -> &Prompt,
     /// What the prompts begin with, read once.
     common: (Vec<u32>, Cache),
 }
 
 impl Local {
+    /// The start model, which is shown what the student is, and tells of single tokens alone.
+    pub(crate) fn start(
+        path: &Path,
+        student: &student::Student,
+        items: &[&Item],
+        threads: usize,
+    ) -> Result<Self> {
+        let files = load::model(path)?;
+        let tokenizers = compare(&student.reader, &Reader::of(&files));
+        Self::of((path, &files), tokenizers, (items, Item::student), threads)
+    }
+
     /// Loads it. Its tokenizer must be the student's.
     pub(crate) fn open(
         path: &Path,
@@ -50,13 +64,24 @@ impl Local {
                 "{student} and {teacher} tokens, {shared} spellings are the same"
             )));
         }
-        let model = Model::from_files(&files, &student::options(threads, false));
-        let model = model.map_err(load::of_model(path))?;
-        let reader = Reader::of(&files);
         let head = Head::open(&*student.device, &files).map_err(load::of_model(path))?;
+        let mut local = Self::of((path, &files), tokenizers, (items, Item::teacher), threads)?;
+        local.head = Some(head);
+        Ok(local)
+    }
+
+    fn of(
+        (path, files): (&Path, &ModelFiles<'_>),
+        tokenizers: Tokenizers,
+        (items, shown): (&[&Item], fn(&Item) -> &Prompt),
+        threads: usize,
+    ) -> Result<Self> {
+        let model = Model::from_files(files, &student::options(threads, false));
+        let model = model.map_err(load::of_model(path))?;
+        let reader = Reader::of(files);
         let mut common: Option<Vec<u32>> = None;
         for item in items.iter().take(LOOKED_AT) {
-            let prompt = reader.prompt(&item.id, item.teacher())?;
+            let prompt = reader.prompt(&item.id, shown(item))?;
             let length = common.as_ref().map_or(prompt.len(), |c| equal(c, &prompt));
             common.get_or_insert(prompt).truncate(length);
         }
@@ -76,8 +101,9 @@ impl Local {
             width: model.config().width,
             model,
             reader,
-            head,
+            head: None,
             tokenizers,
+            shown,
             common: (common, cache),
         })
     }
@@ -147,7 +173,7 @@ impl Local {
                 continue;
             }
             let item = &items[answer.item];
-            let tokens = self.reader.prompt(&item.id, item.teacher())?;
+            let tokens = self.reader.prompt(&item.id, (self.shown)(item))?;
             self.fits(item, tokens.len() + answer.tokens.len())?;
             let mut cache = self.common.1.clone();
             cache.truncate(equal(&self.common.0, &tokens).min(tokens.len() - 1));

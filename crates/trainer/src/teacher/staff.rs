@@ -106,7 +106,8 @@ impl Staff {
 
     /// What makes logits of the models' rows, by their numbers.
     pub(crate) fn heads(&self) -> Vec<&Head<Cpu>> {
-        self.locals.iter().map(|local| &local.head).collect()
+        let heads = self.locals.iter();
+        heads.filter_map(|local| local.head.as_ref()).collect()
     }
 
     /// Values of a row of each model, by their numbers.
@@ -223,6 +224,7 @@ mod tests {
             teacher: None,
             taught_by: taught_by.map(str::to_owned),
             answer: None,
+            rejected: None,
         }
     }
 

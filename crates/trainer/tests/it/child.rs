@@ -109,6 +109,7 @@ fn item(number: usize) -> Item {
         teacher: Some(text(format!("read the examples and say: {question}"))),
         taught_by: None,
         answer: Some(format!("the answer {number}")),
+        rejected: Some(format!("or number {number}")),
     }
 }
 

@@ -134,3 +134,78 @@ fn rewards_and_settings_that_cannot_be_are_refused() {
     };
     assert!(!good && failed.message.contains("3 rewards for 24 answers"));
 }
+
+const DPO: Kind = Kind::Dpo {
+    beta: 0.1,
+    flipped: 0.0,
+    by_length: false,
+};
+
+#[test]
+fn what_is_preferred_becomes_likelier() {
+    let folder = Folder::new();
+    let mut job = job(&folder);
+    job.learning.loss.kind = DPO;
+    (job.steps, job.checkpoint_every) = (40, 40);
+    let steps = steps(&graded(job, early));
+    let mean = |steps: &[Step], of: fn(&Metrics) -> Option<f64>| {
+        let sum: f64 = steps.iter().map(|s| of(&s.metrics).unwrap()).sum();
+        sum / steps.len() as f64
+    };
+    // At the start student and reference are one model.
+    let first = steps[0].metrics;
+    assert!(first.margin.unwrap().abs() < 1e-3, "{first:?}");
+    assert!((first.loss - std::f64::consts::LN_2).abs() < 1e-3);
+    assert!(mean(&steps[35..], |m| m.margin) > 0.05);
+    let reward = |steps: &[Step]| mean(steps, |m| m.reward);
+    let (first, last) = (reward(&steps[..5]), reward(&steps[35..]));
+    assert!(last > first + 0.1, "from {first} to {last}");
+}
+
+#[test]
+fn pairs_that_items_have_are_learnt_in_a_cold_start() {
+    let folder = Folder::new();
+    let mut job = folder.learn(DPO);
+    (job.stage, job.teacher) = (Stage::ColdStart, Teacher::None);
+    (job.steps, job.checkpoint_every) = (40, 40);
+    let all = steps(&crate::child::run(Job::Learn(Box::new(job.clone()))));
+    let (first, last) = (all[0].metrics, all[39].metrics);
+    assert!(first.margin.unwrap().abs() < 1e-3 && last.margin.unwrap() > 0.5);
+    assert!(last.loss < first.loss / 1.2, "{last:?}");
+    // An item without its other answer can't be learnt from.
+    let text = std::fs::read_to_string(folder.items()).unwrap();
+    std::fs::write(folder.items(), text.replace("rejected", "answer2")).unwrap();
+    let (_, failed) = fail(Job::Learn(Box::new(job)));
+    assert!(failed.message.contains("answer2"), "{failed:?}");
+}
+
+#[test]
+fn pairs_in_pieces_are_pairs_in_one() {
+    let course = |untils: &[u64]| {
+        let folder = Folder::new();
+        let mut digests = Vec::new();
+        for &until in untils {
+            let mut job = job(&folder);
+            (job.learning.loss.kind, job.until) = (DPO, Some(until));
+            let reports = graded(job, early);
+            digests.extend(checkpoints(&reports).into_iter().map(|c| c.digest));
+        }
+        (digests, bytes(&folder.run()))
+    };
+    assert_eq!(course(&[5]), course(&[2, 3, 5]));
+}
+
+#[test]
+fn pairs_and_dropout_do_not_go_together() {
+    let folder = Folder::new();
+    let mut job = job(&folder);
+    job.learning.loss.kind = DPO;
+    job.student.tuning = Tuning::Lora {
+        rank: 2,
+        alpha: 4.0,
+        dropout: 0.1,
+        targets: Vec::new(),
+    };
+    let (_, failed) = fail(Job::Learn(Box::new(job)));
+    assert!(failed.message.contains("dropout"), "{failed:?}");
+}

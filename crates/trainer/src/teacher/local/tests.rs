@@ -11,6 +11,7 @@ fn item(id: &str, text: &str) -> Item {
         teacher: Some(Prompt::Text { text: text.into() }),
         taught_by: None,
         answer: None,
+        rejected: None,
     }
 }
 
