@@ -20,6 +20,8 @@ use crate::state::State;
 
 /// The file, in a run's folder, of what is expected of rows to learn from.
 pub(crate) const EXPECTED: &str = "expected-items.json";
+/// The file, in a run's folder, of what the curation's check looks at: its field's text, by item.
+pub(crate) const CHECKED: &str = "checked.json";
 
 /// Makes a run of settled settings. `grant` is the one that they name.
 ///
@@ -99,6 +101,7 @@ fn freeze(folder: &Folder, spec: &Spec) -> Result<[[u8; 32]; 2]> {
         expected.insert(row.id.clone(), text);
     }
     expect(folder, spec, &items)?;
+    check_with(folder, spec, &items)?;
     let mut learnt = rows::items(&data.items, &items, data)?;
     if spec.has_pairs() {
         pair(&mut learnt, &items, data)?;
@@ -175,6 +178,17 @@ fn pair(learnt: &mut [Item], rows: &[rows::Row], data: &Data) -> Result<()> {
         (item.answer, item.rejected) = (Some(chosen), Some(rejected));
     }
     Ok(())
+}
+
+/// Keeps what the curation's check holds each collected answer against, where it does.
+fn check_with(folder: &Folder, spec: &Spec, items: &[rows::Row]) -> Result<()> {
+    let check = spec.curate.as_ref().and_then(|c| c.check.as_ref());
+    let Some(field) = check.and_then(|check| check.field()) else {
+        return Ok(());
+    };
+    let text = |row: &rows::Row| Some((row.id.clone(), row.text(field)?));
+    let checked: BTreeMap<String, String> = items.iter().filter_map(text).collect();
+    folder.write(CHECKED, &json(&checked)?)
 }
 
 /// Gives rows of the hold-out their expected texts, whose perplexity is to be measured.

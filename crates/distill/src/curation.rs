@@ -1,12 +1,12 @@
 //! Curation in a run: rows before anything is spent on them, collected answers before they are
 //! learnt. Both as [`crate::curate`] says, with a reason for each that left. Pure.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 use trainer::protocol::{Answered, Ending, Item, Prompt};
 
-use crate::curate::{self, CurateError, Duplicates, Funnel, Leakage, Private, Settings};
+use crate::curate::{self, Check, CurateError, Duplicates, Funnel, Leakage, Private, Settings};
 
 /// A row that left, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,7 +62,8 @@ pub fn rows(
 }
 
 /// Sorts collected answers out. Without settings only what was not finished, says nothing, is there
-/// twice or stands in the hold-out leaves.
+/// twice or stands in the hold-out leaves. `checked` has each item's text in the field that the
+/// check of the settings looks at, where it looks at one.
 ///
 /// # Errors
 /// Settings that can't be used.
@@ -70,18 +71,24 @@ pub fn answers(
     settings: Option<&Settings>,
     (items, holdout): (&[Item], &[Item]),
     answers: &[Answered],
+    checked: &BTreeMap<String, String>,
 ) -> Result<Curated, CurateError> {
     let settings = of_answers(settings);
+    let field = settings.check.as_ref().and_then(Check::field);
+    let field = field.map(str::to_owned);
     let answers: HashMap<&str, &Answered> = answers.iter().map(|a| (a.item.as_str(), a)).collect();
     let row = |item: &Item, answer: Option<&Answered>| {
         let cut = answer.is_some_and(|answer| answer.ending == Some(Ending::Length));
-        serde_json::json!({
+        let mut row = serde_json::json!({
             "id": item.id,
             "prompt": text_of(&item.student),
             "answer": answer.map(|answer| &answer.text),
             "finish_reason": cut.then_some("length"),
-        })
-        .to_string()
+        });
+        if let (Some(field), Some(text)) = (&field, checked.get(&item.id)) {
+            row[field] = text.as_str().into();
+        }
+        row.to_string()
     };
     let held: Vec<String> = holdout.iter().map(|item| row(item, None)).collect();
     let (mut asked, mut lines, mut left) = (Vec::new(), Vec::new(), Vec::new());
@@ -224,7 +231,8 @@ mod tests {
         ];
         let holdout = [item("h", "u")];
         let sorted = |settings| {
-            let curated = answers(settings, (&items, &holdout), &given).unwrap();
+            let of = (items.as_slice(), holdout.as_slice());
+            let curated = answers(settings, of, &given, &BTreeMap::new()).unwrap();
             let mut left: Vec<(String, String)> = curated
                 .left
                 .into_iter()
@@ -256,6 +264,35 @@ mod tests {
         let (kept, left) = sorted(Some(&Settings::default()));
         assert_eq!(kept.len(), 1);
         assert_eq!(left[5], reason("g", "refusal"));
+    }
+
+    #[test]
+    fn collected_answers_are_held_against_what_their_rows_expect() {
+        let items = [item("a", "x"), item("b", "y"), item("c", "z")];
+        let given = [
+            answer("a", "1", Ending::End),
+            answer("b", "1", Ending::End),
+            answer("c", "1", Ending::End),
+        ];
+        let settings = Settings {
+            check: Some(Check::Expected {
+                field: "right".into(),
+                rule: crate::measure::Rule::Exact,
+            }),
+            ..Settings::default()
+        };
+        let expected = |(id, text): (&str, &str)| (id.to_owned(), text.to_owned());
+        let checked = [("a", "1"), ("b", "2")].map(expected).into();
+        let curated = answers(Some(&settings), (&items, &[]), &given, &checked).unwrap();
+        let kept: Vec<&str> = curated.kept.iter().map(|item| item.id.as_str()).collect();
+        assert_eq!(kept, ["a"]);
+        let why = |id: &str| {
+            let left = curated.left.iter().find(|left| left.item == id).unwrap();
+            (left.reason.clone(), left.detail.clone())
+        };
+        assert_eq!(why("b").0, "check");
+        assert!(why("b").1.contains("does not agree with `right`"));
+        assert!(why("c").1.contains("no field `right`"));
     }
 
     #[test]

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use record::KeySecret;
 
+use crate::curate::Curator;
 use crate::error::{Error, Result};
+use crate::measure::{Scorer, ScorerError};
 use crate::spec::Spec;
 
 pub(crate) mod stage;
@@ -57,7 +59,22 @@ pub fn parse(file: &Path, text: &str) -> Result<Spec> {
         let at = stage::place(text, fault.stage, fault.key);
         wrong(file, (text, at), what, Some(fault.hint.to_owned()))
     })?;
+    usable(&spec).map_err(|(key, what)| wrong(file, (text, place(text, key)), what, None))?;
     Ok(spec)
+}
+
+/// What only shows when it is made ready: patterns, schemas, shares.
+fn usable(spec: &Spec) -> std::result::Result<(), (&'static str, String)> {
+    match Scorer::new(&spec.evaluate.scorer) {
+        Ok(_) | Err(ScorerError::Perplexity) => {}
+        Err(error) => return Err(("scorer", error.to_string())),
+    }
+    let Some(settings) = spec.curate.clone() else {
+        return Ok(());
+    };
+    let curator = Curator::new(settings);
+    curator.map_err(|error| ("curate", error.to_string()))?;
+    Ok(())
 }
 
 type Fault = (&'static str, &'static str, Option<&'static str>);
@@ -214,6 +231,30 @@ tokens = 1000
             ),
             ("dollars = 1", "dollars = \"x\"", "x:20: ", None),
             ("name = \"t\"", "", "x:8: missing field `name`", None),
+            (
+                "kind = \"exact\"",
+                "kind = \"regex\", pattern = \"(\"",
+                "x:18: the scorer's pattern can't be used",
+                None,
+            ),
+            (
+                "kind = \"exact\"",
+                "kind = \"json_schema\", schema = { type = \"objekt\" }",
+                "x:18: the JSON schema can't be used",
+                None,
+            ),
+            (
+                "kind = \"exact\"",
+                "kind = \"json_schema\", schema = '{\"type\": '",
+                "x:18: the JSON schema is no JSON",
+                None,
+            ),
+            (
+                "[budget]",
+                "[curate]\nduplicates = { near = 0.1 }\n[budget]",
+                "x:19: duplicates.near is 0.1",
+                None,
+            ),
         ] {
             let text = GOOD.replace(from, to);
             let error = parse(Path::new("x"), &text).unwrap_err();

@@ -104,8 +104,8 @@ pub(super) struct Entry {
     pub(super) own: Vec<(Reason, Found)>,
 }
 
-/// What was found in a row: a few bytes, made into words at the end.
-#[derive(Clone, Copy)]
+/// What was found in a row: few bytes, made into words at the end.
+#[derive(Clone)]
 pub(super) enum Found {
     Asked(usize),
     Answer(usize),
@@ -113,7 +113,8 @@ pub(super) enum Found {
     Leak(u32),
     Private(Private),
     Refusal,
-    Check,
+    /// In words, a line at most.
+    Check(Box<str>),
 }
 
 /// Takes rows in.
@@ -292,12 +293,9 @@ impl Curator {
         if self.settings.refusals && declines(&self.phrases, answer) {
             out.push((Reason::Refusal, Found::Refusal));
         }
-        if self
-            .verifier
-            .as_ref()
-            .is_some_and(|verifier| !verifier.passes(row))
-        {
-            out.push((Reason::Check, Found::Check));
+        let verifier = self.verifier.as_ref();
+        if let Some(fault) = verifier.and_then(|verifier| verifier.fault(row)) {
+            out.push((Reason::Check, Found::Check(fault.into())));
         }
         out
     }

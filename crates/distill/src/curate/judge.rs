@@ -55,21 +55,21 @@ impl Judge {
             let own = &self.curator.entries[place].own;
             let first = own.iter().find(|(reason, _)| reasons.contains(reason));
             if let (None, Some((reason, found))) = (&self.left[place], first) {
-                self.left[place] = Some((*reason, self.words(*found)));
+                self.left[place] = Some((*reason, self.words(found)));
             }
         }
     }
 
     /// What was found, for people.
-    fn words(&self, found: Found) -> String {
+    fn words(&self, found: &Found) -> String {
         match found {
             Found::Asked(words) => format!("{words} words are asked"),
             Found::Answer(words) => format!("an answer of {words} words"),
             Found::Finish => "cut or filtered".into(),
-            Found::Leak(text) => format!("known from {}", self.curator.hold_out.name(text)),
+            Found::Leak(text) => format!("known from {}", self.curator.hold_out.name(*text)),
             Found::Private(kind) => kind.name().into(),
             Found::Refusal => "declines, or speaks of being a model".into(),
-            Found::Check => "not what it must be".into(),
+            Found::Check(fault) => fault.to_string(),
         }
     }
 

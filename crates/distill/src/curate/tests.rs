@@ -325,6 +325,13 @@ fn answers_are_checked() {
         pattern: "^yes".into(),
     };
     assert!(kept(regex(), "yes, it is") && !kept(regex(), "oh yes"));
+    let schema = || {
+        let schema = serde_json::json!({"properties": {"a": {"type": "integer"}}});
+        Check::JsonSchema {
+            schema: schema.try_into().unwrap(),
+        }
+    };
+    assert!(kept(schema(), r#"{"a":1}"#) && !kept(schema(), r#"{"a":"1"}"#));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What an answer must be.
 
 use super::Row;
-use crate::measure::{Rule, Scorer, ScorerError, first_object};
+use crate::measure::{Rule, Schema, Scorer, ScorerError, Validator, first_object};
 use serde::{Deserialize, Serialize};
 
 /// The check. Rows without an answer pass: there is nothing to check yet.
@@ -25,6 +25,21 @@ pub enum Check {
         /// Their names.
         fields: Vec<String>,
     },
+    /// The answer's first JSON object or array fits the schema.
+    JsonSchema {
+        /// The schema.
+        schema: Schema,
+    },
+}
+
+impl Check {
+    /// The field of the row that it looks at, beside the answer.
+    pub(crate) fn field(&self) -> Option<&str> {
+        match self {
+            Self::Expected { field, .. } => Some(field),
+            _ => None,
+        }
+    }
 }
 
 /// A check that can be used.
@@ -32,6 +47,7 @@ pub(super) enum Verifier {
     Expected { field: String, scorer: Scorer },
     Regex(Scorer),
     Fields(Vec<String>),
+    JsonSchema(Validator),
 }
 
 impl Verifier {
@@ -45,22 +61,35 @@ impl Verifier {
                 pattern: pattern.clone(),
             })?),
             Check::Fields { fields } => Self::Fields(fields.clone()),
+            Check::JsonSchema { schema } => Self::JsonSchema(Validator::new(schema)?),
         })
     }
 
-    pub(super) fn passes(&self, row: &Row) -> bool {
-        let Some(answer) = &row.answer else {
-            return true;
+    /// What is wrong with the row's answer, for people; `None` where it is as it must be.
+    pub(super) fn fault(&self, row: &Row) -> Option<String> {
+        let answer = row.answer.as_deref()?;
+        let right = |scorer: &Scorer, expected: &str| {
+            scorer
+                .score(answer, expected)
+                .is_ok_and(|score| score.right)
         };
         match self {
-            Self::Expected { field, scorer } => row.field(field).is_some_and(|expected| {
-                let score = scorer.score(answer, &expected);
-                score.is_ok_and(|score| score.right)
-            }),
-            Self::Regex(scorer) => scorer.score(answer, "").is_ok_and(|score| score.right),
-            Self::Fields(fields) => first_object(answer).is_some_and(|object| {
-                object.len() == fields.len() && fields.iter().all(|f| object.contains_key(f))
-            }),
+            Self::Expected { field, scorer } => match row.field(field) {
+                None => Some(format!("the row has no field `{field}` to hold it against")),
+                Some(expected) if right(scorer, &expected) => None,
+                Some(_) => Some(format!("does not agree with `{field}`")),
+            },
+            Self::Regex(scorer) => {
+                (!right(scorer, "")).then(|| "the pattern is not found in it".into())
+            }
+            Self::Fields(fields) => {
+                let object = first_object(answer);
+                let fits = object.is_some_and(|object| {
+                    object.len() == fields.len() && fields.iter().all(|f| object.contains_key(f))
+                });
+                (!fits).then(|| "not an object of these fields".into())
+            }
+            Self::JsonSchema(validator) => validator.check(answer).err(),
         }
     }
 }

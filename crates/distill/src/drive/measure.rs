@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::measure::{Estimate, Rule, Scorer, perplexity_of, wilson};
 use crate::rows;
 use crate::state::Place;
-use crate::{alarm, curation};
+use crate::{alarm, create, curation};
 
 /// Items of the smoke test.
 const SMOKE: usize = 16;
@@ -335,7 +335,13 @@ impl Driver<'_, '_> {
             .map_err(|error| Error::Child(error.to_string()))?;
         let (items, holdout) = (self.items("items.jsonl")?, self.items("holdout.jsonl")?);
         let settings = self.state.spec.curate.as_ref();
-        let curated = curation::answers(settings, (&items, &holdout), &answers)?;
+        let checked = self.folder.read(create::CHECKED)?;
+        let checked = checked
+            .map(|bytes| serde_json::from_slice(&bytes))
+            .transpose();
+        let checked = checked.map_err(|error| Error::Child(error.to_string()))?;
+        let of = (items.as_slice(), holdout.as_slice());
+        let curated = curation::answers(settings, of, &answers, &checked.unwrap_or_default())?;
         if curated.kept.is_empty() {
             return Ok(Err(Stop::failed("curation left no row to learn from")));
         }

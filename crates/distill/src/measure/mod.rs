@@ -3,6 +3,7 @@
 
 mod gap;
 mod interval;
+mod schema;
 mod scorer;
 mod table;
 
@@ -10,6 +11,7 @@ pub use gap::{Arms, Gap, gap_recovered};
 pub use interval::{
     Estimate, Resampling, bootstrap, paired_difference, perplexity_of, quantile, wilson,
 };
+pub use schema::{Schema, Validator};
 pub(crate) use scorer::PERPLEXITY;
 pub use scorer::{Rule, Score, Scorer, ScorerError, first_object, perplexity};
 pub use table::{Slice, cost_per_point, share, slices};

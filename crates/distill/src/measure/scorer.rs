@@ -4,6 +4,8 @@ use regex::Regex;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::schema::{Schema, Validator};
+
 /// How answers are judged, as settings write it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
@@ -23,6 +25,12 @@ pub enum Rule {
         #[serde(default)]
         fields: Vec<String>,
     },
+    /// The first JSON object or array of the answer fits a schema; the expected text is not looked
+    /// at.
+    JsonSchema {
+        /// The schema.
+        schema: Schema,
+    },
     /// Nothing is written: how likely the expected text is, as a perplexity over all of its tokens.
     /// Less is better.
     Perplexity,
@@ -37,6 +45,7 @@ impl Rule {
             Self::Contains => "contains",
             Self::Regex { .. } => "regex",
             Self::JsonFields { .. } => "json_fields",
+            Self::JsonSchema { .. } => "json_schema",
             Self::Perplexity => PERPLEXITY,
         }
     }
@@ -56,6 +65,8 @@ pub enum Scorer {
     Regex(Regex),
     /// [`Rule::JsonFields`].
     JsonFields(Vec<String>),
+    /// [`Rule::JsonSchema`].
+    JsonSchema(Validator),
 }
 
 /// A rule that can't be used, or an expected answer that doesn't fit it: whoever wrote it is at
@@ -65,6 +76,9 @@ pub enum ScorerError {
     /// The pattern does not compile.
     #[error("the scorer's pattern can't be used: {0}")]
     Pattern(#[from] regex::Error),
+    /// The schema is none, or asks for what is elsewhere.
+    #[error("the JSON schema can't be used: {0}")]
+    Schema(String),
     /// Answers are to be judged by what judges none.
     #[error("a perplexity is of given texts: no answer is judged by it")]
     Perplexity,
@@ -98,13 +112,14 @@ impl Scorer {
     /// Makes a rule ready.
     ///
     /// # Errors
-    /// [`ScorerError::Pattern`]; [`Rule::Perplexity`] judges no answer.
+    /// [`ScorerError::Pattern`], [`ScorerError::Schema`]; [`Rule::Perplexity`] judges no answer.
     pub fn new(rule: &Rule) -> Result<Self, ScorerError> {
         Ok(match rule {
             Rule::Exact => Self::Exact,
             Rule::Contains => Self::Contains,
             Rule::Regex { pattern } => Self::Regex(Regex::new(pattern)?),
             Rule::JsonFields { fields } => Self::JsonFields(fields.clone()),
+            Rule::JsonSchema { schema } => Self::JsonSchema(Validator::new(schema)?),
             Rule::Perplexity => return Err(ScorerError::Perplexity),
         })
     }
@@ -119,6 +134,7 @@ impl Scorer {
             Self::Contains => Score::whole(answer.contains(expected.trim())),
             Self::Regex(pattern) => Score::whole(pattern.is_match(answer)),
             Self::JsonFields(fields) => fields_right(fields, answer, expected)?,
+            Self::JsonSchema(validator) => Score::whole(validator.check(answer).is_ok()),
         })
     }
 }
@@ -158,7 +174,15 @@ fn fields_right(fields: &[String], answer: &str, expected: &str) -> Result<Score
 /// The object that begins at the text's first brace, whatever stands before and after it.
 #[must_use]
 pub fn first_object(text: &str) -> Option<Map<String, Value>> {
-    let start = text.find('{')?;
+    first(text, |c| c == '{')
+}
+
+/// The JSON that begins at the first of these characters.
+pub(super) fn first<T: serde::de::DeserializeOwned>(
+    text: &str,
+    opening: impl FnMut(char) -> bool,
+) -> Option<T> {
+    let start = text.find(opening)?;
     let mut values = serde_json::Deserializer::from_str(&text[start..]).into_iter();
     values.next()?.ok()
 }
