@@ -11,7 +11,7 @@ use lm::testing::tiny_gguf;
 
 use crate::still::{Said, Server, Still, read_request, until};
 
-/// What becomes of an answer on its way.
+/// What becomes of an answer's body on its way. A text that begins as an answer is sent as it is.
 type Spoil = Box<dyn FnMut(&str, String) -> Option<String> + Send>;
 
 /// A teacher's house, a wire to it, and a house of the student's.
@@ -66,7 +66,9 @@ fn hand_on(mut stream: TcpStream, to: u16, spoil: &Mutex<Spoil>) {
     });
     let head: Vec<&str> = kept.collect();
     let told = (spoil.lock().unwrap())(first, body.to_owned());
-    if let Some(body) = told {
+    if let Some(whole) = told.as_ref().filter(|told| told.starts_with("HTTP/1.1 ")) {
+        let _ = stream.write_all(whole.as_bytes());
+    } else if let Some(body) = told {
         let answer = format!("{}\r\nconnection: close\r\n\r\n{body}", head.join("\r\n"));
         let _ = stream.write_all(answer.as_bytes());
     }
@@ -272,4 +274,55 @@ fn a_teacher_that_changes_or_tells_what_cannot_be_pauses_the_run() {
     both.heal();
     both.teacher.good(&["grant", "revoke", &both.grant]);
     both.pauses("revoked");
+}
+
+/// A refusal as our own door writes it.
+fn refusal(status: &str, headers: &str, code: &str) -> String {
+    let body = format!(
+        r#"{{"error":{{"message":"not now","type":"invalid_request_error","param":null,"code":"{code}"}}}}"#
+    );
+    let length = body.len();
+    format!(
+        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\n{headers}\
+         connection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+    )
+}
+
+#[test]
+fn a_teacher_that_says_come_later_is_waited_for() {
+    let both = Both::new("");
+    // Texts are asked for eight at a time; its house takes one.
+    let words = ["grant", "set", &both.grant, "--concurrency", "1"];
+    both.teacher.good(&words);
+    // Beside that, a first answer that still runs, and a server that is full.
+    let mut count = 0;
+    both.spoil(move |_, body| {
+        count += 1;
+        Some(match count {
+            2 => refusal("409 Conflict", "", "idempotency_key_in_use"),
+            5 => refusal("503 Service Unavailable", "retry-after: 1\r\n", "overloaded"),
+            _ => body,
+        })
+    });
+    let said = both.drive();
+    assert!([0, 4].contains(&said.code), "{}{}", said.out, said.err);
+    assert_eq!(both.bought(), both.sold().0);
+    assert_eq!(both.run()["lost"], 0);
+    let refused = both.teacher.json(&["exchange", "list"]);
+    println!("{refused}");
+}
+
+#[test]
+fn a_teacher_that_says_come_tomorrow_pauses_the_run() {
+    let both = Both::new("");
+    let mut count = 0;
+    both.spoil(move |_, body| {
+        count += 1;
+        Some(match count > 3 {
+            true => refusal("429 Too Many Requests", "retry-after: 86400\r\n", "rate_limit"),
+            false => body,
+        })
+    });
+    both.pauses("429");
+    both.ends();
 }
