@@ -292,7 +292,7 @@ fn refusal(status: &str, headers: &str, code: &str) -> String {
 fn a_teacher_that_says_come_later_is_waited_for() {
     let both = Both::new("");
     // Texts are asked for eight at a time; its house takes one.
-    let words = ["grant", "set", &both.grant, "--concurrency", "1"];
+    let words = ["grant", "narrow", &both.grant, "--concurrency", "1"];
     both.teacher.good(&words);
     // Beside that, a first answer that still runs, and a server that is full.
     let mut count = 0;
@@ -300,7 +300,11 @@ fn a_teacher_that_says_come_later_is_waited_for() {
         count += 1;
         Some(match count {
             2 => refusal("409 Conflict", "", "idempotency_key_in_use"),
-            5 => refusal("503 Service Unavailable", "retry-after: 1\r\n", "overloaded"),
+            5 => refusal(
+                "503 Service Unavailable",
+                "retry-after: 1\r\n",
+                "overloaded",
+            ),
             _ => body,
         })
     });
@@ -308,8 +312,16 @@ fn a_teacher_that_says_come_later_is_waited_for() {
     assert!([0, 4].contains(&said.code), "{}{}", said.out, said.err);
     assert_eq!(both.bought(), both.sold().0);
     assert_eq!(both.run()["lost"], 0);
-    let refused = both.teacher.json(&["exchange", "list"]);
-    println!("{refused}");
+    // The run came too early, and not once for nothing.
+    let words = ["exchange", "list", "--kind", "refusal"];
+    let refused = both.teacher.json(&words);
+    let refused = refused["exchanges"].as_array().unwrap();
+    assert!(!refused.is_empty());
+    let all = refused.iter().map(|row| &row["reason"]);
+    assert!(
+        all.into_iter().all(|why| why == "concurrency"),
+        "{refused:?}"
+    );
 }
 
 #[test]
@@ -319,10 +331,18 @@ fn a_teacher_that_says_come_tomorrow_pauses_the_run() {
     both.spoil(move |_, body| {
         count += 1;
         Some(match count > 3 {
-            true => refusal("429 Too Many Requests", "retry-after: 86400\r\n", "rate_limit"),
+            true => refusal(
+                "429 Too Many Requests",
+                "retry-after: 86400\r\n",
+                "rate_limit",
+            ),
             false => body,
         })
     });
     both.pauses("429");
-    both.ends();
+    // Nothing is owed for a refusal. (The wire refused only after it had asked.)
+    assert!(both.bought() < both.sold().0);
+    both.heal();
+    let said = both.drive();
+    assert!([0, 4].contains(&said.code), "{}{}", said.out, said.err);
 }
