@@ -115,9 +115,13 @@ pub(crate) fn runs(settings: &Settings) -> PathBuf {
 ///
 /// # Errors
 /// This program's file can't be found.
-pub(crate) fn trainer() -> Result<Vec<OsString>> {
+pub(crate) fn trainer(background: bool) -> Result<Vec<OsString>> {
     let program = world::program().map_err(Failure::system("finding this program"))?;
-    Ok(vec![program.into(), "trainer".into()])
+    let mut command = vec![program.into(), "trainer".into()];
+    if background {
+        command.push("--background".into());
+    }
+    Ok(command)
 }
 
 /// Where a model of the settings is, to a run that names it as its teacher.
@@ -152,7 +156,7 @@ pub(crate) fn house(
         table,
         serving,
         runs: runs(settings),
-        trainer: trainer()?,
+        trainer: trainer(true)?,
         clock: world::clock(),
         random: world::random(),
         version: VERSION.to_owned(),

@@ -51,6 +51,13 @@ pub(crate) fn home() -> Option<PathBuf> {
     env("HOME").map(PathBuf::from)
 }
 
+/// Lowers this process's priority to that of the threads of a model in process, so that learning
+/// beside them takes a fair share at most and keeps no request waiting that is only passed on. To be
+/// called before other threads are started, which inherit it; where the system refuses, all stays.
+pub(crate) fn wait_behind_others() {
+    let _ = rustix::process::setpriority_process(None, 19);
+}
+
 /// How many processors this process may use.
 pub(crate) fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)

@@ -116,7 +116,11 @@ pub(super) enum Command {
     },
     /// The learning of a run: takes one job over standard input. `distill` starts it.
     #[command(hide = true)]
-    Trainer,
+    Trainer {
+        /// Learns when nobody else wants to compute.
+        #[arg(long)]
+        background: bool,
+    },
     /// Tries the guard on old traffic or another gateway's logs. Needs no server, touches nobody.
     Replay(Replay),
     /// The settings.

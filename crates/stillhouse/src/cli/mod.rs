@@ -74,7 +74,10 @@ impl Arguments {
                 restore::run(&backup, &to, keys.as_deref(), global.json)
             }
             Command::Replay(replay) => replay::run(&replay, global.json),
-            Command::Trainer => {
+            Command::Trainer { background } => {
+                if background {
+                    crate::world::wait_behind_others();
+                }
                 trainer();
                 Ok(())
             }

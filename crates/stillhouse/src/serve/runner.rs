@@ -56,7 +56,7 @@ impl Runner {
         Ok(Self {
             facts,
             folder: wiring::runs(settings),
-            trainer: wiring::trainer()?,
+            trainer: wiring::trainer(true)?,
             at_once: settings.runs.at_once,
             runtime: Handle::current(),
             queue: Mutex::default(),

@@ -57,8 +57,13 @@ fn job(root: &Path, steps: u64) -> Value {
 
 /// A child that was given a job; its lines come over a channel.
 fn start(job: &Value) -> (Child, Receiver<Value>) {
+    start_as(&[], job)
+}
+
+fn start_as(arguments: &[&str], job: &Value) -> (Child, Receiver<Value>) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_stillhouse"))
         .arg("trainer")
+        .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -106,6 +111,29 @@ fn the_child_ends_with_its_parent_in_the_middle_of_a_job() {
         assert_ne!(line["report"], "done");
     }
     assert!(!child.wait().unwrap().success());
+}
+
+#[test]
+fn in_the_background_it_waits_behind_others() {
+    let root = folder();
+    let niceness = |background: &[&str]| {
+        let (child, lines) = start_as(background, &job(root.path(), 100_000));
+        while lines.recv().unwrap()["report"] != "step" {}
+        // The fields after the name, which ends with the last parenthesis; niceness is the 19th.
+        let nice = |stat: String| -> i32 {
+            let fields = stat.rsplit_once(") ").unwrap().1;
+            fields.split(' ').nth(16).unwrap().parse().unwrap()
+        };
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", child.id())).unwrap();
+        let stats = tasks.flatten().map(|task| task.path().join("stat"));
+        let all: Vec<i32> = stats
+            .map(|stat| nice(std::fs::read_to_string(stat).unwrap()))
+            .collect();
+        drop(child);
+        all
+    };
+    assert!(niceness(&["--background"]).iter().all(|nice| *nice == 19));
+    assert!(niceness(&[]).iter().all(|nice| *nice < 19));
 }
 
 #[test]

@@ -138,7 +138,7 @@ pub(super) fn export(settings: &Settings, export: Export, json: bool) -> Result<
     let made = match door::beside(settings, ("distill", "export"), &input)? {
         Some(made) => read(made)?,
         None => {
-            let (runs, trainer) = (wiring::runs(settings), wiring::trainer()?);
+            let (runs, trainer) = (wiring::runs(settings), wiring::trainer(false)?);
             distill::write(&door::reader(settings)?, (&runs, &trainer), &export)?
         }
     };
