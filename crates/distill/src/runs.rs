@@ -1,15 +1,16 @@
 //! Runs as the ledger tells them: read from its entries, one or all.
 
-use std::collections::BTreeMap;
+mod fold;
 
 use ledger::Entry;
-use ledger::facts::{decode, kind as kinds};
+use ledger::facts::{Facts, decode, kind as kinds};
 use record::id::kind;
-use record::{Actor, Cause, Fact, Id, RunEvent, Stage, Time};
+use record::{Fact, Id, RunEvent, Time};
 
 use crate::error::{Error, Result};
-use crate::plan::{self, Next};
 use crate::state::State;
+
+pub use fold::{Run, Runs};
 
 /// An event of a run, with when it was written.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,64 +94,11 @@ pub fn take<'a>(state: &'a mut Option<State>, event: &RunEvent) -> Result<&'a St
     }
 }
 
-/// The states of all runs, oldest first.
+/// The state of one run in a ledger that this process holds.
 ///
 /// # Errors
-/// The ledger's; entries that do not fit together.
-pub fn all(
-    entries: impl Iterator<Item = ledger::Result<Entry>>,
-) -> Result<BTreeMap<Id<kind::Run>, State>> {
-    let mut runs: BTreeMap<Id<kind::Run>, State> = BTreeMap::new();
-    for told in events(entries) {
-        let told = told?;
-        match runs.get_mut(&told.run) {
-            Some(state) => state.apply(&told.event)?,
-            None => {
-                runs.insert(told.run, State::new(&told.event)?);
-            }
-        }
-    }
-    Ok(runs)
-}
-
-/// Runs that whoever drove them left before their end: cut off, or paused by the house itself
-/// because it stopped. What a person or a measurement stopped is not among them.
-///
-/// # Errors
-/// The ledger's; entries that do not fit together.
-pub fn left(
-    entries: impl Iterator<Item = ledger::Result<Entry>>,
-) -> Result<Vec<(Id<kind::Run>, State)>> {
-    let mut runs: BTreeMap<Id<kind::Run>, (State, bool)> = BTreeMap::new();
-    for told in events(entries) {
-        let told = told?;
-        let by_house = matches!(
-            &told.event,
-            RunEvent::Moved {
-                to: Stage::Paused,
-                cause: Cause::Asked(_),
-                actor: Actor::House,
-                ..
-            }
-        );
-        match runs.get_mut(&told.run) {
-            Some((state, stopped)) => {
-                state.apply(&told.event)?;
-                *stopped = by_house || (*stopped && state.stage == Stage::Paused);
-            }
-            None => {
-                runs.insert(told.run, (State::new(&told.event)?, false));
-            }
-        }
-    }
-    let goes_on = |state: &State, stopped| match plan::next(state) {
-        Next::Wait => stopped && !state.came_so_far(),
-        Next::End => false,
-        _ => true,
-    };
-    Ok(runs
-        .into_iter()
-        .filter(|(_, (state, stopped))| goes_on(state, *stopped))
-        .map(|(run, (state, _))| (run, state))
-        .collect())
+/// [`Error::NoRun`]; the ledger's; entries that do not fit together.
+pub fn of(facts: &Facts, run: Id<kind::Run>) -> Result<State> {
+    let run = Runs::held(facts.clone()).one(run)?;
+    Ok(run.state.clone())
 }

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use ::distill::runs::Runs;
 use ::distill::spec::Served;
 use ::ledger::facts::{ChangeError, Directory, Expected, Facts, Thing};
 use guard::admission::Table;
@@ -70,6 +71,8 @@ pub struct House {
     pub table: Arc<Table>,
     /// What serves.
     pub serving: Arc<dyn Serving>,
+    /// The distillation runs, folded.
+    pub folded: Arc<Runs>,
     /// The folder of distillation runs, each in one of its own below it.
     pub runs: PathBuf,
     /// The program that a run's learning is a child of, and its arguments.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use distill::runs::Runs;
 use distill::spec::Served;
 use guard::admission::Table;
 use ledger::facts::{Facts, Touched};
@@ -146,12 +147,13 @@ pub(crate) fn source(settings: &Settings, name: &str) -> Option<Source> {
 /// The house that the verbs work on.
 pub(crate) fn house(
     settings: &Settings,
-    facts: Facts,
+    (facts, folded): (Facts, Arc<Runs>),
     table: Arc<Table>,
     serving: Arc<dyn Serving>,
     since: Option<Time>,
 ) -> Result<House> {
     Ok(House {
+        folded,
         facts,
         table,
         serving,

@@ -57,8 +57,10 @@ pub(crate) fn house(folder: &Path, clock: Arc<AtomicU64>) -> Arc<House> {
         capabilities: record::CapabilitySet::default(),
         models: None,
     }];
+    let facts = Facts::open(options, "test").unwrap();
     Arc::new(House {
-        facts: Facts::open(options, "test").unwrap(),
+        folded: Arc::new(operations::distill::Runs::held(facts.clone())),
+        facts,
         table: Arc::new(Table::new(plans, Box::new(|_| Amount::ZERO))),
         serving: Arc::new(Nobody),
         runs: folder.join("../runs"),

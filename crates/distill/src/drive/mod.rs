@@ -134,7 +134,7 @@ struct Driver<'a, 'w> {
 /// The run is not there or driven by somebody else; the ledger's and the disk's. What was written
 /// stands, and the run can be driven again.
 pub fn drive(world: &mut World<'_>, run: Id<kind::Run>) -> Result<State> {
-    let state = runs::state(world.facts.ledger().read(1..), run)?;
+    let state = runs::of(world.facts, run)?;
     let folder = Folder::new(world.runs, run);
     folder.make()?;
     let log = folder.lock()?;

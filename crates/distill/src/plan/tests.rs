@@ -89,7 +89,7 @@ fn score(of: Scored, value: f64) -> Score {
 
 /// What a driver would write when it does what the plan says, one event at a time; `whim` decides
 /// what happens by chance.
-fn events(state: &State, whim: u8) -> Vec<RunEvent> {
+pub(crate) fn events(state: &State, whim: u8) -> Vec<RunEvent> {
     match next(state) {
         Next::Move { to, cause } => vec![moved(state, to, cause, None)],
         Next::Approve => vec![RunEvent::Approved {

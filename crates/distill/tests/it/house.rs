@@ -247,7 +247,10 @@ impl House {
 
     pub(crate) fn state(&self, run: Id<kind::Run>) -> State {
         let reader = ledger::Reader::open(&self.path("ledger"), None).unwrap();
-        runs::state(reader.read(1..), run).unwrap()
+        let state = runs::state(reader.read(1..), run).unwrap();
+        // Whatever was killed meanwhile: what the fold tells is what all the entries tell.
+        assert_eq!(runs::Runs::files(reader).one(run).unwrap().state, state);
+        state
     }
 
     pub(crate) fn events(&self, run: Id<kind::Run>) -> Vec<RunEvent> {

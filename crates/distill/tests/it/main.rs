@@ -5,4 +5,5 @@
 mod house;
 mod judged;
 mod kill;
+mod many;
 mod stops;

@@ -29,7 +29,7 @@ thread_local! {
 }
 
 impl Facts {
-    /// Opens the ledger, brings both folds up to date, settles the slices that a crash left
+    /// Opens the ledger, brings the folds up to date, settles the slices that a crash left
     /// open, and writes that a server started.
     ///
     /// # Errors
@@ -93,7 +93,24 @@ impl Facts {
     /// # Errors
     /// As [`Ledger::bind`].
     pub fn bind(&self, fact: &Fact) -> Result<crate::Pending> {
-        with_draft(fact, |draft| self.ledger.bind(&[draft]))
+        let bind = || with_draft(fact, |draft| self.ledger.bind(&[draft]));
+        let Fact::Run { run, .. } = fact else {
+            return bind();
+        };
+        let mut runs = self.live.runs.lock();
+        let pending = bind()?;
+        runs.put(*run, pending.appended().first);
+        Ok(pending)
+    }
+
+    /// The entries of a run beyond one, in order.
+    pub fn entries_of_run(&self, run: Id<kind::Run>, behind: Seq) -> Vec<Seq> {
+        self.live.runs.lock().of(run, behind).to_vec()
+    }
+
+    /// Every run that entries speak of, oldest first.
+    pub fn runs(&self) -> Vec<Id<kind::Run>> {
+        self.live.runs.lock().runs().collect()
     }
 
     /// Reserves a slice; it may be drawn from when the result is done. The books count it from

@@ -12,15 +12,24 @@ use super::books::{Books, OpenSlice};
 use super::codec::{self, kind};
 use super::directory::{Directory, DirectoryV1};
 use super::live::Live;
+use super::runs::RunEntries;
 use crate::{Entry, Error, Ledger, Result, Seq};
 
 const NAME: &str = "facts";
-const FORMAT: u16 = 2;
+const FORMAT: u16 = 3;
 
-/// Both folds as they are stored.
+/// The folds as they are stored.
 #[derive(Serialize, Deserialize)]
 struct Snapshot {
     format: u16,
+    directory: Directory,
+    books: Books,
+    runs: RunEntries,
+}
+
+/// The second format: it did not know where the entries of runs are.
+#[derive(Deserialize)]
+struct SnapshotV2 {
     directory: Directory,
     books: Books,
 }
@@ -37,10 +46,20 @@ struct SnapshotV1 {
 struct From {
     directory: Directory,
     books: Books,
+    runs: RunEntries,
     /// The last entry that the directory holds.
     directory_at: Seq,
     /// The last entry that the books hold.
     books_at: Seq,
+    /// The last entry that was looked at for runs.
+    runs_at: Seq,
+}
+
+impl From {
+    /// The entry to go on behind.
+    fn at(&self) -> Seq {
+        self.directory_at.min(self.books_at).min(self.runs_at)
+    }
 }
 
 /// Reads a snapshot; `None` for one of another format, so that all is made anew.
@@ -49,13 +68,28 @@ fn read(seq: Seq, bytes: &[u8]) -> Option<From> {
     match format {
         FORMAT => {
             let Snapshot {
-                directory, books, ..
+                directory,
+                books,
+                runs,
+                ..
             } = postcard::from_bytes(bytes).ok()?;
+            Some(From {
+                directory,
+                books,
+                runs,
+                directory_at: seq,
+                books_at: seq,
+                runs_at: seq,
+            })
+        }
+        2 => {
+            let SnapshotV2 { directory, books } = postcard::from_bytes(rest).ok()?;
             Some(From {
                 directory,
                 books,
                 directory_at: seq,
                 books_at: seq,
+                ..From::default()
             })
         }
         1 => {
@@ -65,8 +99,8 @@ fn read(seq: Seq, bytes: &[u8]) -> Option<From> {
                 books,
                 // What was erased is in the snapshot only; the changes that are left, applied
                 // over it once more, tell the revisions.
-                directory_at: 0,
                 books_at: seq,
+                ..From::default()
             })
         }
         _ => None,
@@ -77,16 +111,22 @@ fn read(seq: Seq, bytes: &[u8]) -> Option<From> {
 pub(super) fn load(ledger: &Ledger) -> Result<Live> {
     let stored = ledger.snapshot(NAME)?;
     let from = stored.and_then(|(seq, bytes)| read(seq, &bytes));
+    let from = from.unwrap_or_default();
+    let at = from.at();
     let From {
         mut directory,
         mut books,
+        mut runs,
         directory_at,
         books_at,
-    } = from.unwrap_or_default();
-    for entry in ledger.read(directory_at + 1..) {
+        ..
+    } = from;
+    for entry in ledger.read(at + 1..) {
         let entry = entry?;
         let seq = entry.header.seq;
+        runs.take(&entry)?;
         match fact_of(&entry, |k| matches!(k, kind::CHANGED..=kind::SLICE_SETTLED))? {
+            Some(Fact::Changed { .. }) if seq <= directory_at => {}
             Some(Fact::Changed { change, .. }) => {
                 let time = Time::from_micros(entry.header.time_us);
                 directory.apply(&change, time, seq);
@@ -106,8 +146,9 @@ pub(super) fn load(ledger: &Ledger) -> Result<Live> {
     Ok(Live {
         directory: RwLock::new(directory),
         books: Mutex::new(books),
+        runs: Mutex::new(runs),
         // One of an older format is due to be stored anew.
-        snapshot_at: Mutex::new(directory_at.min(books_at)),
+        snapshot_at: Mutex::new(at),
     })
 }
 
@@ -172,16 +213,16 @@ pub(super) fn drawn(ledger: &Ledger, open: &[OpenSlice]) -> Result<Vec<(OpenSlic
     Ok(sums)
 }
 
-/// Stores both folds where enough was appended since the last time.
+/// Stores the folds where enough was appended since the last time.
 pub(super) fn save(ledger: &Ledger, live: &Live, entries: u64) -> Result<()> {
     let mut at = live.snapshot_at.lock();
-    let (tip, books) = {
-        let books = live.books.lock();
+    let (tip, books, runs) = {
+        let (books, runs) = (live.books.lock(), live.runs.lock());
         let tip = ledger.tip().seq;
         if tip == 0 || tip.saturating_sub(*at) <= entries {
             return Ok(());
         }
-        (tip, books.clone())
+        (tip, books.clone(), runs.clone())
     };
     // Taken after the position: a change beyond it is applied a second time, to no effect.
     let directory = live.directory.read().clone();
@@ -189,6 +230,7 @@ pub(super) fn save(ledger: &Ledger, live: &Live, entries: u64) -> Result<()> {
         format: FORMAT,
         directory,
         books,
+        runs,
     };
     let bytes = postcard::to_stdvec(&snapshot).expect("plain data is written to memory");
     ledger.put_snapshot(NAME, tip, &bytes)?;

@@ -9,6 +9,7 @@ mod kit;
 mod memory;
 mod power;
 mod retention;
+mod runs;
 mod sim;
 mod store_suite;
 mod tamper;

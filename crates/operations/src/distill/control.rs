@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use ::distill::folder::{Ask, Folder};
-use ::distill::{State, World, plan, runs as told};
+use ::distill::{State, World, plan};
 use record::id::kind;
 use record::{Actor, Id, Stage};
 use schemars::JsonSchema;
@@ -44,9 +44,8 @@ static ORDER: Mutex<()> = Mutex::new(());
 
 fn put(house: &House, by: &Actor, input: &Steer, (ask, to): (Ask, Stage)) -> Result<Done> {
     let _order = ORDER.lock().unwrap_or_else(PoisonError::into_inner);
-    let reader = house.facts.ledger().reader();
-    let run = view::find(&reader, &input.run)?;
-    let now = view::revision(&reader, run)?;
+    let found = view::find(&house.folded, &input.run)?;
+    let (run, now) = (found.id, found.revision);
     let folder = Folder::new(&house.runs, run);
     let is_driven = folder.is_driven();
     if !is_driven && input.revision.is_some_and(|seen| seen != now) {
@@ -62,7 +61,7 @@ fn put(house: &House, by: &Actor, input: &Steer, (ask, to): (Ask, Stage)) -> Res
             (false, said)
         }
         false => {
-            let mut state = told::state(house.facts.ledger().read(1..), run)?;
+            let mut state = found.state.clone();
             if !plan::allowed(&state, to) {
                 let (is, to) = (view::named(&state.stage), view::named(&to));
                 return Err(Error::Conflict {
@@ -113,8 +112,8 @@ pub fn resume(
     (by, why): (&Actor, &str),
     back_to: Option<u64>,
 ) -> Result<Id<kind::Run>> {
-    let id = view::find(&house.facts.ledger().reader(), run)?;
-    let mut state = told::state(house.facts.ledger().read(1..), id)?;
+    let found = view::find(&house.folded, run)?;
+    let (id, mut state) = (found.id, found.state.clone());
     if state.stage == Stage::Paused {
         ::distill::resume(&house.facts, (id, &mut state), by, why, back_to)?;
     } else if back_to.is_some() {

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use ::distill::State;
-use ::distill::runs::Told;
-use record::{Amount, RunEvent, Stage};
+use record::{Amount, Stage};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -89,32 +88,11 @@ pub(super) fn scores(state: &State) -> Vec<Point> {
 }
 
 /// What was spent after each step that stands.
-#[derive(Default)]
-pub(super) struct Course(BTreeMap<u64, Amount>);
-
-impl Course {
-    /// Takes in the state after an event. After a roll-back the steps that fell are paid by the one
-    /// that it went back to.
-    pub(super) fn take(&mut self, state: &State, told: &Told) {
-        let steps = state.steps.len() as u64;
-        if matches!(
-            &told.event,
-            RunEvent::Moved {
-                back_to: Some(_),
-                ..
-            }
-        ) {
-            self.0.retain(|known, _| *known <= steps);
-        }
-        self.0.insert(steps, state.spent);
-    }
-
-    pub(super) fn points(self) -> Vec<Spent> {
-        let points = self.0.into_iter().map(|(steps, spent)| Spent {
-            steps,
-            dollars: spent.money.to_string(),
-            tokens: spent.tokens,
-        });
-        points.collect()
-    }
+pub(super) fn spent(course: &BTreeMap<u64, Amount>) -> Vec<Spent> {
+    let points = course.iter().map(|(steps, spent)| Spent {
+        steps: *steps,
+        dollars: spent.money.to_string(),
+        tokens: spent.tokens,
+    });
+    points.collect()
 }

@@ -5,8 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use ::distill::drive::{Format, materialise};
-use ::distill::runs;
-use ::ledger::Reader;
+use ::distill::runs::Runs;
 use record::Actor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -41,8 +40,7 @@ pub struct Exported {
 /// # Errors
 /// There is no such run or checkpoint; the child's.
 pub fn export(house: &House, _: &Actor, input: Export) -> Result<Exported> {
-    let reader = house.facts.ledger().reader();
-    write(&reader, (&house.runs, &house.trainer), &input)
+    write(&house.folded, (&house.runs, &house.trainer), &input)
 }
 
 /// The same of a ledger that is only read.
@@ -50,12 +48,12 @@ pub fn export(house: &House, _: &Actor, input: Export) -> Result<Exported> {
 /// # Errors
 /// There is no such run or checkpoint; the child's.
 pub fn write(
-    reader: &Reader,
+    runs: &Runs,
     (folder, trainer): (&Path, &[OsString]),
     input: &Export,
 ) -> Result<Exported> {
-    let id = view::find(reader, &input.run)?;
-    let state = runs::state(reader.read(1..), id)?;
+    let found = view::find(runs, &input.run)?;
+    let (id, state) = (found.id, &found.state);
     let place = match input.at {
         Some(step) => Some((state.learning(), step)),
         None => state.place(),
@@ -63,6 +61,6 @@ pub fn write(
     let place = place.filter(|place| state.checkpoints.contains_key(place));
     let place = place.ok_or_else(|| Error::missing("the run has no such checkpoint", None))?;
     let name = format!("student-{}", place.1);
-    let folder = materialise((folder, trainer), (id, &state), place, (&name, &FORMATS))?;
+    let folder = materialise((folder, trainer), (id, state), place, (&name, &FORMATS))?;
     Ok(Exported { folder })
 }

@@ -64,9 +64,8 @@ pub fn fork(
     run_file: Option<&Path>,
     how: How<'_>,
 ) -> Result<Made> {
-    let reader = house.facts.ledger().reader();
-    let id = view::find(&reader, parent)?;
-    let state = ::distill::runs::state(house.facts.ledger().read(1..), id)?;
+    let found = view::find(&house.folded, parent)?;
+    let (id, state) = (found.id, &found.state);
     let mut spec = match run_file {
         Some(run_file) => {
             let mut spec = file::read(run_file)?;
@@ -94,7 +93,7 @@ pub fn fork(
         None => state.place(),
     };
     if let Some(at) = at {
-        spec.student.model = student(house, place, (id, &state), at)?;
+        spec.student.model = student(house, place, (id, state), at)?;
     }
     create(
         house,

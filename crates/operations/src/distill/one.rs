@@ -1,16 +1,14 @@
 //! One run, whole: where it stands, how it came there, what was measured and spent.
 
 use ::distill::folder::Folder;
-use ::distill::runs::{self, Told};
+use ::distill::runs::{self, Runs, Told};
 use ::distill::{State, kept, plan};
-use ::ledger::Reader;
-use record::id::kind;
-use record::{Actor, Cause, Id, Quote, RunEvent, Stage};
+use record::{Actor, Cause, Quote, RunEvent, Stage};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::curve::{Course, Curve, Point, Spent, curves, scores};
+use super::curve::{Curve, Point, Spent, curves, scores, spent};
 use super::data::{Funnel, funnel};
 use super::view::{Row, find, named, row, words};
 use crate::error::{Error, Result};
@@ -161,9 +159,9 @@ pub struct File {
 /// # Errors
 /// There is none; the ledger's; its folder's.
 pub fn show(house: &House, _: &Actor, input: Show) -> Result<Run> {
-    let reader = house.facts.ledger().reader();
-    let mut run = shown(&reader, &input.run)?;
-    let folder = Folder::new(&house.runs, run.row.id.parse().map_err(Error::internal)?);
+    let found = find(&house.folded, &input.run)?;
+    let folder = Folder::new(&house.runs, found.id);
+    let mut run = whole(&found)?;
     run.row.driven = folder.is_driven();
     run.data = kept::funnel(&folder)?.map(funnel);
     Ok(run)
@@ -173,41 +171,21 @@ pub fn show(house: &House, _: &Actor, input: Show) -> Result<Run> {
 ///
 /// # Errors
 /// There is none; the ledger's.
-pub fn shown(reader: &Reader, text: &str) -> Result<Run> {
-    let id = find(reader, text)?;
-    let told: Vec<Told> = runs::events(reader.read(1..))
-        .filter(|told| told.as_ref().map_or(true, |told| told.run == id))
-        .collect::<::distill::Result<_>>()?;
-    let mut course = Course::default();
-    let mut state: Option<State> = None;
-    for told in &told {
-        let state = match &mut state {
-            None => state.insert(State::new(&told.event).map_err(::distill::Error::from)?),
-            Some(state) => {
-                state.apply(&told.event).map_err(::distill::Error::from)?;
-                state
-            }
-        };
-        course.take(state, told);
-    }
-    let state = state.ok_or_else(|| Error::missing(format!("there is no run {id}"), None))?;
-    whole(id, &told, &state, course)
+pub fn shown(runs: &Runs, text: &str) -> Result<Run> {
+    whole(&*find(runs, text)?)
 }
 
-fn whole(id: Id<kind::Run>, told: &[Told], state: &State, course: Course) -> Result<Run> {
-    let revision = told.last().map_or(0, |told| told.seq);
-    let count = |wanted: fn(&RunEvent) -> bool| {
-        told.iter().filter(|told| wanted(&told.event)).count() as u64
-    };
+fn whole(run: &runs::Run) -> Result<Run> {
+    let state = &run.state;
     let files = state.exported.iter().map(|file| File {
         form: file.form.clone(),
         path: file.path.clone(),
         digest: hex::encode(file.digest),
     });
     Ok(Run {
-        row: row(id, state, revision),
-        revision,
-        entry: told.first().map_or(0, |told| told.seq),
+        row: row(run),
+        revision: run.revision,
+        entry: run.entry,
         spec: serde_json::to_value(&state.spec).map_err(Error::internal)?,
         seed: state.created.seed,
         parent: state.created.parent.map(|(run, _)| run.to_string()),
@@ -223,13 +201,13 @@ fn whole(id: Id<kind::Run>, told: &[Told], state: &State, course: Course) -> Res
             .sum(),
         scores: scores(state),
         curves: curves(state),
-        spent: course.points(),
-        alarms: told.iter().filter_map(alarm).collect(),
-        bought: count(|event| matches!(event, RunEvent::Bought { .. })),
-        lost: count(|event| matches!(event, RunEvent::Lost { .. })),
+        spent: spent(&run.course),
+        alarms: run.notes.iter().filter_map(alarm).collect(),
+        bought: run.bought,
+        lost: run.lost,
         files: files.collect(),
-        way: way(state, told),
-        moves: told.iter().filter_map(moved).collect(),
+        way: way(state, &run.notes),
+        moves: run.notes.iter().filter_map(moved).collect(),
         data: None,
     })
 }

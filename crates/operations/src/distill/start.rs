@@ -4,7 +4,6 @@
 use std::path::{Path, PathBuf};
 
 use ::distill::plan::{self, Next};
-use ::distill::runs;
 use record::Actor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -88,8 +87,7 @@ pub fn start(house: &House, by: &Actor, input: Start) -> Result<Started> {
         }
         false => {
             let id = resume(house, &input.run, (by, &input.why), input.back_to)?;
-            let state = runs::state(house.facts.ledger().read(1..), id)?;
-            if plan::next(&state) == Next::End {
+            if plan::next(&house.folded.one(id)?.state) == Next::End {
                 return Err(Error::Conflict {
                     message: "the run has ended".into(),
                     hint: Some(format!(

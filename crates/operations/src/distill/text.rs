@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use ::distill::folder::Folder;
 use ::distill::kept::{self, Holdout, Shown};
-use ::distill::runs;
 use record::{Actor, Change, Scored};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -116,11 +115,9 @@ pub fn text(house: &House, by: &Actor, input: Text) -> Result<Texts> {
     if first == 0 {
         return Err(Error::invalid("from", "items are counted from 1"));
     }
-    let reader = house.facts.ledger().reader();
-    let run = find(&reader, &input.run)?;
-    let state = runs::state(reader.read(1..), run)?;
-    let folder = Folder::new(&house.runs, run);
-    let holdout = kept::holdout(&folder, &state)?.ok_or_else(|| {
+    let run = find(&house.folded, &input.run)?;
+    let folder = Folder::new(&house.runs, run.id);
+    let holdout = kept::holdout(&folder, &run.state)?.ok_or_else(|| {
         let hint = format!(
             "its texts are where it was driven: {}",
             folder.root().display()
@@ -128,15 +125,10 @@ pub fn text(house: &House, by: &Actor, input: Text) -> Result<Texts> {
         Error::missing("the run's folder is not on this machine", Some(hint))
     })?;
     let samples = kept::samples(&folder, SAMPLES)?;
-    let made = runs::events(reader.read(1..)).find_map(|told| {
-        let told = told.ok()?;
-        (told.run == run).then_some(told.seq)
-    });
-    let seq = made.unwrap_or_default();
-    house.change(by, &input.why, Change::TextViewed { seq })?;
+    house.change(by, &input.why, Change::TextViewed { seq: run.entry })?;
     let at = usize::try_from(first - 1).unwrap_or(usize::MAX);
     Ok(Texts {
-        run: run.to_string(),
+        run: run.id.to_string(),
         from: first,
         total: holdout.items.len() as u64,
         stage: holdout

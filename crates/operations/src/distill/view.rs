@@ -1,13 +1,11 @@
 //! Runs in a list, and two side by side.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use ::distill::State;
 use ::distill::folder::Folder;
-use ::distill::runs;
-use ::ledger::Reader;
-use record::id::kind;
-use record::{Actor, Cause, Id, Metric, Score, Stage};
+use ::distill::runs::{Run, Runs};
+use record::{Actor, Cause, Metric, Score, Stage};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -22,7 +20,7 @@ const RECENT: usize = 10;
 
 /// Every run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Runs {
+pub struct Board {
     /// They, newest first.
     pub runs: Vec<Row>,
 }
@@ -102,30 +100,13 @@ pub struct Difference {
 ///
 /// # Errors
 /// The ledger's.
-pub fn list(house: &House, _: &Actor, _: Nothing) -> Result<Runs> {
-    let mut all = all(&house.facts.ledger().reader())?;
-    for row in &mut all.runs {
-        if let Ok(run) = row.id.parse() {
-            row.driven = Folder::new(&house.runs, run).is_driven();
-        }
-    }
-    Ok(all)
-}
-
-/// Every run, newest first, as the ledger tells it.
-///
-/// # Errors
-/// The ledger's.
-pub fn all(reader: &Reader) -> Result<Runs> {
-    let mut last = BTreeMap::new();
-    for told in runs::events(reader.read(1..)) {
-        let told = told?;
-        last.insert(told.run, told.seq);
-    }
-    let all = runs::all(reader.read(1..))?;
-    let rows = all.iter().rev();
-    let rows = rows.map(|(run, state)| row(*run, state, last.get(run).copied().unwrap_or(0)));
-    Ok(Runs {
+pub fn list(house: &House, _: &Actor, _: Nothing) -> Result<Board> {
+    let runs = house.folded.all()?;
+    let rows = runs.iter().rev().map(|run| Row {
+        driven: Folder::new(&house.runs, run.id).is_driven(),
+        ..row(run)
+    });
+    Ok(Board {
         runs: rows.collect(),
     })
 }
@@ -134,8 +115,8 @@ pub fn all(reader: &Reader) -> Result<Runs> {
 ///
 /// # Errors
 /// There are not both; the ledger's.
-pub fn diff(reader: &Reader, a: &str, b: &str) -> Result<Vec<Difference>> {
-    let (a, b) = (shown(reader, a)?, shown(reader, b)?);
+pub fn diff(runs: &Runs, a: &str, b: &str) -> Result<Vec<Difference>> {
+    let (a, b) = (shown(runs, a)?, shown(runs, b)?);
     let mut keys = Vec::new();
     flatten("", &a.spec, &mut keys, 0);
     flatten("", &b.spec, &mut keys, 1);
@@ -180,17 +161,20 @@ fn flatten(prefix: &str, value: &Value, out: &mut Vec<(String, usize, String)>, 
 }
 
 /// A run by its id, or by its name where that is unique.
-pub(super) fn find(reader: &Reader, text: &str) -> Result<Id<kind::Run>> {
+pub(super) fn find(runs: &Runs, text: &str) -> Result<Arc<Run>> {
     if let Ok(id) = text.parse() {
-        return Ok(id);
+        return Ok(runs.one(id)?);
     }
-    let all = runs::all(reader.read(1..))?;
-    let mut named = all.iter().filter(|(_, state)| state.created.name == text);
+    let all = runs.all()?;
+    let mut named = all.iter().filter(|run| run.state.created.name == text);
     match (named.next(), named.next()) {
-        (Some((id, _)), None) => Ok(*id),
-        (Some((one, _)), Some((other, _))) => Err(Error::Conflict {
+        (Some(run), None) => Ok(Arc::clone(run)),
+        (Some(one), Some(other)) => Err(Error::Conflict {
             message: format!("more than one run is called `{text}`"),
-            hint: Some(format!("name it by its id, such as {one} or {other}")),
+            hint: Some(format!(
+                "name it by its id, such as {} or {}",
+                one.id, other.id
+            )),
         }),
         _ => Err(Error::missing(
             format!("there is no run `{text}`"),
@@ -199,20 +183,9 @@ pub(super) fn find(reader: &Reader, text: &str) -> Result<Id<kind::Run>> {
     }
 }
 
-/// The last entry that speaks of a run.
-pub(super) fn revision(reader: &Reader, run: Id<kind::Run>) -> Result<u64> {
-    let mut last = 0;
-    for told in runs::events(reader.read(1..)) {
-        let told = told?;
-        if told.run == run {
-            last = told.seq;
-        }
-    }
-    Ok(last)
-}
-
 /// A run in short.
-pub(super) fn row(id: Id<kind::Run>, state: &State, revision: u64) -> Row {
+pub(super) fn row(run: &Run) -> Row {
+    let (id, state, revision) = (run.id, &run.state, run.revision);
     let at = state.paused_in.unwrap_or(state.stage);
     let learns = state.spec.stage(at);
     let student = state.evaluations.last().map(|e| &e.score);

@@ -195,8 +195,10 @@ fn open(folder: &Path, clock: &Arc<AtomicU64>) -> House {
         capabilities: CapabilitySet::default(),
         models: None,
     };
+    let facts = Facts::open(options, "test").unwrap();
     House {
-        facts: Facts::open(options, "test").unwrap(),
+        folded: Arc::new(distill::runs::Runs::held(facts.clone())),
+        facts,
         table: Arc::new(Table::new(vec![plan], Box::new(|_| Amount::ZERO))),
         serving: Arc::new(One),
         runs: folder.join("runs"),

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use console::Client;
+use distill::runs::Runs;
 use ledger::Reader;
 use operations::{Verb, Way};
 use serde_json::Value;
@@ -47,7 +48,9 @@ pub(super) fn with<T>(
                 let table = wiring::open_table(settings, &facts);
                 wiring::follow(&facts, &table, |_| {});
                 let serving = Arc::new(wiring::Written::of(settings));
-                let house = wiring::house(settings, facts.clone(), table, serving, None)?;
+                let folded = Arc::new(Runs::held(facts.clone()));
+                let books = (facts.clone(), folded);
+                let house = wiring::house(settings, books, table, serving, None)?;
                 let by = world::operator();
                 let worked = work(&mut |input| Ok(call(&house, &by, input)?));
                 let closed = facts.close();
@@ -83,6 +86,14 @@ pub(super) fn reader(settings: &Settings) -> Result<Reader> {
     let written = &settings.ledger;
     let reader = Reader::open(&written.folder, written.heads_file.as_deref());
     Ok(reader.map_err(operations::Error::from)?)
+}
+
+/// The runs of the ledger's files.
+///
+/// # Errors
+/// The ledger's.
+pub(super) fn runs(settings: &Settings) -> Result<Runs> {
+    Ok(Runs::files(reader(settings)?))
 }
 
 /// A running server, over one connection.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use ::upstream::{Answer, Ask, BoxFuture, EndpointSet, Error, Health, Upstream};
 use distill::State;
 use distill::folder::Folder;
+use distill::runs::Runs;
 use gateway::Route;
 use ledger::facts::Facts;
 use local::LocalUpstream;
@@ -41,6 +42,7 @@ const OUTPUT: (usize, usize) = (512, 8192);
 /// The students that are held now.
 pub(super) struct Candidates {
     facts: Facts,
+    folded: Arc<Runs>,
     runs: PathBuf,
     idle: Duration,
     shelf: Arc<Shelf>,
@@ -74,9 +76,10 @@ impl Loaded {
 
 impl Candidates {
     /// Nobody is known yet.
-    pub(super) fn new(settings: &Settings, facts: Facts) -> Self {
+    pub(super) fn new(settings: &Settings, facts: Facts, folded: Arc<Runs>) -> Self {
         Self {
             facts,
+            folded,
             runs: settings.data_dir.join("runs"),
             idle: settings.runs.candidate_idle,
             shelf: Arc::new(Shelf {
@@ -87,14 +90,13 @@ impl Candidates {
         }
     }
 
-    /// Finds every student that is held, in the whole ledger.
+    /// Finds every student that is held.
     ///
     /// # Errors
     /// The ledger's.
     pub(super) fn find(&self) -> Result<()> {
-        let all = distill::runs::all(self.facts.ledger().read(1..));
-        for (run, state) in all.map_err(operations::Error::from)? {
-            self.put(run, &state);
+        for run in self.folded.all().map_err(operations::Error::from)? {
+            self.put(run.id, &run.state);
         }
         Ok(())
     }
@@ -104,8 +106,8 @@ impl Candidates {
     /// # Errors
     /// The ledger's.
     pub(super) fn look(&self, run: Id<kind::Run>) -> Result<()> {
-        let state = distill::runs::state(self.facts.ledger().read(1..), run);
-        self.put(run, &state.map_err(operations::Error::from)?);
+        let found = self.folded.one(run).map_err(operations::Error::from)?;
+        self.put(run, &found.state);
         Ok(())
     }
 

@@ -6,6 +6,7 @@
 use std::sync::{Arc, Weak};
 
 use ::upstream::Upstream;
+use distill::runs::Runs;
 use gateway::Gateway;
 use guard::admission::Table;
 use ledger::facts::Facts;
@@ -63,12 +64,16 @@ impl Live {
     /// This program can't be found, to be started again for a run's learning.
     pub(super) fn new(
         (outside, settings): (Outside, Settings),
-        facts: Facts,
+        (facts, folded): (Facts, Arc<Runs>),
         (table, gateway): (Arc<Table>, Arc<Gateway>),
         (upstreams, off): (Upstreams, Off),
     ) -> Result<Arc<Self>> {
-        let candidates = Arc::new(Candidates::new(&settings, facts.clone()));
-        let runner = Arc::new(Runner::new(&settings, facts)?);
+        let candidates = Arc::new(Candidates::new(
+            &settings,
+            facts.clone(),
+            Arc::clone(&folded),
+        ));
+        let runner = Arc::new(Runner::new(&settings, facts, folded)?);
         Ok(Arc::new_cyclic(|me| Self {
             me: Weak::clone(me),
             candidates,

@@ -15,12 +15,13 @@ mod upstreams;
 use std::sync::Arc;
 
 use console::Socket;
+use distill::runs::Runs;
 use gateway::Gateway;
 use guard::admission::Table;
 use ledger::facts::{Facts, Touched};
 use operations::House;
 use operations::server::{self, Reload};
-use record::Actor;
+use record::{Actor, Time};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -88,25 +89,20 @@ async fn run(outside: Outside, settings: Settings, facts: Facts) -> Result<()> {
         options: settings.server.options.clone(),
         observer: telemetry.observer(),
     });
+    let folded = Arc::new(Runs::held(facts.clone()));
     let live = Live::new(
         (outside, settings.clone()),
-        facts.clone(),
+        (facts.clone(), Arc::clone(&folded)),
         (Arc::clone(&table), Arc::clone(&gateway)),
         (upstreams, off),
     )?;
     let serving = Arc::<Live>::clone(&live);
     follow(&facts, &table, &live);
     let since = world::now();
-    let look = Arc::clone(&live);
-    let metrics = telemetry.exposition(Standing {
-        gateway: Arc::clone(&gateway),
-        facts: facts.clone(),
-        answerers: Box::new(move || look.answerers()),
-        since,
-        version: wiring::VERSION,
-    });
+    let metrics = telemetry.exposition(standing(&gateway, &facts, &live, since));
     let since = Some(since);
-    let house = Arc::new(wiring::house(&settings, facts, table, serving, since)?);
+    let books = (facts, folded);
+    let house = Arc::new(wiring::house(&settings, books, table, serving, since)?);
     let doors = Doors::open(&settings).await?;
     let listeners = operator::listen(&settings).await?;
     let operator = operator::open(&settings, listeners, Arc::clone(&house), metrics)?;
@@ -145,6 +141,18 @@ async fn run(outside: Outside, settings: Settings, facts: Facts) -> Result<()> {
     Ok(())
 }
 
+/// What is shown of all parts beside what they are told.
+fn standing(gateway: &Arc<Gateway>, facts: &Facts, live: &Arc<Live>, since: Time) -> Standing {
+    let look = Arc::clone(live);
+    Standing {
+        gateway: Arc::clone(gateway),
+        facts: facts.clone(),
+        answerers: Box::new(move || look.answerers()),
+        since,
+        version: wiring::VERSION,
+    }
+}
+
 /// Waits until runs have finished their step and answers have ended, or for a second signal.
 async fn drain(live: &Live, mut served: JoinSet<()>, signals: &mut Signals) {
     tokio::select! {
@@ -156,7 +164,7 @@ async fn drain(live: &Live, mut served: JoinSet<()>, signals: &mut Signals) {
     }
 }
 
-/// Students and runs of before, off the runtime's threads: it takes a look at the whole ledger.
+/// Students and runs of before, off the runtime's threads: their entries are read.
 fn begin(live: &Arc<Live>) {
     let live = Arc::clone(live);
     drop(tokio::task::spawn_blocking(move || {

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use distill::runs::Runs;
 use distill::teacher::Teacher;
 use distill::{Observer, State, World};
 use ledger::facts::Facts;
@@ -29,6 +30,7 @@ const AGAIN: &str = "the server has started again";
 /// Drives runs.
 pub(super) struct Runner {
     facts: Facts,
+    folded: Arc<Runs>,
     folder: PathBuf,
     trainer: Vec<OsString>,
     at_once: usize,
@@ -52,9 +54,10 @@ impl Runner {
     ///
     /// # Errors
     /// This program's file can't be found.
-    pub(super) fn new(settings: &Settings, facts: Facts) -> Result<Self> {
+    pub(super) fn new(settings: &Settings, facts: Facts, folded: Arc<Runs>) -> Result<Self> {
         Ok(Self {
             facts,
+            folded,
             folder: wiring::runs(settings),
             trainer: wiring::trainer(true)?,
             at_once: settings.runs.at_once,
@@ -152,9 +155,8 @@ fn driven(
     run: Id<kind::Run>,
     stop: &AtomicBool,
 ) -> Result<State> {
-    let state = distill::runs::state(runner.facts.ledger().read(1..), run);
-    let state = state.map_err(operations::Error::from)?;
-    let served = state.spec.teacher.served.as_ref();
+    let found = runner.folded.one(run).map_err(operations::Error::from)?;
+    let served = found.state.spec.teacher.served.as_ref();
     let teacher = served
         .map(|served| Asked::new(settings, served, runner.runtime.clone()))
         .transpose()?;
@@ -195,8 +197,9 @@ pub(super) fn again(runner: &Arc<Runner>, around: &Arc<dyn Around>) -> Result<()
     if !runner.drives() {
         return Ok(());
     }
-    let left = distill::runs::left(runner.facts.ledger().read(1..));
-    for (run, mut state) in left.map_err(operations::Error::from)? {
+    let all = runner.folded.all().map_err(operations::Error::from)?;
+    for found in all.iter().filter(|run| run.is_left()) {
+        let (run, mut state) = (found.id, found.state.clone());
         if state.stage == record::Stage::Paused {
             let resumed =
                 distill::resume(&runner.facts, (run, &mut state), &Actor::House, AGAIN, None);

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use console::Socket;
+use distill::runs::Runs;
 use distill::teacher::Teacher;
 use distill::{State, World};
 use ledger::facts::Facts;
@@ -28,7 +29,8 @@ pub(super) fn house(settings: &Settings, facts: &Facts) -> Result<operations::Ho
     let table = wiring::open_table(settings, facts);
     wiring::follow(facts, &table, |_| {});
     let serving = Arc::new(wiring::Written::of(settings));
-    wiring::house(settings, facts.clone(), table, serving, None)
+    let folded = Arc::new(Runs::held(facts.clone()));
+    wiring::house(settings, (facts.clone(), folded), table, serving, None)
 }
 
 /// What a run is chosen or made with.
@@ -118,7 +120,7 @@ pub(super) fn told(
     run: Id<kind::Run>,
     state: &State,
 ) -> Result<()> {
-    let told = verbs::shown(&door::reader(settings)?, &run.to_string())?;
+    let told = verbs::shown(&door::runs(settings)?, &run.to_string())?;
     print(&match json {
         true => pretty(&told),
         false => show::page(&told).to_string(),
@@ -147,9 +149,8 @@ fn driven(
         house: &house,
     });
     let driven = chosen.and_then(|run| {
-        let state = distill::runs::state(facts.ledger().read(1..), run);
-        let state = state.map_err(operations::Error::from)?;
-        let served = state.spec.teacher.served.as_ref();
+        let found = house.folded.one(run).map_err(operations::Error::from)?;
+        let served = found.state.spec.teacher.served.as_ref();
         let teacher = served
             .map(|served| Asked::new(settings, served, runtime.handle().clone()))
             .transpose()?;

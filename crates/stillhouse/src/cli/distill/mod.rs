@@ -108,7 +108,7 @@ impl DistillVerb {
             }
             Self::Watch { run, follow } => show::watch(settings, &run, follow, json),
             Self::Diff { a, b } => {
-                let found = distill::diff(&door::reader(settings)?, &a, &b)?;
+                let found = distill::diff(&door::runs(settings)?, &a, &b)?;
                 print(&match json {
                     true => pretty(&found),
                     false => show::diff(&found, (&a, &b)).to_string(),
@@ -139,7 +139,7 @@ pub(super) fn export(settings: &Settings, export: Export, json: bool) -> Result<
         Some(made) => read(made)?,
         None => {
             let (runs, trainer) = (wiring::runs(settings), wiring::trainer(false)?);
-            distill::write(&door::reader(settings)?, (&runs, &trainer), &export)?
+            distill::write(&door::runs(settings)?, (&runs, &trainer), &export)?
         }
     };
     print(&match json {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use distill::State;
 use operations::distill::{
-    self as verbs, Difference, Done, Exported, Measured, Quoted, Run, Runs, Started, Texts,
+    self as verbs, Board, Difference, Done, Exported, Measured, Quoted, Run, Started, Texts,
 };
 use record::{Cause, Stage};
 
@@ -18,7 +18,7 @@ use crate::settings::Settings;
 const EVERY: Duration = Duration::from_secs(1);
 
 /// A table of runs.
-pub(in crate::cli) fn list(runs: Runs) -> Page {
+pub(in crate::cli) fn list(runs: Board) -> Page {
     let headings = [
         "RUN", "NAME", "STAGE", "STEP", "START", "TEACHER", "STUDENT", "DOLLARS", "TOKENS",
     ];
@@ -142,8 +142,9 @@ pub(super) fn diff(found: &[Difference], (a, b): (&str, &str)) -> Page {
 /// There is none; the ledger's.
 pub(super) fn watch(settings: &Settings, run: &str, follow: bool, json: bool) -> Result<()> {
     let mut seen = None;
+    let runs = door::runs(settings)?;
     loop {
-        let found = verbs::shown(&door::reader(settings)?, run)?;
+        let found = verbs::shown(&runs, run)?;
         if seen != Some(found.row.revision) {
             seen = Some(found.row.revision);
             print(&match (json, follow) {
