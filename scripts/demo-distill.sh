@@ -2,7 +2,7 @@
 # `make demo-distill`: a small model learns to do without its four-shot prompt, from its own answers;
 # bench/distill/README.md. Prints one table, and serves the student.
 #
-# `make demo-distill-arms` runs three seeds, and beside them half of the on-policy steps, and the same
+# `make demo-distill-arms` runs three seeds, and beside them half and a quarter of the on-policy steps, and the same
 # budget spent on a policy gradient of the sampled token alone and on the teacher's own texts (off-policy).
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -36,10 +36,10 @@ text = text.replace('"GRANT"', f'"{grant}"').replace('"MODEL"', f'"{model}"').re
 text = re.sub(r'^name = "demo.*$', f'name = "{arm} seed {seed}"', text, count=1, flags=re.M)
 if arm == "policy gradient":
     text = text.replace('{ kind = "reverse_kl" }', '{ kind = "k1" }')
-if arm == "on-policy, half":
-    # The cold start is the other arms' own; of the stage that differs, half.
+if part := {"on-policy, half": 2, "on-policy, quarter": 4}.get(arm):
+    # The cold start is the other arms' own; of the stage that differs, a part.
     before, on = text.split("[stages.on_policy]\n")
-    on = re.sub(r"^steps = (\d+)$", lambda steps: f"steps = {int(steps[1]) // 2}", on, count=1, flags=re.M)
+    on = re.sub(r"^steps = (\d+)$", lambda steps: f"steps = {int(steps[1]) // part}", on, count=1, flags=re.M)
     text = f"{before}[stages.on_policy]\n{on}"
 if arm == "off-policy":
     # As many answers of the teacher's own as the other arms have graded and written together.
@@ -64,7 +64,7 @@ run() { # ARM SEED
 run on-policy 1
 if [ "$arms" = arms ]; then
     for seed in 2 3; do run on-policy "$seed"; done
-    for arm in "policy gradient" "on-policy, half" off-policy; do
+    for arm in "policy gradient" "on-policy, half" "on-policy, quarter" off-policy; do
         for seed in 1 2 3; do run "$arm" "$seed"; done
     done
 fi

@@ -148,7 +148,8 @@ fn expected(spec: &Spec, measured: &Measured<'_>, longer: f64) -> Needs {
     if let Some(stage) = &spec.stages.on_policy {
         let answers = stage.steps as f64 * batch(stage);
         needs.seconds += answers * (answer.sampling + answer.scoring + answer.learning);
-        needs.seconds += stage.steps as f64 * measured.probed.map_or(0.0, |p| p.seconds.refreshing);
+        let each = |p: &Probed| p.seconds.refreshing + p.updating;
+        needs.seconds += stage.steps as f64 * measured.probed.map_or(0.0, each);
         if stage.learning.loss.kind.asks_teacher(Stage::OnPolicy) {
             needs.read += answers * answer.read;
         }
@@ -165,6 +166,7 @@ fn expected(spec: &Spec, measured: &Measured<'_>, longer: f64) -> Needs {
         });
         let answer = Answer::of(measured, teachers / sampled.max(1.0));
         needs.seconds += answers * answer.learning;
+        needs.seconds += stage.steps as f64 * measured.probed.map_or(0.0, |p| p.updating);
         // Learning the answers' tokens alone asks for no scores.
         if stage.learning.loss.kind.asks_teacher(Stage::ColdStart) {
             needs.seconds += answers * answer.scoring;

@@ -1,5 +1,6 @@
 //! The job that measures before anything is spent: one batch of the student's answers, what the
-//! teacher thinks of them, and what a step of learning from them takes. Nothing is learnt or written.
+//! teacher thinks of them, and what a step of learning from them takes. Nothing is written; what it
+//! learns is lost with the process.
 
 use crate::World;
 use crate::error::Result;
@@ -45,6 +46,10 @@ pub(crate) fn probe<W: Write>(
         learning: since(world, started),
         ..run.seconds
     };
+    // Once more, and the weights change.
+    let started = (world.clock)();
+    run.take(&mut learnt, &mut numbers.clone())?;
+    let updating = (since(world, started) - seconds.learning).max(0.0);
     let started = (world.clock)();
     run.student.refresh()?;
     let seconds = Seconds {
@@ -62,6 +67,7 @@ pub(crate) fn probe<W: Write>(
         tokens: run.tokens(&learnt)?,
         longest: learnt.iter().map(length).max().unwrap_or(0) as u64,
         seconds,
+        updating,
         loading,
         memory: run.student.memory(),
         tokenizers: run

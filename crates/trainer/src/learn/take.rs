@@ -51,7 +51,7 @@ impl Run<'_> {
     }
 
     /// The change of the weights; its numbers go into `metrics`.
-    pub(super) fn take(
+    pub(crate) fn take(
         &mut self,
         learnt: &mut [Learnt<'_>],
         metrics: &mut Metrics,

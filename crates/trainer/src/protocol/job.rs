@@ -12,7 +12,7 @@ pub enum Job {
     Learn(Box<Learn>),
     /// Answer items, or score the answers that they have.
     Answer(Box<Answer>),
-    /// Measure the gap between student and teacher, and what a step takes; nothing is learnt.
+    /// Measure the gap between student and teacher, and what a step takes; what it learns is lost.
     Probe(Box<Probe>),
     /// Write the student's files.
     Export(Box<Export>),
@@ -184,7 +184,7 @@ pub struct Answer {
     pub threads: usize,
 }
 
-/// Measure. One batch is sampled, scored, and its gradient computed; nothing is learnt or written.
+/// Measure. One batch is sampled, scored and learnt once, in this process alone: nothing is written.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Probe {

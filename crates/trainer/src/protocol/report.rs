@@ -309,8 +309,11 @@ pub struct Probed {
     pub tokens: Tokens,
     /// Tokens of the longest answer with its prompt.
     pub longest: u64,
-    /// How a step's time would divide.
+    /// How a step's time divides; `learning` without the change of the weights.
     pub seconds: Seconds,
+    /// Seconds that the change of the weights takes, whatever the batch: most for a full training.
+    #[serde(default)]
+    pub updating: f64,
     /// Seconds that loading took.
     pub loading: f64,
     /// Bytes that learning takes.
