@@ -314,6 +314,14 @@ tokens = 1000
                 good.replace("\"grpo\"", "{ dpo = { beta = 0 } }"),
                 "x:16: `loss`: dpo's beta",
             ),
+            (
+                GOOD.replace("\"reverse_kl\"", "\"uld\", support = { teacher = 5 }"),
+                "x:16: `support`: uld looks at both",
+            ),
+            (
+                GOOD.replace("\"reverse_kl\"", "\"uld\", temperature = 2.0"),
+                "x:16: `loss`: uld is of temperature 1",
+            ),
             (cold, "x:16: `loss`: grpo is of the student's own"),
         ] {
             let error = parse(Path::new("x"), &text).unwrap_err();

@@ -247,11 +247,12 @@ impl Answer {
 fn verdict(spec: &Spec, measured: &Measured<'_>) -> (&'static str, String) {
     if let Some(tokenizers) = measured.probed.and_then(|probed| probed.tokenizers)
         && !tokenizers.same
+        && !spec.is_between_vocabularies()
     {
         return (
             "do_not",
             format!(
-                "the tokenizers differ: of {} tokens of the student's the teacher has {}; name a teacher of the same family",
+                "the tokenizers differ: of {} tokens of the student's the teacher has {}; name a teacher of the same family, or learn by `uld`",
                 tokenizers.student, tokenizers.shared
             ),
         );

@@ -322,6 +322,18 @@ impl Spec {
         cold.is_some_and(|stage| stage.learning.loss.kind.is_of_pairs())
     }
 
+    /// Whether every stage that asks a teacher takes one with another tokenizer.
+    pub fn is_between_vocabularies(&self) -> bool {
+        use trainer::protocol::Stage as At;
+        let stages = &self.stages;
+        let cold = stages.cold_start.iter().map(|stage| (stage, At::ColdStart));
+        let own = stages.on_policy.iter().map(|stage| (stage, At::OnPolicy));
+        cold.chain(own).all(|(stage, at)| {
+            let kind = stage.learning.loss.kind;
+            kind.is_between_vocabularies() || !kind.asks_teacher(at)
+        })
+    }
+
     /// The stage's settings, where the run has it.
     pub fn stage(&self, stage: record::Stage) -> Option<&Stage> {
         match stage {

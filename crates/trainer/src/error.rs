@@ -130,7 +130,7 @@ impl Error {
             Self::Tokenizers(_) => (
                 Fault::Job,
                 "tokenizer_mismatch",
-                "collect the teacher's answers as text and learn those in a cold start",
+                "learn by `kind = \"uld\"`, which is between vocabularies, or by the teacher's texts in a cold start",
             ),
             Self::Memory { .. } => (
                 Fault::Machine,

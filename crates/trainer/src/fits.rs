@@ -50,6 +50,9 @@ pub fn check(learning: &Learning, stage: Stage, source: Source) -> Result<(), Un
     let Some(needs) = targets::needs(loss, stage) else {
         return Ok(());
     };
+    if needs.spans {
+        between_vocabularies(loss, source)?;
+    }
     let of_own = matches!(loss.kind, Kind::Policy { .. }) || needs.at > 0;
     unless(
         own || !of_own,
@@ -111,6 +114,53 @@ fn judged(learning: &Learning, stage: Stage) -> Result<(), Unfit> {
         )?;
     }
     Ok(())
+}
+
+/// What losses between vocabularies ask for.
+fn between_vocabularies(loss: &protocol::Loss, source: Source) -> Result<(), Unfit> {
+    let unless = |ok: bool, key, what, hint| match ok {
+        true => Ok(()),
+        false => Err(Unfit { key, what, hint }),
+    };
+    let near = matches!(source, Source::Local | Source::Unsettled);
+    unless(
+        near,
+        "loss",
+        "uld reads the teacher's whole distribution: its model must be on this machine",
+        "name the teacher's model, or learn its texts by cross_entropy in a cold start",
+    )?;
+    let whole = loss.support == Support::Whole;
+    let what = "uld looks at both whole vocabularies";
+    unless(whole, "support", what, "leave out support")?;
+    let what = "uld is of temperature 1, neither scaled nor with a floor";
+    let plain = loss.temperature == 1.0 && !loss.scaled && loss.floor.is_none();
+    unless(
+        plain,
+        "loss",
+        what,
+        "leave out temperature, scaled and floor",
+    )?;
+    let Kind::Uld {
+        shared: Some(shared),
+    } = loss.kind
+    else {
+        return Ok(());
+    };
+    let finite = |weight: f64| weight >= 0.0 && weight.is_finite();
+    let fits = finite(shared.weight) && finite(shared.rest) && shared.weight + shared.rest > 0.0;
+    let what = "uld's weights are not 0 or more, one of them more";
+    unless(
+        fits,
+        "loss",
+        what,
+        "shared = { kind = \"reverse_kl\" } has 1 and 1",
+    )?;
+    let beta = match shared.kind {
+        protocol::Divergence::Gjsd { beta } => beta,
+        _ => 0.5,
+    };
+    let what = "beta is not between 0 and 1";
+    unless(beta > 0.0 && beta < 1.0, "loss", what, "beta = 0.5")
 }
 
 fn ids(support: Support) -> usize {

@@ -219,8 +219,9 @@ impl<'a> Run<'a> {
         let mut taught = sampled.answers.iter().map(|_| None).collect::<Vec<_>>();
         if let Some(needs) = self.needs {
             // The parent's teachers are at work meanwhile.
-            let staff = &self.staff;
-            staff.score(&self.items, &sampled.answers, needs, &mut taught)?;
+            let about = (self.items.as_slice(), sampled.answers.as_slice());
+            let reader = &self.student.reader;
+            self.staff.score(reader, about, needs, &mut taught)?;
         }
         if let Some((question, needs)) = question {
             let told = teacher::told(parent.answer(question)?, &served, needs)?;
@@ -319,6 +320,7 @@ impl<'a> Run<'a> {
                 taught: taught.clone(),
                 local: taught.as_ref().and(self.staff.local(answer.item)),
                 judged: graded.judged.get(place).copied(),
+                own: Vec::new(),
                 weighed: None,
             });
         }
@@ -338,21 +340,21 @@ impl<'a> Run<'a> {
         for learnt in learnt {
             out.student_prompt += learnt.prompt.len() as u64;
             out.answer += learnt.answer.tokens.len() as u64;
-            if learnt.taught.is_none() {
+            let Some(taught) = &learnt.taught else {
                 continue;
-            }
+            };
             let index = learnt.answer.item;
             let prompt = match teacher.filter(|(item, _)| *item == index) {
                 Some((_, tokens)) => tokens,
-                None => {
-                    let item = &self.items[index];
-                    self.student.reader.prompt(&item.id, item.teacher())?.len() as u64
-                }
+                None => self
+                    .staff
+                    .prompt(&self.student.reader, &self.items, index)?,
             };
             teacher = Some((index, prompt));
             out.teacher_prompt += prompt;
             if learnt.local.is_some() {
-                out.here += prompt + learnt.answer.tokens.len() as u64;
+                let read = taught.read.unwrap_or(learnt.answer.tokens.len());
+                out.here += prompt + read as u64;
             }
         }
         Ok(out)

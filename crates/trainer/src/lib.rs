@@ -27,6 +27,7 @@ mod serve;
 mod student;
 mod targets;
 mod teacher;
+mod uld;
 
 pub use serve::serve;
 

@@ -163,7 +163,7 @@ mod tests {
         ];
         let taught = Taught {
             positions: vec![position(Some(-3.0)), position(None)],
-            hidden: Vec::new(),
+            ..Taught::default()
         };
         let learnt = answers.iter().map(|answer| Learnt {
             prompt: vec![1],
@@ -171,6 +171,7 @@ mod tests {
             taught: Some(taught.clone()),
             local: None,
             judged: None,
+            own: Vec::new(),
             weighed: None,
         });
         let learnt: Vec<Learnt<'_>> = learnt.collect();

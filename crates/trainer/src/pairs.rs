@@ -11,15 +11,6 @@ use lm::loss::preference::{Dpo, Pair, winner};
 use lm::train::{Batch, Document, Network, pack};
 use std::collections::BTreeMap;
 
-/// What each token of an answer counts.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Weighed {
-    /// Minus the slope of the loss in each token's log-probability.
-    advantage: f64,
-    /// The tokens' log-probabilities under the student as it is.
-    logprobs: Vec<f32>,
-}
-
 /// The formula of a kind that is of pairs; none of another.
 pub(crate) fn formula(kind: Kind) -> Result<Option<Dpo>> {
     let Kind::Dpo {
@@ -120,10 +111,8 @@ pub(crate) fn weigh(
         let each = tokens as f64 / count;
         for (place, slope, logprobs) in [(won, told.grad_won, ours), (lost, told.grad_lost, theirs)]
         {
-            learnt[place].weighed = Some(Weighed {
-                advantage: -slope * each,
-                logprobs: logprobs.clone(),
-            });
+            learnt[place].weighed = Some(-slope * each);
+            learnt[place].own.clone_from(logprobs);
         }
     }
     (metrics.loss, metrics.margin) = (loss, Some(margin));
@@ -132,16 +121,13 @@ pub(crate) fn weigh(
 
 /// Targets at the tokens of an answer that was weighed.
 pub(crate) fn targets(learnt: &Learnt<'_>) -> Vec<Target<'static, f32>> {
-    let one = |weighed: &Weighed| {
-        let pairs = learnt.answer.tokens.iter().zip(&weighed.logprobs);
-        let target = |(&token, &old): (&u32, &f32)| Target::Sampled {
-            token,
-            advantage: weighed.advantage,
-            old_logprob: f64::from(old),
-        };
-        pairs.map(target).collect()
+    let pairs = learnt.answer.tokens.iter().zip(&learnt.own);
+    let target = |(&token, &old): (&u32, &f32)| Target::Sampled {
+        token,
+        advantage: learnt.weighed.unwrap_or(0.0),
+        old_logprob: f64::from(old),
     };
-    learnt.weighed.as_ref().map(one).unwrap_or_default()
+    pairs.map(target).collect()
 }
 
 #[cfg(test)]

@@ -1,14 +1,15 @@
 //! From answers and what the teacher told of them to batches and goals that the engine learns from.
 
 use crate::error::{Error, Result};
-use crate::pairs::{self, Weighed};
+use crate::pairs;
 use crate::protocol::{self, Kind, Stage, Support, Tail};
 use crate::reward::{self, Judged};
 use crate::sampled::Answer;
 use crate::teacher::{Needs, Position, Taught};
+use crate::uld;
 use lm::device::Cpu;
 use lm::loss::{self, Target, advantage};
-use lm::train::{Batch, Document, Goal, Head, Hidden, pack};
+use lm::train::{Batch, Document, Goal, Head, Hidden, SpanRow, Spans, pack};
 use std::collections::BTreeMap;
 
 /// An answer with its prompt, to be learnt.
@@ -22,8 +23,10 @@ pub(crate) struct Learnt<'a> {
     pub(crate) local: Option<usize>,
     /// What was judged of it, where anything was.
     pub(crate) judged: Option<Judged>,
-    /// What its tokens count, where it is one of a pair.
-    pub(crate) weighed: Option<Weighed>,
+    /// Its tokens' log-probabilities under the student as it is, where the loss looks at them first.
+    pub(crate) own: Vec<f32>,
+    /// What each of its tokens counts, where it is one of a pair.
+    pub(crate) weighed: Option<f64>,
 }
 
 impl Learnt<'_> {
@@ -31,6 +34,7 @@ impl Learnt<'_> {
     fn teaches(&self, kind: Kind) -> bool {
         match kind {
             Kind::Dpo { .. } => self.weighed.is_some(),
+            Kind::Uld { .. } => self.taught.as_ref().is_some_and(|t| !t.spans.is_empty()),
             Kind::Grpo { teacher, .. } => teacher != 0.0 || self.judged.is_some_and(|j| !j.alike),
             _ => true,
         }
@@ -46,11 +50,13 @@ pub(crate) fn needs(loss: &protocol::Loss, stage: Stage) -> Option<Needs> {
         whole: false,
         top: 0,
         at: 0,
+        spans: false,
         temperature: loss.temperature,
     };
     if loss.kind.is_sampled() {
         return Some(needs);
     }
+    needs.spans = loss.kind.is_between_vocabularies();
     match loss.support {
         Support::Whole => needs.whole = true,
         Support::Teacher(k) => needs.top = k as usize,
@@ -69,7 +75,8 @@ pub(crate) fn loss(loss: &protocol::Loss) -> loss::Loss {
         Kind::Gjsd { beta } => loss::Kind::Gjsd { beta },
         Kind::SkewForward { alpha } => loss::Kind::SkewForward { alpha },
         Kind::SkewReverse { alpha } => loss::Kind::SkewReverse { alpha },
-        Kind::TotalVariation => loss::Kind::TotalVariation,
+        // Spans have their own formula, and look at this one not at all.
+        Kind::TotalVariation | Kind::Uld { .. } => loss::Kind::TotalVariation,
         Kind::K1 => loss::Kind::K1,
         Kind::K2 => loss::Kind::K2,
         Kind::K3 => loss::Kind::K3,
@@ -92,11 +99,26 @@ pub(crate) fn loss(loss: &protocol::Loss) -> loss::Loss {
     }
 }
 
+/// The engine's words for a divergence.
+pub(crate) fn divergence(kind: protocol::Divergence) -> loss::Kind {
+    match kind {
+        protocol::Divergence::ForwardKl => loss::Kind::ForwardKl,
+        protocol::Divergence::ReverseKl => loss::Kind::ReverseKl,
+        protocol::Divergence::Gjsd { beta } => loss::Kind::Gjsd { beta },
+        protocol::Divergence::TotalVariation => loss::Kind::TotalVariation,
+    }
+}
+
+/// What makes logits of a model's rows, and what compares them where it has another vocabulary.
+pub(crate) type Desk<'a> = (&'a Head<Cpu>, Option<&'a loss::Uld>);
+
 /// What a batch is held against, with its own memory.
 enum Held {
     Next,
     /// A model's rows, and which one's.
     Hidden(Hidden<Cpu>, usize),
+    /// The same of spans, with what each row is to them.
+    Spans(Hidden<Cpu>, usize, Vec<SpanRow>),
     /// Ids and log-probabilities, one pair a row; empty where the teacher told nothing.
     Sparse(Vec<(Vec<u32>, Vec<f32>)>),
     /// Targets at the sampled token; none where the teacher told nothing.
@@ -117,7 +139,7 @@ impl Held {
                 .map(|(a, b)| sparse((a.as_slice(), b.as_slice())))
                 .collect(),
             Held::Sampled(rows) => rows.clone(),
-            Held::Next | Held::Hidden(..) => Vec::new(),
+            Held::Next | Held::Hidden(..) | Held::Spans(..) => Vec::new(),
         }
     }
 }
@@ -168,23 +190,39 @@ impl Step {
         self.batches.is_empty()
     }
 
-    /// Hands the batches with their goals to `f`; `heads` make logits of the teachers' rows.
+    /// Hands the batches with their goals to `f`; `desks` are those of the models beside
+    /// the student.
     pub(crate) fn with<T>(
         &self,
-        heads: &[&Head<Cpu>],
+        desks: &[Desk<'_>],
         f: impl FnOnce(&[(&Batch, Goal<'_, Cpu>)]) -> lm::Result<T>,
     ) -> Result<T> {
         let tail = self.tail;
         let rows = self.batches.iter().map(|(_, held)| held.rows(tail));
         let rows: Vec<Vec<Target<'_, f32>>> = rows.collect();
-        let pairs = self.batches.iter().zip(&rows);
-        let goals = pairs.map(|((batch, held), rows)| {
-            let missing = || Error::Job("a whole distribution without a local teacher".into());
+        let missing = || Error::Job("a whole distribution without a local teacher".into());
+        let spans = self.batches.iter().map(|(_, held)| {
+            let Held::Spans(hidden, local, rows) = held else {
+                return Ok(None);
+            };
+            let (head, loss) = *desks.get(*local).ok_or_else(missing)?;
+            let loss = loss.ok_or_else(missing)?;
+            Ok(Some(Spans {
+                hidden,
+                head,
+                rows,
+                loss,
+            }))
+        });
+        let spans: Vec<Option<Spans<'_, Cpu>>> = spans.collect::<Result<_>>()?;
+        let pairs = self.batches.iter().zip(&rows).zip(&spans);
+        let goals = pairs.map(|(((batch, held), rows), spans)| {
             let goal = match held {
                 Held::Next => Goal::Next,
                 Held::Hidden(hidden, local) => {
-                    Goal::Hidden(hidden, heads.get(*local).ok_or_else(missing)?)
+                    Goal::Hidden(hidden, desks.get(*local).ok_or_else(missing)?.0)
                 }
+                Held::Spans(..) => Goal::Spans(spans.as_ref().ok_or_else(missing)?),
                 Held::Sparse(_) | Held::Sampled(_) => Goal::Rows(rows),
             };
             Ok((batch, goal))
@@ -235,6 +273,12 @@ fn held(
         let local = learnt.first().and_then(|l| l.local).unwrap_or(0);
         let width = widths.get(local).copied().unwrap_or(0);
         let hidden = Hidden::of_rows(device, width, &rows)?;
+        if settings.kind.is_between_vocabularies() {
+            let rows: Vec<SpanRow> = learnt.iter().flat_map(|l| uld::rows(l)).collect();
+            let first = |row: &SpanRow| matches!(row, SpanRow::First { .. });
+            unlearn(batch, rows.iter().map(first));
+            return Ok(Held::Spans(hidden, local, rows));
+        }
         return Ok(Held::Hidden(hidden, local));
     }
     if settings.kind.is_sampled() {
@@ -348,7 +392,7 @@ mod tests {
         };
         let taught = Taught {
             positions: vec![position(Some(-1.0)), position(None), position(Some(-9.0))],
-            hidden: Vec::new(),
+            ..Taught::default()
         };
         let answer = Answer {
             item: 0,

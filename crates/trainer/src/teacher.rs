@@ -8,6 +8,7 @@ use crate::protocol::{
     self, Item, PositionScores, Score, Scores, Sequence, SequenceScores, Stage, Tokenizers,
 };
 use crate::sampled::Answer;
+use crate::uld::Span;
 use std::io::Write;
 
 mod local;
@@ -28,6 +29,8 @@ pub(crate) struct Needs {
     pub(crate) top: usize,
     /// The student's likeliest, at which it is asked, beside the token itself.
     pub(crate) at: usize,
+    /// Whether its tokens may be others, and what it tells is of spans of text.
+    pub(crate) spans: bool,
     /// Divides the logits of both.
     pub(crate) temperature: f64,
 }
@@ -38,6 +41,7 @@ impl Needs {
         whole: false,
         top: 0,
         at: 0,
+        spans: false,
         temperature: 1.0,
     };
 }
@@ -49,6 +53,10 @@ pub(crate) struct Taught {
     pub(crate) positions: Vec<Position>,
     /// Its last hidden rows, one a token, where the whole distribution was wanted.
     pub(crate) hidden: Vec<f32>,
+    /// Spans of the answer, where its tokens are others; then rows are one a span.
+    pub(crate) spans: Vec<Span>,
+    /// Tokens of the answer that it read, where they are others.
+    pub(crate) read: Option<usize>,
 }
 
 /// What it told of a token.
@@ -184,7 +192,7 @@ pub(crate) fn told(
         let positions = positions.collect::<Result<_>>()?;
         Ok(Some(Taught {
             positions,
-            hidden: Vec::new(),
+            ..Taught::default()
         }))
     };
     scores.sequences.into_iter().zip(answers).map(one).collect()

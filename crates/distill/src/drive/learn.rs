@@ -17,6 +17,8 @@ const UNSEEN: f64 = 120.0;
 /// Steps whose worst case is reserved: the one under way, and the one that begins before the child
 /// hears that it is to pause.
 const AHEAD: u64 = 2;
+/// Tokens of a teacher's for one of the student's, where its tokenizer is another, as far as is reckoned with.
+const FINER: u64 = 4;
 /// Tokens that a chat template adds at most.
 const TEMPLATE: u64 = 64;
 
@@ -248,9 +250,14 @@ impl Driver<'_, '_> {
         };
         let learning = &settings.learning;
         let answers = u64::from(learning.batch) * u64::from(learning.samples);
+        // A teacher with another tokenizer may cut the same text into more tokens.
+        let finer = match learning.loss.kind.is_between_vocabularies() {
+            true => FINER,
+            false => 1,
+        };
         let asked = learning.loss.kind.asks_teacher(stage_of(stage));
         let tokens = match self.state.spec.teacher.model.is_some() && asked {
-            true => answers * (longest + TEMPLATE + settings.sampling.max_tokens as u64),
+            true => answers * (longest + TEMPLATE + settings.sampling.max_tokens as u64 * finer),
             false => 0,
         };
         let seen = self.state.steps.range((stage, 0)..=(stage, u64::MAX));

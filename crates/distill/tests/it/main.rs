@@ -7,3 +7,4 @@ mod judged;
 mod kill;
 mod many;
 mod stops;
+mod vocabularies;

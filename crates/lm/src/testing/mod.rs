@@ -35,9 +35,16 @@ const MERGES: [&str; 20] = [
 /// A GGUF file of two layers, some 280 tokens and several quantisations.
 #[must_use]
 pub fn tiny_gguf(family: Family, seed: u64) -> Vec<u8> {
+    tiny_gguf_merging(family, seed, MERGES.len())
+}
+
+/// The same with the first `merges` of the merges alone: another vocabulary.
+#[must_use]
+pub fn tiny_gguf_merging(family: Family, seed: u64, merges: usize) -> Vec<u8> {
+    let merges = &MERGES[..merges.min(MERGES.len())];
     let mut writer = GgufWriter::new();
-    metadata(&mut writer, family);
-    let vocabulary = tokens().len() as u64;
+    metadata(&mut writer, family, merges);
+    let vocabulary = tokens(merges).len() as u64;
     let mut random = Random { seed, counter: 0 };
     random.matrix(
         &mut writer,
@@ -106,9 +113,9 @@ pub fn tiny_tokenizer(family: Family) -> Arc<Tokenizer> {
 }
 
 /// The tiny vocabulary: specials, one token a byte, one a merge.
-fn tokens() -> Vec<String> {
+fn tokens(merges: &[&str]) -> Vec<String> {
     let bytes = crate::tokenizer::alphabet();
-    let merged = MERGES.iter().map(|m| m.replace(' ', ""));
+    let merged = merges.iter().map(|m| m.replace(' ', ""));
     let specials = SPECIALS.iter().map(|s| (*s).to_owned());
     specials
         .chain(bytes.iter().map(char::to_string))
@@ -116,7 +123,7 @@ fn tokens() -> Vec<String> {
         .collect()
 }
 
-fn metadata(writer: &mut GgufWriter, family: Family) {
+fn metadata(writer: &mut GgufWriter, family: Family, merges: &[&str]) {
     let (name, pre) = match family {
         Family::Llama => ("llama", "smollm"),
         Family::Qwen2 => ("qwen2", "qwen2"),
@@ -138,7 +145,7 @@ fn metadata(writer: &mut GgufWriter, family: Family) {
         &format!("{name}.attention.layer_norm_rms_epsilon"),
         Value::Float(1e-5),
     );
-    let all = tokens();
+    let all = tokens(merges);
     let kinds = (0..all.len())
         .map(|id| if id < SPECIALS.len() { 3 } else { 1 })
         .collect();
@@ -146,7 +153,7 @@ fn metadata(writer: &mut GgufWriter, family: Family) {
     writer.set("tokenizer.ggml.pre", text(pre));
     writer.set("tokenizer.ggml.tokens", Value::Strings(all));
     writer.set("tokenizer.ggml.token_type", Value::Integers(kinds));
-    let merges = MERGES.iter().map(|m| (*m).to_owned()).collect();
+    let merges = merges.iter().map(|m| (*m).to_owned()).collect();
     writer.set("tokenizer.ggml.merges", Value::Strings(merges));
     writer.set("tokenizer.ggml.bos_token_id", Value::Unsigned(1));
     writer.set("tokenizer.ggml.eos_token_id", Value::Unsigned(2));

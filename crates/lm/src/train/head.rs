@@ -5,6 +5,7 @@ use super::batch::Batch;
 use super::layer;
 use super::network::{Goal, Hidden, Network};
 use super::parameter::Parameter;
+use super::spans::{self, Spans};
 use crate::device::{Device, Mat, MatMut, Product, Put, Store, Targets};
 use crate::loss::{Loss, Outcome};
 use crate::{Config, Error, Result};
@@ -136,6 +137,8 @@ struct End<'a, D: Device> {
     norm: &'a mut Parameter<D::Buffer>,
     table: &'a mut Parameter<D::Buffer>,
     room: &'a mut Room<D::Buffer>,
+    /// The slope of a span that goes on in the next chunk.
+    carried: f64,
 }
 
 impl<'a, D: Device> End<'a, D> {
@@ -152,6 +155,7 @@ impl<'a, D: Device> End<'a, D> {
             norm: &mut network.norm,
             table: network.head.as_mut().unwrap_or(&mut network.embedding),
             room: &mut work.head,
+            carried: 0.0,
         };
         let (norm, normed) = (&end.norm.value, &mut end.room.normed);
         end.device
@@ -160,6 +164,9 @@ impl<'a, D: Device> End<'a, D> {
     }
 
     fn check(&self, goal: &Goal<'_, D>, rows: usize) -> Result<()> {
+        if let Goal::Spans(spans) = goal {
+            return spans.check(rows);
+        }
         let (targets, vocabulary, fits) = match (goal, goal.taught()) {
             (_, Some(taught)) => {
                 let values = self.device.length(&taught.hidden.values);
@@ -207,6 +214,9 @@ impl<'a, D: Device> End<'a, D> {
         (start, stop): (usize, usize),
         values: (&[f32], &mut [Outcome]),
     ) -> Result<()> {
+        if let Goal::Spans(spans) = goal {
+            return self.spans(spans, &batch.next, (start, stop), values);
+        }
         let (device, vocabulary, rows) = (self.device, self.vocabulary, stop - start);
         let room = &mut *self.room;
         let targets = match (goal, goal.taught()) {
@@ -231,6 +241,33 @@ impl<'a, D: Device> End<'a, D> {
             }
         };
         device.loss(loss, &mut room.logits, vocabulary, targets, values)
+    }
+
+    /// The same of spans.
+    fn spans(
+        &mut self,
+        spans: &Spans<'_, D>,
+        next: &[u32],
+        (start, stop): (usize, usize),
+        (weights, values): (&[f32], &mut [Outcome]),
+    ) -> Result<()> {
+        let (device, vocabulary) = (self.device, self.vocabulary);
+        let before = spans::firsts(&spans.rows[..start]);
+        let here = spans::firsts(&spans.rows[start..stop]);
+        let teacher = spans.head.logits(device, spans.hidden, (before, here))?;
+        let mut logits = vec![0.0; (stop - start) * vocabulary];
+        device.read(&self.room.logits, 0, &mut logits)?;
+        let part = spans::Part {
+            start,
+            logits: &mut logits,
+            vocabulary,
+            teacher: &teacher,
+            next,
+            weights,
+            values,
+        };
+        spans.losses(part, &mut self.carried);
+        device.write(&mut self.room.logits, 0, &logits)
     }
 
     /// From gradients of a chunk's logits to those of its rows, and of the table where it is trained.

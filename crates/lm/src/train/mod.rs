@@ -17,6 +17,7 @@ mod parameter;
 mod prune;
 mod sampler;
 mod settings;
+mod spans;
 mod state;
 mod teacher;
 mod trainer;
@@ -26,6 +27,7 @@ pub use memory::Memory;
 pub use network::{Goal, Hidden, Network};
 pub use prune::{drop_layers, prune_heads};
 pub use settings::{Decay, Lora, Optimiser, Schedule, Settings, Target, Tuning};
+pub use spans::{SpanRow, Spans};
 pub use teacher::Head;
 pub use trainer::{Report, Trainer};
 

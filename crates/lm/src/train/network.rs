@@ -53,6 +53,8 @@ pub enum Goal<'a, D: Device> {
     Teacher(&'a Hidden<D>, &'a Network<D>),
     /// The same with rows from elsewhere, and the teacher's table alone.
     Hidden(&'a Hidden<D>, &'a super::Head<D>),
+    /// Spans of a teacher with another vocabulary; the step's own loss is not looked at.
+    Spans(&'a super::Spans<'a, D>),
 }
 
 /// The last hidden rows of a network for the learnt rows of a batch: the distribution over the whole

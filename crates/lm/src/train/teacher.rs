@@ -3,7 +3,7 @@
 //! that makes logits of rows is on the device.
 
 use super::network::{Goal, Hidden};
-use crate::device::{Device, Store};
+use crate::device::{Device, Mat, MatMut, Product, Put, Store};
 use crate::{Error, ModelFiles, Result};
 
 /// A teacher's table of the vocabulary, on the device.
@@ -41,6 +41,33 @@ impl<D: Device> Head<D> {
             width: config.width,
             table,
         })
+    }
+
+    /// Logits of some of a teacher's rows, from `first` on.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where the rows are fewer or not as wide as the table; the device's own.
+    pub fn logits(
+        &self,
+        device: &D,
+        hidden: &Hidden<D>,
+        (first, rows): (usize, usize),
+    ) -> Result<Vec<f32>> {
+        let values = device.length(&hidden.values);
+        if values != hidden.rows * self.width || first + rows > hidden.rows {
+            let text = "a teacher's rows are fewer, or not as wide as its table";
+            return Err(Error::Invalid(text.into()));
+        }
+        let mut out = vec![0.0; rows * self.vocabulary];
+        if rows > 0 {
+            let mut made = device.zeros(Store::Activation, out.len())?;
+            let x = Mat::new(&hidden.values, hidden.rows, self.width).rows(first, rows);
+            let table = Mat::new(&self.table, self.vocabulary, self.width);
+            let put = MatMut::new(&mut made, rows, self.vocabulary);
+            device.multiply(Product::Nt, x, table, put, Put::Set(1.0))?;
+            device.read(&made, 0, &mut out)?;
+        }
+        Ok(out)
     }
 }
 
@@ -90,7 +117,7 @@ impl<D: Device> Goal<'_, D> {
                 width: head.width,
                 vocabulary: head.vocabulary,
             }),
-            Goal::Next | Goal::Rows(_) => None,
+            Goal::Next | Goal::Rows(_) | Goal::Spans(_) => None,
         }
     }
 }

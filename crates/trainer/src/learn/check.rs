@@ -38,7 +38,8 @@ pub(super) fn check(job: &Learn) -> Result<()> {
         learning.rate.floor >= 0.0 && learning.rate.floor <= 1.0,
         "a rate's floor is not in 0 to 1",
     )?;
-    let whole = learning.loss.kind.is_of_pairs();
+    let kind = learning.loss.kind;
+    let whole = kind.is_of_pairs() || kind.is_between_vocabularies();
     let dropout = matches!(job.student.tuning, Tuning::Lora { dropout, .. } if dropout > 0.0);
     wrong(
         !(whole && dropout),

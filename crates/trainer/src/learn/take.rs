@@ -32,8 +32,17 @@ impl Run<'_> {
 
     /// Weighs answers, where the loss is of whole ones.
     fn weigh(&mut self, learnt: &mut [Learnt<'_>], metrics: &mut Metrics) -> Result<()> {
-        let (Some(dpo), Some(start)) = (pairs::formula(self.job.learning.loss.kind)?, &self.start)
-        else {
+        let kind = self.job.learning.loss.kind;
+        if kind.is_between_vocabularies() {
+            let places: Vec<usize> = (0..learnt.len()).collect();
+            let network = self.student.trainer.network();
+            let own = pairs::logprobs(network, learnt, (&places, self.job.learning.rows))?;
+            for (learnt, own) in learnt.iter_mut().zip(own) {
+                learnt.own = own;
+            }
+            return Ok(());
+        }
+        let (Some(dpo), Some(start)) = (pairs::formula(kind)?, &self.start) else {
             return Ok(());
         };
         let pairs = pairs::pairs(learnt);
@@ -62,7 +71,7 @@ impl Run<'_> {
         let trainer = &mut self.student.trainer;
         let report = match step.is_empty() {
             true => trainer.pass(),
-            false => step.with(&self.staff.heads(), |batches| trainer.step(batches, &loss))?,
+            false => step.with(&self.staff.desks(), |batches| trainer.step(batches, &loss))?,
         };
         put(metrics, &report);
         Ok(report)
@@ -77,7 +86,7 @@ impl Run<'_> {
         if step.is_empty() {
             return Ok(());
         }
-        let report = step.with(&self.staff.heads(), |batches| {
+        let report = step.with(&self.staff.desks(), |batches| {
             trainer.dry_step(batches, &loss)
         })?;
         put(metrics, &report);

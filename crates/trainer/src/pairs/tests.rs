@@ -36,6 +36,7 @@ fn learnt(answer: &Answer, reward: f64) -> Learnt<'_> {
             advantage: 0.0,
             alike: false,
         }),
+        own: Vec::new(),
         weighed: None,
     }
 }
@@ -75,7 +76,7 @@ fn a_pair_s_loss_and_slopes_are_the_references() {
         assert!((metrics.loss - value).abs() < 1e-7, "{}", metrics.loss);
         assert!((metrics.margin.unwrap() - 0.17).abs() < 1e-6);
         if flipped == 0.0 {
-            let weighed = learnt.iter().map(|l| l.weighed.as_ref().unwrap().advantage);
+            let weighed = learnt.iter().map(|l| l.weighed.unwrap());
             let slopes: Vec<f64> = weighed.map(|a| a / 5.0).collect();
             let wanted = 0.045_760_205_923;
             assert!((slopes[0] - wanted).abs() < 1e-7 && (slopes[1] + wanted).abs() < 1e-7);

@@ -83,6 +83,44 @@ pub enum Kind {
         #[serde(default)]
         by_length: bool,
     },
+    /// A teacher with another tokenizer: the sorted probabilities of spans that spell the same (ULD). A
+    /// local teacher alone.
+    Uld {
+        /// How ids that spell the same in both vocabularies are compared, where they are apart (GOLD).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        shared: Option<Shared>,
+    },
+}
+
+/// How ids that two vocabularies have in common are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shared {
+    /// By which divergence.
+    pub kind: Divergence,
+    /// What it weighs.
+    #[serde(default = "unit64")]
+    pub weight: f64,
+    /// What the other ids' sorted probabilities weigh.
+    #[serde(default = "unit64")]
+    pub rest: f64,
+}
+
+/// A divergence between distributions, as of [`Kind`].
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Divergence {
+    /// KL(P|Q).
+    ForwardKl,
+    /// KL(Q|P).
+    ReverseKl,
+    /// `beta KL(P|M) + (1 - beta) KL(Q|M)`.
+    Gjsd {
+        /// The teacher's share of M.
+        beta: f64,
+    },
+    /// Half the sum of absolute differences.
+    TotalVariation,
 }
 
 /// What the rewards of an item's answers are divided by, once their mean is taken off.
@@ -99,7 +137,7 @@ pub enum Spread {
 }
 
 /// The kinds with options that all have defaults.
-const OPTIONAL: [&str; 3] = ["policy", "grpo", "dpo"];
+const OPTIONAL: [&str; 4] = ["policy", "grpo", "dpo", "uld"];
 
 impl Serialize for Kind {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -159,6 +197,12 @@ impl Kind {
             Self::Grpo { spread, .. } => spread,
             _ => Spread::None,
         }
+    }
+
+    /// Whether the teacher may have another tokenizer.
+    #[must_use]
+    pub fn is_between_vocabularies(self) -> bool {
+        matches!(self, Self::Uld { .. })
     }
 
     /// Whether pairs of answers are learnt.

@@ -33,7 +33,7 @@ pub use job::{
     Answer, Export, Format, Further, Job, Learn, Place, Probe, Stage, Student, Teacher, Who,
 };
 pub use line::{LineError, Lines, MOST_LINE, write_line};
-pub use loss::{Kind, Loss, Spread, Support, Tail};
+pub use loss::{Divergence, Kind, Loss, Shared, Spread, Support, Tail};
 pub use order::{Order, PositionScores, Rewards, Scores, SequenceScores};
 pub use report::{
     Answered, Answers, Checkpoint, Done, Ending, Exported, ExportedFile, Failed, Fault, Grade,

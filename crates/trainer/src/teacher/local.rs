@@ -4,10 +4,12 @@
 use super::{Needs, Position, Taught, compare};
 use crate::error::{Error, Result};
 use crate::load::{self, Reader};
-use crate::protocol::{Item, Prompt, Tokenizers};
+use crate::protocol::{Item, Kind, Prompt, Tokenizers};
 use crate::sampled::{Answer, TOP};
 use crate::student;
+use crate::uld;
 use lm::device::Cpu;
+use lm::loss::Uld;
 use lm::train::Head;
 use lm::{Cache, Model, ModelFiles, Step, Want};
 use std::collections::{HashMap, VecDeque};
@@ -21,10 +23,12 @@ const LOOKED_AT: usize = 64;
 /// A model beside the student.
 pub(crate) struct Local {
     model: Model,
-    reader: Reader,
+    pub(crate) reader: Reader,
     pub(crate) head: Option<Head<Cpu>>,
     pub(crate) width: usize,
     pub(crate) tokenizers: Tokenizers,
+    /// What compares its rows, where its tokens may be others.
+    pub(crate) uld: Option<Uld>,
     /// What it is shown of an item.
     shown: fn(&Item) -> &Prompt,
     /// What the prompts begin with, read once.
@@ -44,16 +48,16 @@ impl Local {
         Self::of((path, &files), tokenizers, (items, Item::student), threads)
     }
 
-    /// Loads it. Its tokenizer must be the student's.
+    /// Loads it. Its tokenizer must be the student's, unless the loss is between vocabularies.
     pub(crate) fn open(
-        path: &Path,
+        (path, kind): (&Path, Kind),
         student: &student::Student,
         items: &[&Item],
         threads: usize,
     ) -> Result<Self> {
         let files = load::model(path)?;
         let tokenizers = compare(&student.reader, &Reader::of(&files));
-        if !tokenizers.same {
+        if !tokenizers.same && !kind.is_between_vocabularies() {
             let Tokenizers {
                 student,
                 teacher,
@@ -67,6 +71,7 @@ impl Local {
         let head = Head::open(&*student.device, &files).map_err(load::of_model(path))?;
         let mut local = Self::of((path, &files), tokenizers, (items, Item::teacher), threads)?;
         local.head = Some(head);
+        local.uld = uld::formula(kind, &student.reader, &local.reader)?;
         Ok(local)
     }
 
@@ -102,6 +107,7 @@ impl Local {
             model,
             reader,
             head: None,
+            uld: None,
             tokenizers,
             shown,
             common: (common, cache),

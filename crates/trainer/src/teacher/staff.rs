@@ -4,13 +4,14 @@
 
 use super::{Local, Needs, Taught};
 use crate::error::{Error, Result};
-use crate::load;
+use crate::load::{self, Reader};
 use crate::protocol::{Further, Item, Learn, Teacher};
 use crate::sampled::Answer;
 use crate::student::Student;
+use crate::targets::Desk;
+use crate::uld;
 use lm::Model;
-use lm::device::{Cpu, Device};
-use lm::train::Head;
+use lm::device::Device;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
@@ -59,7 +60,8 @@ impl Staff {
             let own = |post: &usize| posts[*post].1 == Place::Here(number);
             let its = items.iter().zip(&of).filter(|(_, post)| own(post));
             let its: Vec<&Item> = its.map(|(item, _)| item).collect();
-            Local::open(path, student, &its, job.threads)
+            let how = (path.as_path(), job.learning.loss.kind);
+            Local::open(how, student, &its, job.threads)
         };
         Ok(Self {
             locals: paths.iter().enumerate().map(open).collect::<Result<_>>()?,
@@ -76,6 +78,14 @@ impl Staff {
         }
     }
 
+    /// Tokens of an item's prompt as its teacher reads it.
+    pub(crate) fn prompt(&self, student: &Reader, items: &[Item], item: usize) -> Result<u64> {
+        let local = self.local(item).map(|local| &self.locals[local].reader);
+        let reader = local.unwrap_or(student);
+        let tokens = reader.prompt(&items[item].id, items[item].teacher())?;
+        Ok(tokens.len() as u64)
+    }
+
     /// Whether the parent is asked about an item.
     pub(crate) fn is_served(&self, item: usize) -> bool {
         self.posts[self.of[item]].1 == Place::Parent
@@ -85,8 +95,8 @@ impl Staff {
     /// are.
     pub(crate) fn score(
         &self,
-        items: &[Item],
-        answers: &[Answer],
+        student: &Reader,
+        (items, answers): (&[Item], &[Answer]),
         needs: Needs,
         taught: &mut [Option<Taught>],
     ) -> Result<()> {
@@ -96,18 +106,27 @@ impl Staff {
                 .filter(|(_, answer)| self.local(answer.item) == Some(number))
                 .collect();
             let asked: Vec<&Answer> = its.iter().map(|(_, answer)| *answer).collect();
-            let told = local.score(items, &asked, needs)?;
+            let told = match needs.spans {
+                true => uld::score(local, student, (items, &asked), needs)?,
+                false => local
+                    .score(items, &asked, needs)?
+                    .into_iter()
+                    .map(Some)
+                    .collect(),
+            };
             for ((place, _), told) in its.into_iter().zip(told) {
-                taught[place] = Some(told);
+                taught[place] = told;
             }
         }
         Ok(())
     }
 
     /// What makes logits of the models' rows, by their numbers.
-    pub(crate) fn heads(&self) -> Vec<&Head<Cpu>> {
-        let heads = self.locals.iter();
-        heads.filter_map(|local| local.head.as_ref()).collect()
+    pub(crate) fn desks(&self) -> Vec<Desk<'_>> {
+        let locals = self.locals.iter();
+        locals
+            .filter_map(|local| Some((local.head.as_ref()?, local.uld.as_ref())))
+            .collect()
     }
 
     /// Values of a row of each model, by their numbers.

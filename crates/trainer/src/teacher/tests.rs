@@ -25,6 +25,7 @@ fn what_no_distribution_could_say_is_refused() {
         whole: false,
         top: 2,
         at: 2,
+        spans: false,
         temperature: 1.0,
     };
     let answer = answer(0, &[7]);

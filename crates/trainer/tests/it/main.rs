@@ -9,3 +9,4 @@ mod learning;
 mod resume;
 mod served;
 mod several;
+mod vocabularies;

@@ -4,6 +4,7 @@
 mod learning;
 mod parity;
 mod refusals;
+mod spans;
 
 use super::*;
 use crate::device::Cpu;

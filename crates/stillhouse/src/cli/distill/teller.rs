@@ -124,10 +124,21 @@ fn step_line(state: &State, stage: record::Stage, step: u64) -> String {
     let seconds =
         number(Metric::SampleSeconds) + number(Metric::ScoreSeconds) + number(Metric::LearnSeconds);
     let left = seconds * of.saturating_sub(step) as f64;
+    let named = [
+        (Metric::Kl, "kl"),
+        (Metric::Reward, "reward"),
+        (Metric::Margin, "margin"),
+    ];
+    // What was not measured is not told.
+    let told = named
+        .iter()
+        .filter_map(|&(metric, name)| Some((name, taken.get(metric)?)));
+    let told: String = told
+        .map(|(name, value)| format!(", {name} {value:.4}"))
+        .collect();
     format!(
-        "  step {step} of {of}: loss {:.4}, kl {:.4}, length {:.1}; {seconds:.1} s a step, {left:.0} s left; {} of {} dollars, {} of {} tokens",
+        "  step {step} of {of}: loss {:.4}{told}, length {:.1}; {seconds:.1} s a step, {left:.0} s left; {} of {} dollars, {} of {} tokens",
         number(Metric::Loss),
-        number(Metric::Kl),
         number(Metric::Length),
         state.spent.money,
         state.created.budget.money,

@@ -36,7 +36,13 @@ fn answers_are_scored_as_whole_texts() {
         tuning: crate::protocol::Tuning::default(),
     };
     let student = student::Student::frozen(&student, 1, 1).unwrap();
-    let local = Local::open(&path, &student, &items.iter().collect::<Vec<_>>(), 1).unwrap();
+    let local = Local::open(
+        (&path, Kind::ReverseKl),
+        &student,
+        &items.iter().collect::<Vec<_>>(),
+        1,
+    )
+    .unwrap();
     let long: Vec<u32> = (0..300).map(|i| i * 7 % 250 + 5).collect();
     let answers = [
         answer(1, &[20, 21, 22]),
@@ -49,6 +55,7 @@ fn answers_are_scored_as_whole_texts() {
         whole: true,
         top: 3,
         at: 2,
+        spans: false,
         temperature: 1.0,
     };
     let got = local

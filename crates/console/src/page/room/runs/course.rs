@@ -21,7 +21,7 @@ struct Plotted {
     reach: f64,
 }
 
-const PLOTS: [Plotted; 6] = [
+const PLOTS: [Plotted; 8] = [
     Plotted {
         id: "kl",
         title: "Distance to the teacher",
@@ -69,6 +69,22 @@ const PLOTS: [Plotted; 6] = [
         unit: "%",
         metrics: &[("overlap", "Overlap", 3)],
         reach: 1.0,
+    },
+    Plotted {
+        id: "reward",
+        title: "Reward",
+        says: "mean of the judged answers; share of items whose answers are all worth the same",
+        unit: "share",
+        metrics: &[("reward", "Reward", 0), ("alike", "All the same", 1)],
+        reach: 1.0,
+    },
+    Plotted {
+        id: "margin",
+        title: "Margin",
+        says: "how much more than its start the student prefers the better answers",
+        unit: "nats",
+        metrics: &[("margin", "Margin", 0)],
+        reach: 0.0,
     },
 ];
 
