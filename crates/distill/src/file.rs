@@ -307,6 +307,10 @@ tokens = 1000
                 "x:16: `loss`: grpo's ratio",
             ),
             (
+                GOOD.replace("\"reverse_kl\"", "\"reverse_kl\", support = { draws = 50 }"),
+                "x:16: `support`: draws from the teacher",
+            ),
+            (
                 GOOD.replace("\"reverse_kl\"", "\"dpo\""),
                 "x:14: `samples`: one answer",
             ),

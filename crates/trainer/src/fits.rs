@@ -47,6 +47,7 @@ pub fn check(learning: &Learning, stage: Stage, source: Source) -> Result<(), Un
         "20 are enough as a rule",
     )?;
     judged(learning, stage)?;
+    draws(loss, (stage, source))?;
     let Some(needs) = targets::needs(loss, stage) else {
         return Ok(());
     };
@@ -116,6 +117,36 @@ fn judged(learning: &Learning, stage: Stage) -> Result<(), Unfit> {
     Ok(())
 }
 
+/// What random draws ask for.
+fn draws(loss: &protocol::Loss, (stage, source): (Stage, Source)) -> Result<(), Unfit> {
+    if !matches!(loss.support, Support::Draws(_)) {
+        return Ok(());
+    }
+    let unless = |ok: bool, what, hint| match ok {
+        true => Ok(()),
+        false => Err(Unfit {
+            key: "support",
+            what,
+            hint,
+        }),
+    };
+    unless(
+        matches!(loss.kind, Kind::CrossEntropy | Kind::ForwardKl),
+        "draws from the teacher stand for it in cross_entropy and forward_kl alone",
+        "support = { student = 20 } for a reverse divergence",
+    )?;
+    unless(
+        loss.kind != Kind::CrossEntropy || stage == Stage::OnPolicy,
+        "in a cold start cross_entropy learns the answers' tokens, and draws nothing",
+        "take forward_kl",
+    )?;
+    unless(
+        matches!(source, Source::Local | Source::Unsettled),
+        "draws are of the teacher's whole distribution: its model must be on this machine",
+        "name the teacher's model, or support = { teacher = 20 }",
+    )
+}
+
 /// What losses between vocabularies ask for.
 fn between_vocabularies(loss: &protocol::Loss, source: Source) -> Result<(), Unfit> {
     let unless = |ok: bool, key, what, hint| match ok {
@@ -166,6 +197,8 @@ fn between_vocabularies(loss: &protocol::Loss, source: Source) -> Result<(), Unf
 fn ids(support: Support) -> usize {
     match support {
         Support::Whole => 1,
-        Support::Teacher(k) | Support::Student(k) | Support::Union(k) => k as usize,
+        Support::Teacher(k) | Support::Student(k) | Support::Union(k) | Support::Draws(k) => {
+            k as usize
+        }
     }
 }

@@ -119,7 +119,7 @@ impl<'a> Run<'a> {
             later.into_iter().try_for_each(|p| checkpoints.remove(p))?;
         }
         let staff = Staff::open(job, &items, &student, needs)?;
-        let start = match job.learning.loss.kind.is_of_pairs() {
+        let start = match job.learning.loss.kind.looks_at_start() {
             true => {
                 let items: Vec<&Item> = items.iter().collect();
                 let model = &job.student.model;
@@ -222,6 +222,7 @@ impl<'a> Run<'a> {
             let about = (self.items.as_slice(), sampled.answers.as_slice());
             let reader = &self.student.reader;
             self.staff.score(reader, about, needs, &mut taught)?;
+            self.draw(&sampled, &mut taught)?;
         }
         if let Some((question, needs)) = question {
             let told = teacher::told(parent.answer(question)?, &served, needs)?;
@@ -321,6 +322,7 @@ impl<'a> Run<'a> {
                 local: taught.as_ref().and(self.staff.local(answer.item)),
                 judged: graded.judged.get(place).copied(),
                 own: Vec::new(),
+                start: Vec::new(),
                 weighed: None,
             });
         }

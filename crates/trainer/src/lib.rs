@@ -9,6 +9,7 @@
 
 mod answer;
 mod checkpoint;
+mod draws;
 mod error;
 mod export;
 pub mod fits;

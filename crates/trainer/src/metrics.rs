@@ -172,6 +172,7 @@ mod tests {
             local: None,
             judged: None,
             own: Vec::new(),
+            start: Vec::new(),
             weighed: None,
         });
         let learnt: Vec<Learnt<'_>> = learnt.collect();

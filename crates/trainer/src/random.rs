@@ -29,6 +29,13 @@ pub(crate) fn of_answer(step_seed: u64, item: &str, sample: u32) -> u64 {
     ])
 }
 
+/// A number in `[0, 1)` for a token's draw from a teacher.
+pub(crate) fn uniform(answer_seed: u64, place: u64, draw: u64) -> f64 {
+    let [seed, place, draw] = [answer_seed, place, draw].map(u64::to_le_bytes);
+    // The 53 bits that an f64 holds.
+    (number(&[b"draw", &seed, &place, &draw]) >> 11) as f64 / (1u64 << 53) as f64
+}
+
 /// The items of a step, by number: the next `batch` of an endless walk that goes over all `count` of
 /// them in a new order each time. `count` is above 0.
 pub(crate) fn items(

@@ -85,22 +85,27 @@ pub(crate) fn judged(answers: &[Answer], rewards: &[f64], spread: Spread) -> Vec
 }
 
 /// Targets at a judged answer's own tokens. Of the teacher's log-ratio, the share `teacher` is added to
-/// each token's advantage.
-pub(crate) fn targets(learnt: &Learnt<'_>, teacher: f64) -> Vec<Target<'static, f32>> {
+/// each token's advantage, and of the start model's the share `start`.
+pub(crate) fn targets(learnt: &Learnt<'_>, teacher: f64, start: f64) -> Vec<Target<'static, f32>> {
     let answer = learnt.answer;
     let advantage = learnt.judged.map_or(0.0, |judged| judged.advantage);
     let positions = learnt.taught.as_ref().map(|taught| &taught.positions);
-    let ratio = |place: usize, own: f64| {
-        let told = positions.and_then(|all| all.get(place)?.token);
+    let ratio = |told: Option<f32>, own: f64, share: f64| {
         let told = told.map(|lp| f64::from(lp).max(FLOOR) - own.max(FLOOR));
-        told.map_or(0.0, |ratio| teacher * ratio.clamp(-MOST, MOST))
+        told.map_or(0.0, |ratio| share * ratio.clamp(-MOST, MOST))
     };
     let pairs = answer.tokens.iter().zip(&answer.logprobs).enumerate();
     let targets = pairs.map(|(place, (&token, &own))| {
         let own = f64::from(own);
         Target::Sampled {
             token,
-            advantage: advantage + ratio(place, own),
+            advantage: advantage
+                + ratio(
+                    positions.and_then(|all| all.get(place)?.token),
+                    own,
+                    teacher,
+                )
+                + ratio(learnt.start.get(place).copied(), own, start),
             old_logprob: own,
         }
     });

@@ -25,6 +25,8 @@ pub(crate) struct Learnt<'a> {
     pub(crate) judged: Option<Judged>,
     /// Its tokens' log-probabilities under the student as it is, where the loss looks at them first.
     pub(crate) own: Vec<f32>,
+    /// The same under the start model, where a policy is tied to it.
+    pub(crate) start: Vec<f32>,
     /// What each of its tokens counts, where it is one of a pair.
     pub(crate) weighed: Option<f64>,
 }
@@ -35,7 +37,10 @@ impl Learnt<'_> {
         match kind {
             Kind::Dpo { .. } => self.weighed.is_some(),
             Kind::Uld { .. } => self.taught.as_ref().is_some_and(|t| !t.spans.is_empty()),
-            Kind::Grpo { teacher, .. } => teacher != 0.0 || self.judged.is_some_and(|j| !j.alike),
+            Kind::Grpo { teacher, start, .. } => {
+                let tied = teacher != 0.0 || start != 0.0;
+                tied || self.judged.is_some_and(|j| !j.alike)
+            }
             _ => true,
         }
     }
@@ -58,7 +63,7 @@ pub(crate) fn needs(loss: &protocol::Loss, stage: Stage) -> Option<Needs> {
     }
     needs.spans = loss.kind.is_between_vocabularies();
     match loss.support {
-        Support::Whole => needs.whole = true,
+        Support::Whole | Support::Draws(_) => needs.whole = true,
         Support::Teacher(k) => needs.top = k as usize,
         Support::Student(k) => needs.at = k as usize,
         Support::Union(k) => (needs.top, needs.at) = (k as usize, k as usize),
@@ -70,6 +75,8 @@ pub(crate) fn needs(loss: &protocol::Loss, stage: Stage) -> Option<Needs> {
 pub(crate) fn loss(loss: &protocol::Loss) -> loss::Loss {
     let kind = match loss.kind {
         Kind::CrossEntropy => loss::Kind::CrossEntropy,
+        // Of draws the teacher's own entropy is not known, and its slope is 0.
+        Kind::ForwardKl if matches!(loss.support, Support::Draws(_)) => loss::Kind::CrossEntropy,
         Kind::ForwardKl => loss::Kind::ForwardKl,
         Kind::ReverseKl => loss::Kind::ReverseKl,
         Kind::Gjsd { beta } => loss::Kind::Gjsd { beta },
@@ -121,6 +128,8 @@ enum Held {
     Spans(Hidden<Cpu>, usize, Vec<SpanRow>),
     /// Ids and log-probabilities, one pair a row; empty where the teacher told nothing.
     Sparse(Vec<(Vec<u32>, Vec<f32>)>),
+    /// Ids with their weights, one pair a row.
+    Drawn(Vec<(Vec<u32>, Vec<f32>)>),
     /// Targets at the sampled token; none where the teacher told nothing.
     Sampled(Vec<Target<'static, f32>>),
 }
@@ -137,6 +146,10 @@ impl Held {
             Held::Sparse(rows) => rows
                 .iter()
                 .map(|(a, b)| sparse((a.as_slice(), b.as_slice())))
+                .collect(),
+            Held::Drawn(rows) => rows
+                .iter()
+                .map(|(ids, weights)| Target::Weighted { ids, weights })
                 .collect(),
             Held::Sampled(rows) => rows.clone(),
             Held::Next | Held::Hidden(..) | Held::Spans(..) => Vec::new(),
@@ -223,7 +236,7 @@ impl Step {
                     Goal::Hidden(hidden, desks.get(*local).ok_or_else(missing)?.0)
                 }
                 Held::Spans(..) => Goal::Spans(spans.as_ref().ok_or_else(missing)?),
-                Held::Sparse(_) | Held::Sampled(_) => Goal::Rows(rows),
+                Held::Sparse(_) | Held::Drawn(_) | Held::Sampled(_) => Goal::Rows(rows),
             };
             Ok((batch, goal))
         });
@@ -250,8 +263,10 @@ fn held(
     (device, widths): (&Cpu, &[usize]),
     batch: &mut Batch,
 ) -> Result<Held> {
-    if let Kind::Grpo { teacher, .. } = settings.kind {
-        let rows = learnt.iter().flat_map(|l| reward::targets(l, teacher));
+    if let Kind::Grpo { teacher, start, .. } = settings.kind {
+        let rows = learnt
+            .iter()
+            .flat_map(|l| reward::targets(l, teacher, start));
         return Ok(Held::Sampled(rows.collect()));
     }
     if settings.kind.is_of_pairs() {
@@ -291,6 +306,10 @@ fn held(
         let rows = tokens.map(|(row, &token)| row.unwrap_or_else(|| nothing(token, settings.kind)));
         return Ok(Held::Sampled(rows.collect()));
     }
+    if matches!(settings.support, Support::Draws(_)) {
+        let rows = taught.iter().flat_map(|(t, _)| t.drawn.iter().cloned());
+        return Ok(Held::Drawn(rows.collect()));
+    }
     let positions = taught.iter().flat_map(|(t, _)| &t.positions);
     let rows: Vec<_> = positions.map(|p| named(p, settings.support)).collect();
     unlearn(batch, rows.iter().map(|(ids, _)| !ids.is_empty()));
@@ -314,7 +333,7 @@ fn named(position: &Position, support: Support) -> (Vec<u32>, Vec<f32>) {
         Support::Teacher(k) => top(k).to_vec(),
         Support::Student(_) => at.to_vec(),
         Support::Union(k) => [at, top(k)].concat(),
-        Support::Whole => Vec::new(),
+        Support::Whole | Support::Draws(_) => Vec::new(),
     };
     all.sort_by_key(|&(id, _)| id);
     all.dedup_by_key(|&mut (id, _)| id);

@@ -55,6 +55,8 @@ pub(crate) struct Taught {
     pub(crate) hidden: Vec<f32>,
     /// Spans of the answer, where its tokens are others; then rows are one a span.
     pub(crate) spans: Vec<Span>,
+    /// Ids drawn from it with their weights, one pair a token, in the place of rows.
+    pub(crate) drawn: Vec<(Vec<u32>, Vec<f32>)>,
     /// Tokens of the answer that it read, where they are others.
     pub(crate) read: Option<usize>,
 }

@@ -1,13 +1,14 @@
 //! What a step does with its answers: judging, weighing pairs, the change of the weights.
 
 use super::{Result, Run};
-use crate::pairs;
+use crate::draws::{self, Draws};
 use crate::parent::Parent;
-use crate::protocol::{Metrics, Stage};
+use crate::protocol::{Metrics, Stage, Support};
 use crate::reward::{self, Judged};
 use crate::sampled::{Answer, Sampled};
 use crate::targets::{self, Learnt};
-use crate::teacher::Needs;
+use crate::teacher::{Needs, Taught};
+use crate::{pairs, random};
 use std::io::Write;
 
 impl Run<'_> {
@@ -30,6 +31,30 @@ impl Run<'_> {
         Ok(reward::judged(&sampled.answers, &rewards, kind.spread()))
     }
 
+    /// Draws from what teachers beside the student told, where the support is of draws.
+    pub(super) fn draw(&self, sampled: &Sampled, taught: &mut [Option<Taught>]) -> Result<()> {
+        let loss = &self.job.learning.loss;
+        let Support::Draws(count) = loss.support else {
+            return Ok(());
+        };
+        let draws = Draws {
+            count: count as usize,
+            temperature: loss.temperature,
+        };
+        let (desks, widths) = (self.staff.desks(), self.staff.widths());
+        for (answer, taught) in sampled.answers.iter().zip(taught) {
+            let local = self.staff.local(answer.item);
+            let desk = local.and_then(|local| Some((desks.get(local)?.0, *widths.get(local)?)));
+            let (Some(taught), Some((head, width))) = (taught, desk) else {
+                continue;
+            };
+            let id = &self.items[answer.item].id;
+            let seed = random::of_answer(sampled.seed, id, answer.sample);
+            draws::draw(taught, draws, (&self.student.device, head, width), seed)?;
+        }
+        Ok(())
+    }
+
     /// Weighs answers, where the loss is of whole ones.
     fn weigh(&mut self, learnt: &mut [Learnt<'_>], metrics: &mut Metrics) -> Result<()> {
         let kind = self.job.learning.loss.kind;
@@ -42,14 +67,27 @@ impl Run<'_> {
             }
             return Ok(());
         }
-        let (Some(dpo), Some(start)) = (pairs::formula(kind)?, &self.start) else {
+        let Some(start) = &self.start else {
             return Ok(());
         };
         let pairs = pairs::pairs(learnt);
-        let places: Vec<usize> = pairs.iter().flatten().copied().collect();
+        let places: Vec<usize> = match kind.is_of_pairs() {
+            true => pairs.iter().flatten().copied().collect(),
+            false => (0..learnt.len()).collect(),
+        };
+        if places.is_empty() {
+            return Ok(());
+        }
         let answers: Vec<&Answer> = places.iter().map(|&place| learnt[place].answer).collect();
         let told = start.score(&self.items, &answers, Needs::TOKENS)?;
-        let sum = |taught: &crate::teacher::Taught| -> f64 {
+        let Some(dpo) = pairs::formula(kind)? else {
+            let tokens = |taught: Taught| taught.positions.iter().filter_map(|p| p.token).collect();
+            for (learnt, told) in learnt.iter_mut().zip(told) {
+                learnt.start = tokens(told);
+            }
+            return Ok(());
+        };
+        let sum = |taught: &Taught| -> f64 {
             let tokens = taught.positions.iter().filter_map(|p| p.token);
             tokens.map(f64::from).sum()
         };

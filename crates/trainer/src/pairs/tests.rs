@@ -37,6 +37,7 @@ fn learnt(answer: &Answer, reward: f64) -> Learnt<'_> {
             alike: false,
         }),
         own: Vec::new(),
+        start: Vec::new(),
         weighed: None,
     }
 }

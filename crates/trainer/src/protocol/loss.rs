@@ -69,6 +69,9 @@ pub enum Kind {
         /// How much of the teacher's log-ratio is added to each token's advantage; 0: it is not asked.
         #[serde(default)]
         teacher: f64,
+        /// The same of the start model's log-ratio, which ties the student to it.
+        #[serde(default)]
+        start: f64,
     },
     /// Direct preferences (DPO): of an item's answers the best against the worst, held to the start model.
     /// On-policy the parent is asked for the rewards; in a cold start items have both answers.
@@ -205,6 +208,16 @@ impl Kind {
         matches!(self, Self::Uld { .. })
     }
 
+    /// Whether the student is held to the start model.
+    #[must_use]
+    pub fn looks_at_start(self) -> bool {
+        match self {
+            Self::Dpo { .. } => true,
+            Self::Grpo { start, .. } => start != 0.0,
+            _ => false,
+        }
+    }
+
     /// Whether pairs of answers are learnt.
     #[must_use]
     pub fn is_of_pairs(self) -> bool {
@@ -242,6 +255,8 @@ pub enum Support {
     Student(u32),
     /// Both, and the sampled token.
     Union(u32),
+    /// So many random draws from the teacher's whole distribution; a local teacher alone.
+    Draws(u32),
 }
 
 /// What becomes of the ids outside.

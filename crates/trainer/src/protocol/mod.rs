@@ -20,6 +20,7 @@
 //! A job ends with one `done` or one `failed`, and the process with it. Where the parent's end of
 //! standard input closes, the child ends at once.
 
+mod grade;
 mod item;
 mod job;
 mod line;
@@ -28,17 +29,18 @@ mod order;
 mod report;
 mod settings;
 
+pub use grade::{Grade, Graded, Rewards};
 pub use item::{Item, Message, Prompt, items};
 pub use job::{
     Answer, Export, Format, Further, Job, Learn, Place, Probe, Stage, Student, Teacher, Who,
 };
 pub use line::{LineError, Lines, MOST_LINE, write_line};
 pub use loss::{Divergence, Kind, Loss, Shared, Spread, Support, Tail};
-pub use order::{Order, PositionScores, Rewards, Scores, SequenceScores};
+pub use order::{Order, PositionScores, Scores, SequenceScores};
 pub use report::{
-    Answered, Answers, Checkpoint, Done, Ending, Exported, ExportedFile, Failed, Fault, Grade,
-    Graded, Metrics, OfTeacher, Probed, Ready, Report, Sample, SampleToken, Score, Seconds,
-    Sequence, Step, Tokenizers, Tokens,
+    Answered, Answers, Checkpoint, Done, Ending, Exported, ExportedFile, Failed, Fault, Metrics,
+    OfTeacher, Probed, Ready, Report, Sample, SampleToken, Score, Seconds, Sequence, Step,
+    Tokenizers, Tokens,
 };
 pub use settings::{Decay, Learning, Rate, Sampling, Target, Tuning};
 

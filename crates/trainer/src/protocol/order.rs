@@ -1,5 +1,6 @@
 //! What the parent says.
 
+use super::grade::Rewards;
 use super::job::Job;
 use serde::{Deserialize, Serialize};
 
@@ -32,16 +33,6 @@ pub struct Scores {
     /// One a sequence, in the question's order. `null` for one that the teacher would not or could
     /// not score: it is not learnt from.
     pub sequences: Vec<Option<SequenceScores>>,
-}
-
-/// A judge's rewards.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Rewards {
-    /// Which question they answer.
-    pub question: u64,
-    /// One an answer, in the question's order; more is better.
-    pub rewards: Vec<f64>,
 }
 
 /// The scores of a sequence: one a position from `from` on.

@@ -1,5 +1,6 @@
 //! What the child says.
 
+use super::grade::Grade;
 use super::item::Prompt;
 use super::job::{Format, Place, Stage, Who};
 use serde::{Deserialize, Serialize};
@@ -88,30 +89,6 @@ pub struct Sequence {
     pub from: usize,
     /// Ids wanted at each of those, upwards; the token itself is among them.
     pub ids: Vec<Vec<u32>>,
-}
-
-/// A question: rewards of answers.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Grade {
-    /// Its number within this process, from 1.
-    pub question: u64,
-    /// The stage.
-    pub stage: Stage,
-    /// The step that needs it.
-    pub step: u64,
-    /// The answers.
-    pub answers: Vec<Graded>,
-}
-
-/// An answer to grade.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Graded {
-    /// The item's id.
-    pub item: String,
-    /// Which of its answers, from 0.
-    pub sample: u32,
-    /// Its text.
-    pub text: String,
 }
 
 /// A step is done.

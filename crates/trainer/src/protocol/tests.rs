@@ -82,6 +82,7 @@ fn a_kind_is_written_by_its_name_or_with_options() {
         high: 0.2,
         spread: Spread::Population,
         teacher: 0.0,
+        start: 0.0,
     };
     assert_eq!(read("\"grpo\"").unwrap(), grpo);
     assert_eq!(read("\"k2\"").unwrap(), Kind::K2);

@@ -8,6 +8,7 @@ const GRPO: Kind = Kind::Grpo {
     high: 0.2,
     spread: Spread::Population,
     teacher: 0.0,
+    start: 0.0,
 };
 
 /// The share of letters up to `m`.
@@ -99,6 +100,7 @@ fn the_teacher_can_have_a_say_beside_the_judge() {
         high: 0.2,
         spread: Spread::None,
         teacher: 0.5,
+        start: 0.0,
     };
     job.teacher = folder.learn(GRPO).teacher;
     // Alike for the judge, so that the teacher alone teaches.
@@ -208,4 +210,30 @@ fn pairs_and_dropout_do_not_go_together() {
     };
     let (_, failed) = fail(Job::Learn(Box::new(job)));
     assert!(failed.message.contains("dropout"), "{failed:?}");
+}
+
+#[test]
+fn the_start_model_holds_the_student_back() {
+    // How much more reward a student comes to, with a tie to its start and without.
+    let gain = |start| {
+        let folder = Folder::new();
+        let mut job = job(&folder);
+        job.learning.loss.kind = Kind::Grpo {
+            low: 0.2,
+            high: 0.2,
+            spread: Spread::Population,
+            teacher: 0.0,
+            start,
+        };
+        (job.steps, job.checkpoint_every) = (30, 30);
+        job.learning.rate.rate = 2e-2;
+        let steps = steps(&graded(job, early));
+        let of = |steps: &[Step]| {
+            let sum: f64 = steps.iter().map(|s| s.metrics.reward.unwrap()).sum();
+            sum / steps.len() as f64
+        };
+        of(&steps[25..]) - of(&steps[..5])
+    };
+    let (free, tied) = (gain(0.0), gain(3.0));
+    assert!(tied < free - 0.1, "{tied} with a tie, {free} without");
 }

@@ -66,6 +66,8 @@ fn every_loss_and_support_learns() {
     for (kind, support, tail) in [
         (Kind::CrossEntropy, whole, Tail::Bucket),
         (Kind::ForwardKl, Support::Teacher(5), Tail::Bucket),
+        (Kind::ForwardKl, Support::Draws(30), Tail::Bucket),
+        (Kind::CrossEntropy, Support::Draws(30), Tail::Bucket),
         (Kind::ReverseKl, Support::Student(5), Tail::Bucket),
         (Kind::ReverseKl, Support::Union(5), Tail::Renormalised),
         (Kind::ReverseKl, Support::Student(5), Tail::PerId),
@@ -164,4 +166,21 @@ fn full_tuning_learns_as_well() {
     });
     let (first, last) = ends(&steps(&reports));
     assert!(last < first, "from {first} to {last}");
+}
+
+#[test]
+fn draws_teach_as_the_whole_does_and_come_again() {
+    let drawn = |draws, steps: u64| {
+        learn(|job| {
+            (job.steps, job.checkpoint_every) = (steps, steps);
+            job.learning.loss.kind = Kind::ForwardKl;
+            job.learning.loss.support = draws;
+        })
+    };
+    let reports = drawn(Support::Draws(40), 40);
+    let (first, last) = ends(&steps(&reports));
+    assert!(last < 0.8 * first, "from {first} to {last}");
+    let digest = |support| checkpoints(&drawn(support, 2)).pop().unwrap().digest;
+    assert_eq!(digest(Support::Draws(40)), digest(Support::Draws(40)));
+    assert_ne!(digest(Support::Draws(40)), digest(Support::Draws(41)));
 }
