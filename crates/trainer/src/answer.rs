@@ -7,7 +7,7 @@ use crate::learn::since;
 use crate::load::{self, Reader};
 use crate::parent::Parent;
 use crate::protocol::{self, Answered, Answers, Done, Item, Prompt, Ready, Report, Stage, Who};
-use crate::{place, random, sampled, student};
+use crate::{asked, place, random, sampled, student};
 use lm::{Model, Question, Scoring};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -31,6 +31,9 @@ pub(crate) fn answer<W: Write>(
     }
     if job.score && job.fast {
         return Err(Error::Job("scores are of the exact path".into()));
+    }
+    if job.score && job.who == Who::Teacher && job.teacher.is_none() {
+        return asked::score(job, parent, world);
     }
     let started = (world.clock)();
     let items = load::items(&job.items)?;
@@ -159,10 +162,7 @@ impl Speaker {
     fn score(&self, job: &protocol::Answer, items: &[Item]) -> Result<Vec<Answered>> {
         let mut texts = Vec::new();
         for item in items {
-            let answer = item.answer.as_ref().ok_or_else(|| Error::Item {
-                id: item.id.clone(),
-                what: "it has no answer to score".into(),
-            })?;
+            let answer = item.given()?;
             let mut tokens = self.prompt(job, item)?;
             let from = tokens.len();
             tokens.extend(self.reader.answer(answer, &job.sampling));
@@ -183,7 +183,7 @@ impl Speaker {
             .map(|((item, text, _, from), scores)| Answered {
                 item: item.id.clone(),
                 sample: 0,
-                text: (*text).clone(),
+                text: (*text).to_owned(),
                 ending: None,
                 prompt_tokens: *from as u64,
                 tokens: scores.len() as u64,

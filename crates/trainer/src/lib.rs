@@ -8,6 +8,7 @@
 //! started again goes on from its last checkpoint to the same student.
 
 mod answer;
+mod asked;
 mod checkpoint;
 mod draws;
 mod error;

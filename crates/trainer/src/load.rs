@@ -26,6 +26,16 @@ pub(crate) fn model(path: &Path) -> Result<ModelFiles<'static>> {
     ModelFiles::open(path).map_err(of_model(path))
 }
 
+impl Item {
+    /// The answer that it has, to be scored.
+    pub(crate) fn given(&self) -> Result<&str> {
+        self.answer.as_deref().ok_or_else(|| Error::Item {
+            id: self.id.clone(),
+            what: "it has no answer to score".into(),
+        })
+    }
+}
+
 /// The error of a model.
 pub(crate) fn of_model(path: &Path) -> impl FnOnce(lm::Error) -> Error {
     let path = path.to_owned();

@@ -165,7 +165,8 @@ pub struct Answer {
     /// Which checkpoint of it ([`Who::Student`]); the newest where it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<Place>,
-    /// The teacher's model ([`Who::Teacher`]).
+    /// The teacher's model ([`Who::Teacher`]). Left out where it is elsewhere: then the parent is asked
+    /// (`score`), and for scores of given answers alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub teacher: Option<PathBuf>,
     /// How; greedy where the temperature is 0.

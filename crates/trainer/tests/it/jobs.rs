@@ -1,6 +1,7 @@
 //! The jobs that do not learn: answers, probes, exports.
 
 use crate::child::{Folder, checkpoints, fail, run};
+use crate::served::served_job;
 use lm::{Model, Options, Specials};
 use trainer::protocol::*;
 
@@ -102,6 +103,47 @@ fn given_answers_are_scored() {
         (scored[2].ending, scored[2].text.as_str()),
         (None, "the answer 2")
     );
+}
+
+#[test]
+fn a_teacher_elsewhere_scores_given_answers_as_one_here() {
+    let folder = Folder::new();
+    let mut job = answer(&folder, Who::Teacher);
+    job.score = true;
+    let here = answers(job.clone());
+    job.teacher = None;
+    let asked = |change: &dyn Fn(&mut Scores)| {
+        let job = Job::Answer(Box::new(job.clone()));
+        served_job(job, (&folder, "teacher"), change)
+    };
+    let (reports, good) = asked(&|_| {});
+    assert!(good);
+    let told = |reports: &[Report]| -> Vec<Answered> {
+        let all = reports.iter().filter_map(|r| match r {
+            Report::Answers(a) => Some(a.answers.clone()),
+            _ => None,
+        });
+        all.flatten().collect()
+    };
+    let there = told(&reports);
+    assert_eq!(there.len(), 7);
+    for (here, there) in here.iter().zip(&there) {
+        assert!((here.logprob - there.logprob).abs() < 1e-4);
+        let same = |a: &Answered| (a.item.clone(), a.text.clone(), a.prompt_tokens, a.tokens);
+        assert_eq!(same(here), same(there));
+    }
+    // Questions are numbered by their first items, so that each call has a name of its own.
+    let steps = reports.iter().filter_map(|r| match r {
+        Report::Score(question) => Some(question.step),
+        _ => None,
+    });
+    assert_eq!(steps.collect::<Vec<_>>(), [0, 3, 6]);
+    // One that tells nothing of a text can't be measured by it.
+    let (reports, good) = asked(&|scores| scores.sequences[0] = None);
+    let Some(Report::Failed(failed)) = reports.last() else {
+        panic!("{reports:?}")
+    };
+    assert!(!good && failed.message.contains("how likely"), "{failed:?}");
 }
 
 #[test]

@@ -31,6 +31,15 @@ pub(crate) fn answer(model: &Model, question: &Score) -> Scores {
 /// Does a job with a parent that answers as `change` lets it.
 pub(crate) fn served(
     job: &Learn,
+    of: (&Folder, &str),
+    change: impl Fn(&mut Scores),
+) -> (Vec<Report>, bool) {
+    served_job(Job::Learn(Box::new(job.clone())), of, change)
+}
+
+/// The same of any job.
+pub(crate) fn served_job(
+    job: Job,
     (folder, teacher): (&Folder, &str),
     change: impl Fn(&mut Scores),
 ) -> (Vec<Report>, bool) {
@@ -40,7 +49,7 @@ pub(crate) fn served(
     };
     let model = Model::load(&folder.model(teacher), &options).unwrap();
     let mut child = Child::new();
-    child.job(Job::Learn(Box::new(job.clone())));
+    child.job(job);
     let mut reports = Vec::new();
     while let Some(report) = child.next() {
         if let Report::Score(question) = &report {
