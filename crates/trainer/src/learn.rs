@@ -102,7 +102,7 @@ impl<'a> Run<'a> {
         let begun = from.map(|place| checkpoints.seed(place)).transpose()?;
         let learning = (begun.unwrap_or(job.seed), &job.learning);
         let mut student = Student::open(&job.student, learning, (job.steps, job.threads))?;
-        let needs = targets::needs(&job.learning.loss, job.stage);
+        let needs = targets::needs(&job.learning.loss, job.stage).filter(|_| job.has_teacher());
         let (mut step, mut ahead) = (0, None);
         if let Some(place) = from {
             let same = place.stage == job.stage;

@@ -136,6 +136,13 @@ pub struct Learn {
     pub threads: usize,
 }
 
+impl Learn {
+    /// Whether anybody gives scores.
+    pub(crate) fn has_teacher(&self) -> bool {
+        self.teacher != Teacher::None || !self.teachers.is_empty()
+    }
+}
+
 /// Whose answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -186,6 +193,7 @@ pub struct Answer {
 }
 
 /// Measure. One batch is sampled, scored and learnt once, in this process alone: nothing is written.
+/// Without a teacher (and with `cross_entropy`) it tells what a step takes, and of no gap.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Probe {

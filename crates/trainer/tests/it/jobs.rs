@@ -173,6 +173,24 @@ fn a_probe_measures_and_leaves_nothing() {
 }
 
 #[test]
+fn without_a_teacher_a_probe_tells_what_a_step_takes() {
+    let folder = Folder::new();
+    let mut learn = folder.learn(Kind::CrossEntropy);
+    learn.teacher = Teacher::None;
+    let probe = Probe { learn, items: 4 };
+    let reports = run(Job::Probe(Box::new(probe)));
+    let Some(Report::Probed(probed)) = reports.iter().rev().nth(1) else {
+        panic!("{reports:?}")
+    };
+    assert!(probed.seconds.learning > 0.0 && probed.tokens.answer > 0);
+    let m = probed.metrics;
+    assert_eq!(
+        (m.kl, m.overlap, probed.tokens.teacher_prompt),
+        (None, None, 0)
+    );
+}
+
+#[test]
 fn exports_are_whole_load_and_answer_as_the_student() {
     let folder = trained();
     let job = Export {
