@@ -12,12 +12,13 @@ pub fn write(run: Id<kind::Run>, state: &State, files: &[Export]) -> String {
     let mut card = String::new();
     let spec = &state.spec;
     let hex = |digest: &[u8; 32]| hex::encode(digest);
+    let names = spec.teachers_named().replace(", ", "`, `");
     // Writing to a text cannot fail.
     let _ = writeln!(card, "# {}\n", state.created.name);
     let _ = writeln!(
         card,
         "A student of `{}`, distilled by Stillhouse in run `{run}`.\n",
-        spec.teacher.name
+        names
     );
     let _ = writeln!(card, "| | |\n| --- | --- |");
     let _ = writeln!(
@@ -25,12 +26,7 @@ pub fn write(run: Id<kind::Run>, state: &State, files: &[Export]) -> String {
         "| start model, BLAKE3 | `{}` |",
         hex(&state.created.student)
     );
-    let _ = writeln!(
-        card,
-        "| teacher, BLAKE3 | `{}` |",
-        hex(&state.created.teacher)
-    );
-    let _ = writeln!(card, "| teacher's licence | {} |", spec.teacher.licence);
+    card.push_str(&teachers(state));
     let _ = writeln!(card, "| grant | `{}` |", state.created.grant);
     let _ = writeln!(card, "| seed | {} |", state.created.seed);
     if let Some(((stage, step), digest)) = state.checkpoints.last_key_value() {
@@ -78,5 +74,26 @@ pub fn write(run: Id<kind::Run>, state: &State, files: &[Export]) -> String {
         card,
         "\nNothing else was measured. The release gate has not been passed: this student is held."
     );
+    card
+}
+
+/// Who taught it: the digest and licence of each, and of several the rows that were its own.
+fn teachers(state: &State) -> String {
+    let mut card = String::new();
+    for teacher in state.spec.all_teachers() {
+        let (whose, digest) = match &teacher.share {
+            Some(share) => (format!("teacher `{}`", teacher.name), share.digest.clone()),
+            None => ("teacher".to_owned(), hex::encode(state.created.teacher)),
+        };
+        let _ = writeln!(card, "| {whose}, BLAKE3 | `{digest}` |");
+        let _ = writeln!(card, "| {whose}'s licence | {} |", teacher.licence);
+        if let Some(share) = &teacher.share {
+            let (items, holdout) = (share.items, share.holdout);
+            let _ = writeln!(
+                card,
+                "| {whose}'s rows | {items}, and {holdout} of the hold-out |"
+            );
+        }
+    }
     card
 }

@@ -14,9 +14,9 @@ use crate::error::{Error, Result};
 use crate::folder::Folder;
 use crate::measure::Rule;
 use crate::reward::Reward;
-use crate::rows;
-use crate::spec::{Data, Spec};
+use crate::spec::{Data, Share, Spec};
 use crate::state::State;
+use crate::{route, rows};
 
 /// The file, in a run's folder, of what is expected of rows to learn from.
 pub(crate) const EXPECTED: &str = "expected-items.json";
@@ -38,8 +38,7 @@ pub fn create(
     let mut spec = spec.clone();
     // By its id alone: what the run file has may be letters of a secret.
     spec.run.grant = grant.id.to_string();
-    let spec = &spec;
-    let fits = crate::file::stage::check(spec);
+    let fits = crate::file::stage::check(&spec);
     fits.map_err(|fault| {
         Error::Refused(format!(
             "[stages.{}] {}: {}",
@@ -48,15 +47,10 @@ pub fn create(
     })?;
     let folder = Folder::new(runs, run);
     folder.make()?;
-    let data = freeze(&folder, spec)?;
+    let Frozen { data, shares } = freeze(&folder, &spec)?;
     let student = model_digest(&spec.student.model)?;
-    let teacher = match (&spec.teacher.model, &spec.teacher.served) {
-        (Some(model), _) => model_digest(model)?,
-        (None, served) => {
-            let served = served.as_ref().map(|s| (&s.upstream, &s.model));
-            *blake3::hash(format!("{:?}/{served:?}", spec.teacher.name).as_bytes()).as_bytes()
-        }
-    };
+    let teacher = settle_teachers(&mut spec, shares)?;
+    let spec = &spec;
     let json = serde_json::to_string(spec).map_err(|error| Error::Refused(error.to_string()))?;
     let event = RunEvent::Created(Box::new(RunCreated {
         name: spec.run.name.clone(),
@@ -76,8 +70,52 @@ pub fn create(
     Ok(state)
 }
 
+/// Writes down what each of several teachers is and took; the digest of all of them.
+fn settle_teachers(spec: &mut Spec, [items, holdout]: [Vec<u64>; 2]) -> Result<[u8; 32]> {
+    let mut known: BTreeMap<&Path, [u8; 32]> = BTreeMap::new();
+    let mut digests = Vec::new();
+    for teacher in spec.all_teachers() {
+        let digest = match &teacher.model {
+            Some(model) => match known.get(model.as_path()) {
+                Some(digest) => *digest,
+                None => *known.entry(model).or_insert(model_digest(model)?),
+            },
+            None => {
+                let served = teacher.served.as_ref().map(|s| (&s.upstream, &s.model));
+                *blake3::hash(format!("{:?}/{served:?}", teacher.name).as_bytes()).as_bytes()
+            }
+        };
+        digests.push(digest);
+    }
+    if let ([one], false) = (digests.as_slice(), spec.has_several_teachers()) {
+        spec.teacher.share = None;
+        return Ok(*one);
+    }
+    let mut hasher = blake3::Hasher::new();
+    let all = std::iter::once(&mut spec.teacher).chain(&mut spec.teachers);
+    let counts = items.into_iter().zip(holdout);
+    for ((teacher, digest), (items, holdout)) in all.zip(digests).zip(counts) {
+        hasher.update(format!("{:?}", teacher.name).as_bytes());
+        hasher.update(&digest);
+        teacher.share = Some(Share {
+            digest: hex::encode(digest),
+            items,
+            holdout,
+        });
+    }
+    Ok(*hasher.finalize().as_bytes())
+}
+
+/// Items and hold-out in the run's folder.
+struct Frozen {
+    /// Their digests.
+    data: [[u8; 32]; 2],
+    /// How many of each belong to which teacher.
+    shares: [Vec<u64>; 2],
+}
+
 /// Writes the items into the run's folder, so that nothing outside decides what a run does.
-fn freeze(folder: &Folder, spec: &Spec) -> Result<[[u8; 32]; 2]> {
+fn freeze(folder: &Folder, spec: &Spec) -> Result<Frozen> {
     let data = &spec.data;
     let (mut learnt, held) = (text(&data.items)?, text(&data.holdout)?);
     if let Some(settings) = &spec.curate {
@@ -102,12 +140,17 @@ fn freeze(folder: &Folder, spec: &Spec) -> Result<[[u8; 32]; 2]> {
     }
     expect(folder, spec, &items)?;
     check_with(folder, spec, &items)?;
-    let mut learnt = rows::items(&data.items, &items, data)?;
+    let mut asked = rows::items(&data.items, &items, data)?;
     if spec.has_pairs() {
-        pair(&mut learnt, &items, data)?;
+        pair(&mut asked, &items, data)?;
     }
-    let learnt = rows::lines(&learnt);
     let mut measured = rows::items(&data.holdout, holdout, data)?;
+    let shares = [
+        route::assign(spec, &items, &mut asked),
+        route::assign(spec, holdout, &mut measured),
+    ];
+    route::check(spec, &items, &shares[0])?;
+    let learnt = rows::lines(&asked);
     if spec.evaluate.scorer == Rule::Perplexity {
         give(&mut measured, &expected, data)?;
     }
@@ -117,10 +160,14 @@ fn freeze(folder: &Folder, spec: &Spec) -> Result<[[u8; 32]; 2]> {
     };
     let held = rows::lines(&measured);
     write("expected.json", &json(&expected)?)?;
-    Ok([
+    let digests = [
         write("items.jsonl", learnt.as_bytes())?,
         write("holdout.jsonl", held.as_bytes())?,
-    ])
+    ];
+    Ok(Frozen {
+        data: digests,
+        shares,
+    })
 }
 
 /// Keeps what is expected of rows to learn from, where answers to them are judged.

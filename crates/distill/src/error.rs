@@ -29,6 +29,14 @@ pub enum Error {
         /// What is wrong.
         what: String,
     },
+    /// A teacher would teach nothing: the run file's writer's fault.
+    #[error("{what}")]
+    Route {
+        /// Which, and why.
+        what: String,
+        /// What to do.
+        hint: Option<String>,
+    },
     /// Rows can't be curated: the settings or the hold-out are at fault.
     #[error("curation: {0}")]
     Curate(#[from] crate::curate::CurateError),
@@ -83,7 +91,7 @@ impl Error {
     /// What to do, where that is known.
     pub fn hint(&self) -> Option<&str> {
         match self {
-            Self::Spec { hint, .. } => hint.as_deref(),
+            Self::Spec { hint, .. } | Self::Route { hint, .. } => hint.as_deref(),
             Self::Failed { hint, .. } if !hint.is_empty() => Some(hint),
             Self::Driven => Some("pause it first: stillhouse distill pause RUN"),
             _ => None,

@@ -12,6 +12,7 @@ use crate::measure::{Scorer, ScorerError};
 use crate::spec::Spec;
 
 pub(crate) mod stage;
+mod teachers;
 
 /// Reads a run file. Paths in it are below the folder that it lies in.
 ///
@@ -29,8 +30,11 @@ pub fn read(file: &Path) -> Result<Spec> {
     whole(&mut spec.student.model)?;
     whole(&mut spec.data.items)?;
     whole(&mut spec.data.holdout)?;
-    if let Some(model) = &mut spec.teacher.model {
-        whole(model)?;
+    let further = spec.teachers.iter_mut();
+    for teacher in std::iter::once(&mut spec.teacher).chain(further) {
+        if let Some(model) = &mut teacher.model {
+            whole(model)?;
+        }
     }
     Ok(spec)
 }
@@ -54,13 +58,29 @@ pub fn parse(file: &Path, text: &str) -> Result<Spec> {
             hint.map(str::to_owned),
         )
     })?;
-    stage::check(&spec).map_err(|fault| {
+    teachers::check(&spec, text)
+        .map_err(|(span, what, hint)| wrong(file, (text, span), what, hint))?;
+    staged(file, text, &spec)?;
+    usable(&spec).map_err(|(key, what)| wrong(file, (text, place(text, key)), what, None))?;
+    Ok(spec)
+}
+
+/// Looks at settings whose teachers are settled: what the file alone did not show.
+///
+/// # Errors
+/// [`Error::Spec`], at the file's line; the file can't be read.
+pub fn check_settled(file: &Path, spec: &Spec) -> Result<()> {
+    let text = std::fs::read_to_string(file).map_err(Error::io(file))?;
+    staged(file, &text, spec)
+}
+
+/// Looks at the stages, with what is known of the teachers.
+fn staged(file: &Path, text: &str, spec: &Spec) -> Result<()> {
+    stage::check(spec).map_err(|fault| {
         let what = format!("`{}`: {}", fault.key, fault.what);
         let at = stage::place(text, fault.stage, fault.key);
         wrong(file, (text, at), what, Some(fault.hint.to_owned()))
-    })?;
-    usable(&spec).map_err(|(key, what)| wrong(file, (text, place(text, key)), what, None))?;
-    Ok(spec)
+    })
 }
 
 /// What only shows when it is made ready: patterns, schemas, shares.
@@ -85,10 +105,6 @@ fn check(spec: &Spec) -> std::result::Result<(), Fault> {
     if stages.iter().all(|stage| stage.is_none()) {
         let hint = "give [stages.on_policy], [stages.cold_start] or both";
         return Err(("stages", "is empty: nothing would be learnt", Some(hint)));
-    }
-    if spec.teacher.served.is_some() {
-        let hint = "name the model of the settings by `name`";
-        return Err(("served", "is not for the run file", Some(hint)));
     }
     if spec.run.until.is_some() {
         let hint = "`stillhouse distill plan` stops after the plan";
@@ -137,6 +153,14 @@ fn place(text: &str, key: &str) -> Option<Range<usize>> {
         at += line.len();
     }
     None
+}
+
+/// Where a key stands in the table whose header is there.
+fn within(text: &str, header: &Range<usize>, key: &str) -> Option<Range<usize>> {
+    let table = text.get(header.end..)?;
+    let end = table.find("\n[").map_or(table.len(), |end| end + 1);
+    let found = place(&table[..end], key)?;
+    Some(header.end + found.start..header.end + found.end)
 }
 
 /// `unknown field `x`, expected one of `a`, `b``: the known name that is likest to it.

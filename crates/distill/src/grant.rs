@@ -16,11 +16,13 @@ pub fn covers(grant: &Grant, spec: &Spec, now: Time) -> Result<(), String> {
             grant.terms.tier
         ));
     }
-    let teacher = &spec.teacher.name;
-    if !grant.terms.teachers.contains(teacher) {
+    let named = &grant.terms.teachers;
+    let mut all = spec.all_teachers();
+    if let Some(teacher) = all.find(|teacher| !named.contains(&teacher.name)) {
         return Err(format!(
-            "the grant does not name the teacher `{teacher}`, but {}",
-            grant.terms.teachers.join(", ")
+            "the grant does not name the teacher `{}`, but {}",
+            teacher.name,
+            named.join(", ")
         ));
     }
     let budget = spec.budget.amount();
@@ -61,6 +63,26 @@ pub fn live(grant: &Grant, now: Time) -> Result<(), String> {
 const FREE: [&str; 5] = ["mit", "apache-2.0", "apache 2.0", "cc0", "own"];
 /// Those that forbid it.
 const CLOSED: [&str; 3] = ["openai", "anthropic", "hunyuan"];
+
+/// What the licences of a run's teachers say: what is written into the ledger, with the names where
+/// there are several.
+///
+/// # Errors
+/// As [`licence`], of the first that stands against it.
+pub fn licences(spec: &Spec) -> Result<String, String> {
+    if !spec.has_several_teachers() {
+        return licence(&spec.teacher.licence);
+    }
+    let one = |teacher: &crate::spec::Teacher| {
+        let name = &teacher.name;
+        match licence(&teacher.licence) {
+            Ok(licence) => Ok(format!("{name}: {licence}")),
+            Err(why) => Err(format!("{name}: {why}")),
+        }
+    };
+    let all: Vec<String> = spec.all_teachers().map(one).collect::<Result<_, _>>()?;
+    Ok(all.join("; "))
+}
 
 /// What a licence says of training on the teacher's answers: what is written into the ledger.
 ///

@@ -19,6 +19,7 @@ pub mod plan;
 pub mod quote;
 mod random;
 pub mod reward;
+pub mod route;
 pub mod rows;
 pub mod runs;
 pub mod spec;

@@ -4,17 +4,16 @@
 use record::{Amount, Money, Quote, Real};
 use trainer::protocol::{Probed, Stage};
 
-use crate::measure::{Resampling, Rule, bootstrap, paired_difference};
+use crate::drive::SMOKE;
+use crate::measure::{Resampling, bootstrap};
 use crate::spec::Spec;
 
-/// Below this share of common likeliest tokens the student does not sample what the teacher can
-/// grade: it needs texts first.
-const LEAST_OVERLAP: f64 = 0.35;
+mod verdict;
+
+use verdict::verdict;
+
 /// How far a machine's speed wanders.
 const WANDER: f64 = 0.15;
-/// Items of the smoke test.
-const SMOKE: usize = 16;
-
 /// How quickly answers come.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Speed {
@@ -38,29 +37,46 @@ pub struct Measured<'a> {
     pub lengths: &'a [u64],
     /// Tokens of the teacher's; empty where it was not asked.
     pub teacher_lengths: &'a [u64],
-    /// Tokens of a prompt of the teacher's, as far as is known.
-    pub prompt: f64,
-    /// Of the start model and of the teacher.
-    pub speeds: [Speed; 2],
+    /// Of the start model.
+    pub speed: Speed,
     /// Items to learn from.
     pub items: usize,
     /// Items of the whole hold-out.
     pub holdout: usize,
-    /// Of these, those whose teacher's answers are bought already.
-    pub known: usize,
+    /// Each teacher, by its number.
+    pub teachers: &'a [OfTeacher],
     /// What the run has cost until now, this included.
     pub spent: Amount,
 }
 
+/// What was measured of one teacher before the quote.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OfTeacher {
+    /// Its items to learn from.
+    pub items: usize,
+    /// Its items of the whole hold-out.
+    pub holdout: usize,
+    /// Of these, those whose answers are bought already.
+    pub known: usize,
+    /// Of its items of the small evaluation, how good the start model was.
+    pub start: Vec<f64>,
+    /// How good it was itself; empty where it was not asked.
+    pub right: Vec<f64>,
+    /// Tokens of its answers; empty where it was not asked.
+    pub lengths: Vec<u64>,
+    /// Tokens of a prompt of its own, as far as is known.
+    pub prompt: f64,
+    /// How quickly its answers come.
+    pub speed: Speed,
+}
+
 /// What a run needs from here on.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone)]
 struct Needs {
     /// Seconds of the machine.
     seconds: f64,
-    /// Tokens that the teacher reads.
-    read: f64,
-    /// Tokens that it writes.
-    written: f64,
+    /// Tokens that each teacher reads and writes, by its number.
+    tokens: Vec<(f64, f64)>,
 }
 
 /// The quote: seconds from here on, and what the run will have cost in the end.
@@ -81,18 +97,17 @@ pub fn quote(spec: &Spec, measured: &Measured<'_>) -> Quote {
     ];
     let price = |seconds: f64, needs: &Needs| {
         let whole = |tokens: f64| tokens.ceil() as u64;
-        let bought = match &spec.teacher.served {
-            Some(served) => {
-                served
-                    .prices
-                    .worst(whole(needs.read), whole(needs.written))
-                    .money
+        let mut bought = Money::ZERO;
+        for (teacher, (read, written)) in spec.all_teachers().zip(&needs.tokens) {
+            if let Some(served) = &teacher.served {
+                let worst = served.prices.worst(whole(*read), whole(*written));
+                bought = bought.plus(worst.money);
             }
-            None => Money::ZERO,
-        };
+        }
+        let tokens = needs.tokens.iter().map(|(read, written)| read + written);
         measured.spent.plus(Amount {
             money: spec.budget.machine(seconds).plus(bought),
-            tokens: whole(needs.read + needs.written),
+            tokens: whole(tokens.sum()),
         })
     };
     let real = |value: f64| Real::new(value).or_else(|| Real::new(0.0));
@@ -133,25 +148,26 @@ fn lengthening(measured: &Measured<'_>) -> f64 {
 /// What a run needs, where the student's answers are on the average `longer` times as long as the
 /// start model's.
 fn expected(spec: &Spec, measured: &Measured<'_>, longer: f64) -> Needs {
-    let mut needs = Needs::default();
-    let [start, teacher] = measured.speeds;
+    let mut needs = Needs {
+        seconds: 0.0,
+        tokens: vec![(0.0, 0.0); measured.teachers.len()],
+    };
     let length = mean(measured.lengths.iter().copied());
     let teachers = match measured.teacher_lengths {
         [] => length,
         lengths => mean(lengths.iter().copied()),
     };
-    let batch = |stage: &crate::spec::Stage| {
-        f64::from(stage.learning.batch) * f64::from(stage.learning.samples)
-    };
-    let answer = Answer::of(measured, longer);
     let mut evaluations = 0;
     if let Some(stage) = &spec.stages.on_policy {
-        let answers = stage.steps as f64 * batch(stage);
+        let answer = Answer::of(measured, longer);
+        let answers = answers_of(stage);
         needs.seconds += answers * (answer.sampling + answer.scoring + answer.learning);
         let each = |p: &Probed| p.seconds.refreshing + p.updating;
         needs.seconds += stage.steps as f64 * measured.probed.map_or(0.0, each);
         if stage.learning.loss.kind.asks_teacher(Stage::OnPolicy) {
-            needs.read += answers * answer.read;
+            for ((read, _), teacher) in needs.tokens.iter_mut().zip(measured.teachers) {
+                *read += answers * answer.read * measured.share(teacher);
+            }
         }
         evaluations = match spec.evaluate.every {
             0 => 1,
@@ -159,47 +175,110 @@ fn expected(spec: &Spec, measured: &Measured<'_>, longer: f64) -> Needs {
         };
     }
     if let Some(stage) = &spec.stages.cold_start {
-        let answers = stage.steps as f64 * batch(stage);
         // What is learnt is as long as the teacher writes.
         let sampled = measured.probed.map_or(length, |p| {
             p.tokens.answer as f64 / f64::from(p.answers.max(1))
         });
         let answer = Answer::of(measured, teachers / sampled.max(1.0));
-        needs.seconds += answers * answer.learning;
-        needs.seconds += stage.steps as f64 * measured.probed.map_or(0.0, |p| p.updating);
-        // Learning the answers' tokens alone asks for no scores.
-        if stage.learning.loss.kind.asks_teacher(Stage::ColdStart) {
-            needs.seconds += answers * answer.scoring;
-            needs.read += answers * (measured.prompt + teachers);
-        }
-        // Pairs are in the rows already.
-        let items = match spec.has_pairs() {
-            true => 0.0,
-            false => measured.items as f64,
-        };
-        needs.seconds += teacher.loading + items * teacher.each;
-        needs.read += items * measured.prompt;
-        needs.written += items * teachers;
+        needs.cold((spec, stage), measured, (&answer, teachers));
         evaluations = evaluations.max(1);
     }
-    let (holdout, smoke) = (measured.holdout as f64, measured.items.min(SMOKE) as f64);
-    let local = spec.teacher.model.is_some();
     // The start model, and each student.
+    let (start, holdout) = (measured.speed, measured.holdout as f64);
     needs.seconds += start.loading + holdout * start.each;
     needs.seconds += f64::from(u32::try_from(evaluations).unwrap_or(u32::MAX))
         * (start.loading + holdout * start.each * longer);
-    needs.seconds += start.loading + smoke * start.each;
-    let mut asked = if local { smoke } else { 0.0 };
-    if spec.measures_teacher() {
-        asked += holdout - measured.known as f64;
-    }
-    if asked > 0.0 {
-        let loads = f64::from(1 + u8::from(local && spec.measures_teacher()));
-        needs.seconds += loads * teacher.loading + asked * teacher.each;
-        needs.read += asked * measured.prompt;
-        needs.written += asked * teachers;
-    }
+    needs.seconds += start.loading + measured.items.min(SMOKE) as f64 * start.each;
+    needs.asked(spec, measured, teachers);
     needs
+}
+
+/// Answers that a stage learns from.
+fn answers_of(stage: &crate::spec::Stage) -> f64 {
+    let batch = f64::from(stage.learning.batch) * f64::from(stage.learning.samples);
+    stage.steps as f64 * batch
+}
+
+impl Measured<'_> {
+    /// A teacher's share of the items to learn from.
+    fn share(&self, teacher: &OfTeacher) -> f64 {
+        teacher.items as f64 / self.items.max(1) as f64
+    }
+
+    /// Tokens of a teacher's prompt, in the mean over the items.
+    fn prompt(&self) -> f64 {
+        let all = self.teachers.iter();
+        all.map(|teacher| teacher.prompt * self.share(teacher))
+            .sum()
+    }
+}
+
+impl OfTeacher {
+    /// The mean length of its answers; `else_` where it was not asked.
+    fn length(&self, else_: f64) -> f64 {
+        match self.lengths.is_empty() {
+            true => else_,
+            false => mean(self.lengths.iter().copied()),
+        }
+    }
+}
+
+impl Needs {
+    /// Of a cold start: its steps, and the texts that it learns from.
+    fn cold(
+        &mut self,
+        (spec, stage): (&Spec, &crate::spec::Stage),
+        measured: &Measured<'_>,
+        (answer, length): (&Answer, f64),
+    ) {
+        let answers = answers_of(stage);
+        self.seconds += answers * answer.learning;
+        self.seconds += stage.steps as f64 * measured.probed.map_or(0.0, |p| p.updating);
+        // Learning the answers' tokens alone asks for no scores.
+        let scored = stage.learning.loss.kind.asks_teacher(Stage::ColdStart);
+        if scored {
+            self.seconds += answers * answer.scoring;
+        }
+        for ((read, written), teacher) in self.tokens.iter_mut().zip(measured.teachers) {
+            // Pairs are in the rows already.
+            let items = match spec.has_pairs() {
+                true => 0.0,
+                false => teacher.items as f64,
+            };
+            let length = teacher.length(length);
+            if scored {
+                *read += answers * measured.share(teacher) * (teacher.prompt + length);
+            }
+            if teacher.items > 0 {
+                self.seconds += teacher.speed.loading + items * teacher.speed.each;
+            }
+            *read += items * teacher.prompt;
+            *written += items * length;
+        }
+    }
+
+    /// Of the smoke test and the hold-out: what teachers are asked there.
+    fn asked(&mut self, spec: &Spec, measured: &Measured<'_>, length: f64) {
+        let measures = spec.measures_teacher();
+        let smoke = (SMOKE / measured.teachers.len().max(1)).max(1);
+        let all = spec.all_teachers().zip(measured.teachers);
+        for ((settings, teacher), (read, written)) in all.zip(&mut self.tokens) {
+            let here = settings.is_here();
+            let mut asked = match here {
+                true => teacher.items.min(smoke) as f64,
+                false => 0.0,
+            };
+            if measures {
+                asked += teacher.holdout as f64 - teacher.known as f64;
+            }
+            if asked > 0.0 {
+                let loads = f64::from(1 + u8::from(here && measures));
+                self.seconds += loads * teacher.speed.loading + asked * teacher.speed.each;
+                *read += asked * teacher.prompt;
+                *written += asked * teacher.length(length);
+            }
+        }
+    }
 }
 
 /// What an answer that is learnt from takes.
@@ -220,12 +299,12 @@ impl Answer {
         let length = mean(measured.lengths.iter().copied());
         let Some(p) = measured.probed else {
             // An answer is sampled, and learnt in about the same time.
-            let each = measured.speeds[0].each * longer;
+            let each = measured.speed.each * longer;
             return Self {
                 sampling: each,
                 scoring: 0.0,
                 learning: each,
-                read: measured.prompt + length * longer,
+                read: measured.prompt() + length * longer,
             };
         };
         let answers = f64::from(p.answers.max(1));
@@ -243,63 +322,5 @@ impl Answer {
     }
 }
 
-/// `go`, `cold_start_first` or `do_not`, with why.
-fn verdict(spec: &Spec, measured: &Measured<'_>) -> (&'static str, String) {
-    if let Some(tokenizers) = measured.probed.and_then(|probed| probed.tokenizers)
-        && !tokenizers.same
-        && !spec.is_between_vocabularies()
-    {
-        return (
-            "do_not",
-            format!(
-                "the tokenizers differ: of {} tokens of the student's the teacher has {}; name a teacher of the same family, or learn by `uld`",
-                tokenizers.student, tokenizers.shared
-            ),
-        );
-    }
-    let mut why = String::new();
-    if !measured.teacher.is_empty() {
-        let (start, teacher) = (measured.start, measured.teacher);
-        let gap = paired_difference(teacher, start, Resampling::default());
-        let (unit, times, digits) = match spec.evaluate.scorer {
-            Rule::Perplexity => ("nats a token", 1.0, 3),
-            _ => ("points", 100.0, 1),
-        };
-        let told = |value: f64| format!("{:.digits$}", value * times);
-        why = format!(
-            "on {} items the teacher is {} {unit} over the start ({} to {})",
-            start.len(),
-            told(gap.value),
-            told(gap.low),
-            told(gap.high)
-        );
-        // Where only a judge teaches, the teacher may be as weak as it likes.
-        let taught = |stage: &crate::spec::Stage, at| stage.learning.loss.kind.asks_teacher(at);
-        let own = spec.stages.on_policy.as_ref();
-        let judged = (spec.stages.cold_start.is_none() || spec.has_pairs())
-            && own.is_none_or(|stage| !taught(stage, Stage::OnPolicy));
-        if gap.value <= 0.0 && !judged {
-            return (
-                "do_not",
-                format!("there is no gap to close: {why}; choose another teacher"),
-            );
-        }
-        if gap.low <= 0.0 {
-            why.push_str("; so few items do not show it surely");
-        }
-    }
-    let overlap = measured.probed.and_then(|probed| probed.metrics.overlap);
-    if let Some(overlap) = overlap
-        && overlap < LEAST_OVERLAP
-        && spec.stages.cold_start.is_none()
-    {
-        return (
-            "cold_start_first",
-            format!(
-                "student and teacher share {:.0} % of their likeliest tokens on the student's answers; {why}",
-                overlap * 100.0
-            ),
-        );
-    }
-    ("go", why)
-}
+#[cfg(test)]
+mod tests;

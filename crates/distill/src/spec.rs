@@ -4,12 +4,16 @@
 
 use std::path::PathBuf;
 
-use record::{Amount, Money, Prices};
+use record::{Amount, Money};
 use serde::{Deserialize, Serialize};
 use trainer::protocol::{Learning, Sampling, Student};
 
 use crate::measure::Rule;
 use crate::reward::Reward;
+
+mod teacher;
+
+pub use teacher::{Rows, Served, Share, Teacher};
 
 /// A whole run file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,6 +25,9 @@ pub struct Spec {
     pub student: Student,
     /// `[teacher]`
     pub teacher: Teacher,
+    /// `[[teachers]]`: further ones, each of the rows that it takes first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub teachers: Vec<Teacher>,
     /// `[data]`
     pub data: Data,
     /// `[curate]`: what rows and collected answers must be. Left out: rows are taken as they are, and
@@ -55,39 +62,6 @@ pub struct Run {
     /// The stage after which it pauses by itself, until a person resumes it; not for the run file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<record::Stage>,
-}
-
-/// `[teacher]`: a model on this machine, or one behind an upstream of the settings.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Teacher {
-    /// Its name, as the grant and the settings have it.
-    pub name: String,
-    /// A GGUF file or a folder of transformers: then it runs in the child.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub model: Option<PathBuf>,
-    /// How it is asked elsewhere; settled from the settings' model of this name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub served: Option<Served>,
-    /// Whether its server answers the same `Idempotency-Key` again without a new price, as our own
-    /// door does.
-    #[serde(default)]
-    pub idempotent: bool,
-    /// Its licence, as its maker writes it.
-    #[serde(default)]
-    pub licence: String,
-}
-
-/// A teacher elsewhere: every call is bought.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Served {
-    /// The upstream's name in the settings.
-    pub upstream: String,
-    /// The upstream's own name for the model.
-    pub model: String,
-    /// What its tokens cost.
-    pub prices: Prices,
 }
 
 /// An amount of dollars, written as a number or a text.
@@ -309,11 +283,11 @@ fn id() -> String {
 }
 
 impl Spec {
-    /// Whether the teacher is measured on the hold-out. One elsewhere is not asked how likely given
+    /// Whether the teachers are measured on the hold-out. One elsewhere is not asked how likely given
     /// texts are: they are cut into tokens by the student's tokenizer.
     pub fn measures_teacher(&self) -> bool {
         let likely = self.evaluate.scorer == Rule::Perplexity;
-        self.evaluate.teacher && (self.teacher.model.is_some() || !likely)
+        self.evaluate.teacher && (!likely || self.all_teachers().all(Teacher::is_here))
     }
 
     /// Whether its cold start learns pairs of answers that rows have: then nothing is collected.

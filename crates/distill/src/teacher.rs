@@ -4,7 +4,7 @@
 use record::Usage;
 use serde::{Deserialize, Serialize};
 use trainer::protocol::{
-    Answered, Ending, PositionScores, Prompt, Sampling, Score, Scores, SequenceScores,
+    Answered, Ending, PositionScores, Prompt, Sampling, Score, SequenceScores,
 };
 
 /// Why a question has no answer.
@@ -166,14 +166,6 @@ fn possible(ids: &[u32], position: &PositionScores) -> Result<(), String> {
         return Err(format!("the probabilities are {:.4} together", mass + tail));
     }
     Ok(())
-}
-
-/// The answer in the child's form.
-pub fn scores(question: u64, sequences: Vec<SequenceScores>) -> Scores {
-    Scores {
-        question,
-        sequences: sequences.into_iter().map(Some).collect(),
-    }
 }
 
 #[cfg(test)]

@@ -168,11 +168,13 @@ impl From<::distill::Error> for Error {
         let (message, hint) = (error.to_string(), error.hint().map(str::to_owned));
         match error {
             Run::Ledger(error) => error.into(),
-            Run::Spec { .. } | Run::Row { .. } | Run::Curate(_) => Self::Invalid {
-                field: "file".into(),
-                message,
-                hint,
-            },
+            Run::Spec { .. } | Run::Row { .. } | Run::Route { .. } | Run::Curate(_) => {
+                Self::Invalid {
+                    field: "file".into(),
+                    message,
+                    hint,
+                }
+            }
             Run::NoRun(_) => Self::NotFound {
                 message,
                 hint: Some("`stillhouse distill list` shows what there is".into()),

@@ -2,9 +2,11 @@
 
 mod text;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use distill::Spec;
 use distill::spec::Served;
 use distill::teacher::{Answer, Reply, Teacher, Text, Unanswered};
 use http::HeaderMap;
@@ -34,6 +36,32 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
+    /// The teachers of a run that are elsewhere, by name.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), of the first.
+    pub(crate) fn all(
+        settings: &Settings,
+        spec: &Spec,
+        runtime: &tokio::runtime::Handle,
+    ) -> Result<BTreeMap<String, Self>> {
+        let served = spec.all_teachers();
+        let served = served.filter_map(|teacher| Some((teacher, teacher.served.as_ref()?)));
+        let one = |(teacher, served): (&distill::spec::Teacher, &Served)| {
+            let asked = Self::new(settings, served, runtime.clone())?;
+            Ok((teacher.name.clone(), asked))
+        };
+        served.map(one).collect()
+    }
+
+    /// As the driver takes them.
+    pub(crate) fn named(all: &BTreeMap<String, Self>) -> BTreeMap<String, &dyn Teacher> {
+        let named = all.iter();
+        named
+            .map(|(name, asked)| (name.clone(), asked as &dyn Teacher))
+            .collect()
+    }
+
     /// The teacher that a run's settings name.
     ///
     /// # Errors

@@ -1,15 +1,18 @@
 //! A teacher elsewhere is asked: for scores, as the child wants them, and for texts, as a stage
 //! wants them. Each call goes through `buy`, so that none is paid twice.
 
+use std::collections::BTreeMap;
+
 use record::{Call, CallRole, Prices};
-use trainer::protocol::{Answered, Item, Order, Score, SequenceScores};
+use trainer::protocol::{Answered, Item, Order, Score, Scores, SequenceScores};
 
 use super::buy::{Came, Known, Open, TRIES, Wanted as Wants, digest_of};
 use super::learn::of_child;
 use super::measure::{Answers, Wanted, bytes_of};
 use super::watch::Flow;
 use super::{Child, Driver, Stop, Worked};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::spec::Spec;
 use crate::teacher::{self, Teacher, Text, Written};
 
 /// Sequences of one call for scores.
@@ -21,42 +24,56 @@ impl<'w> Driver<'_, 'w> {
     /// Answers a question of the child.
     pub(super) fn answer(&mut self, child: &mut Child, question: &Score) -> Result<Flow> {
         let stage = of_child(question.stage);
-        let mut sequences = Vec::with_capacity(question.sequences.len());
-        for (number, part) in question.sequences.chunks(PART).enumerate() {
-            let part = Score {
-                sequences: part.to_vec(),
-                question: 0,
-                ..question.clone()
-            };
+        let mut told: Vec<Option<SequenceScores>> = vec![None; question.sequences.len()];
+        for (number, part, places) in parts(&self.state.spec, question)? {
             let call = Call {
                 stage,
                 step: question.step,
-                item: format!("part-{number}"),
+                item: part,
                 attempt: 0,
                 role: CallRole::Score,
             };
-            match self.scores(call, &part)? {
-                Ok(told) => sequences.extend(told),
+            let its = places.iter().map(|place| &question.sequences[*place]);
+            let part = Score {
+                sequences: its.cloned().collect(),
+                question: 0,
+                ..*question
+            };
+            match self.scores(number, call, &part)? {
+                Ok(scores) => {
+                    for (place, scores) in places.into_iter().zip(scores) {
+                        told[place] = Some(scores);
+                    }
+                }
                 Err(stop) => return Ok(Flow::Stop(stop)),
             }
         }
-        let scores = teacher::scores(question.question, sequences);
+        let scores = Scores {
+            question: question.question,
+            sequences: told,
+        };
         child.say(&Order::Scores(scores))?;
         Ok(Flow::On)
     }
 
-    /// The teacher elsewhere, and what it costs.
-    fn asked(&self) -> Worked<(&'w dyn Teacher, Prices)> {
-        let teacher = self.world.teacher;
+    /// The teacher elsewhere of a number, and what it costs.
+    fn asked(&self, number: usize) -> Worked<(&'w dyn Teacher, Prices)> {
+        let spec = self.state.spec.teacher_at(number);
+        let teacher = self.world.teachers.get(&spec.name).copied();
         let teacher = teacher.ok_or_else(|| Stop::failed("the run's teacher cannot be asked here"));
-        let served = self.state.spec.teacher.served.as_ref();
+        let served = spec.served.as_ref();
         let served = served.ok_or_else(|| Stop::failed("the run's teacher is on this machine"));
         Ok((teacher?, served?.prices))
     }
 
     /// The answer to a part of a question, bought at most once.
-    fn scores(&mut self, call: Call, part: &Score) -> Result<Worked<Vec<SequenceScores>>> {
-        let (teacher, prices) = match self.asked() {
+    fn scores(
+        &mut self,
+        number: usize,
+        call: Call,
+        part: &Score,
+    ) -> Result<Worked<Vec<SequenceScores>>> {
+        let (teacher, prices) = match self.asked(number) {
             Ok(asked) => asked,
             Err(stop) => return Ok(Err(stop)),
         };
@@ -79,6 +96,7 @@ impl<'w> Driver<'_, 'w> {
                 ..call.clone()
             };
             let wanted = Wants {
+                teacher: number,
                 call,
                 request,
                 worst,
@@ -125,6 +143,7 @@ impl<'w> Driver<'_, 'w> {
             loading: 0.0,
             // Each call paid its own.
             tokens: 0,
+            parts: Vec::new(),
         }))
     }
 
@@ -151,7 +170,7 @@ impl<'w> Driver<'_, 'w> {
             if let Some(stop) = self.look(true)? {
                 return Ok(Err(stop));
             }
-            match self.write(missing)? {
+            match self.write(wanted.number(), missing)? {
                 Ok(Ok(())) => {}
                 Ok(Err(said)) => why = said,
                 Err(stop) => return Ok(Err(stop)),
@@ -167,7 +186,7 @@ impl<'w> Driver<'_, 'w> {
         items: &[Item],
         told: &mut [Option<Written>],
     ) -> Result<Worked<Vec<(Wants, Text)>>> {
-        let (_, prices) = match self.asked() {
+        let (_, prices) = match self.asked(wanted.number()) {
             Ok(asked) => asked,
             Err(stop) => return Ok(Err(stop)),
         };
@@ -194,6 +213,7 @@ impl<'w> Driver<'_, 'w> {
                     let most = wanted.sampling.max_tokens as u64;
                     let worst = prices.worst(bytes_of(&text.prompt), most);
                     let wants = Wants {
+                        teacher: wanted.number(),
                         call,
                         request,
                         worst,
@@ -206,8 +226,8 @@ impl<'w> Driver<'_, 'w> {
     }
 
     /// Asks for texts at once; the last reason why one did not come.
-    fn write(&mut self, missing: Vec<(Wants, Text)>) -> Result<Worked<Came<()>>> {
-        let (teacher, _) = match self.asked() {
+    fn write(&mut self, number: usize, missing: Vec<(Wants, Text)>) -> Result<Worked<Came<()>>> {
+        let (teacher, _) = match self.asked(number) {
             Ok(asked) => asked,
             Err(stop) => return Ok(Err(stop)),
         };
@@ -241,6 +261,28 @@ impl<'w> Driver<'_, 'w> {
             None => Ok(came),
         })
     }
+}
+
+/// A question in parts, each of one teacher: its number, what the call is named by, and which of the
+/// sequences.
+fn parts(spec: &Spec, question: &Score) -> Result<Vec<(usize, String, Vec<usize>)>> {
+    let mut of: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (place, sequence) in question.sequences.iter().enumerate() {
+        let name = sequence.teacher.as_deref();
+        let number = spec.teacher_number(name).ok_or_else(|| {
+            Error::Child(format!("it asks {name:?}, who is no teacher of the run"))
+        })?;
+        of.entry(number).or_default().push(place);
+    }
+    let mut parts = Vec::new();
+    for (number, places) in of {
+        let whose = spec.taught_by(number);
+        let whose = whose.map_or_else(String::new, |name| format!("@{name}"));
+        for (index, part) in places.chunks(PART).enumerate() {
+            parts.push((number, format!("part-{index}{whose}"), part.to_vec()));
+        }
+    }
+    Ok(parts)
 }
 
 fn no_use(why: &str) -> Stop {

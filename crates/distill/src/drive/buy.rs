@@ -18,19 +18,24 @@ pub(super) const TRIES: u32 = 3;
 /// How long bought answers are kept: a run that takes longer buys anew.
 const KEEP_US: u64 = 90 * 86_400_000_000;
 
-/// What a teacher elsewhere called its version first, by what it was asked for.
-pub(super) type Versions = BTreeMap<CallRole, String>;
+/// What teachers elsewhere called their version first, by their number and what they were asked for.
+pub(super) type Versions = BTreeMap<(usize, CallRole), String>;
 
 /// A bought answer as the vault has it.
 #[derive(Serialize, Deserialize)]
 struct Kept<T> {
     revision: Option<String>,
+    /// Whose it is; none for the run's first teacher.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    teacher: Option<String>,
     #[serde(rename = "sequences")]
     answer: T,
 }
 
 /// A call that is to be made.
 pub(super) struct Wanted {
+    /// The number of the teacher that is asked.
+    pub(super) teacher: usize,
     pub(super) call: Call,
     pub(super) request: [u8; 32],
     /// The most that it costs.
@@ -87,9 +92,9 @@ impl Driver<'_, '_> {
         if !worst.fits(self.state.left().plus(again)) {
             return Ok(Err(Stop::pause(Cause::Budget)));
         }
-        let idempotent = self.state.spec.teacher.idempotent;
         let mut open = Vec::with_capacity(wanted.len());
         for wanted in wanted {
+            let idempotent = self.is_idempotent(&wanted);
             self.record(&RunEvent::Asked {
                 call: wanted.call.clone(),
                 request: wanted.request,
@@ -110,6 +115,11 @@ impl Driver<'_, '_> {
         Ok(Ok(open))
     }
 
+    /// Whether a call can be made again without a new price.
+    fn is_idempotent(&self, wanted: &Wanted) -> bool {
+        self.state.spec.teacher_at(wanted.teacher).idempotent
+    }
+
     /// What a call that was under way when the run was stopped has reserved already.
     fn reserved_before(&self, wanted: &Wanted) -> Amount {
         match self.state.calls.get(&wanted.call) {
@@ -126,7 +136,7 @@ impl Driver<'_, '_> {
     pub(super) fn unanswered(&mut self, open: &Open, unanswered: Unanswered) -> Result<String> {
         let (spent, why) = match unanswered {
             // The same key, and no new price: the call is still under way.
-            Unanswered::Lost(why) if self.state.spec.teacher.idempotent => return Ok(why),
+            Unanswered::Lost(why) if self.is_idempotent(&open.wanted) => return Ok(why),
             Unanswered::Lost(why) => (open.wanted.worst, why),
             Unanswered::Refused(why) => (Amount::ZERO, why),
         };
@@ -143,27 +153,33 @@ impl Driver<'_, '_> {
         answer: T,
         checked: std::result::Result<(), String>,
     ) -> Result<Worked<Came<T>>> {
-        let Some(served) = &self.state.spec.teacher.served else {
+        let wanted = &open.wanted;
+        let teacher = self.state.spec.teacher_at(wanted.teacher);
+        let Some(served) = &teacher.served else {
             return Ok(Err(Stop::failed("the run's teacher is on this machine")));
         };
-        let wanted = &open.wanted;
         let spent = served.prices.cost(&usage).min(wanted.worst);
         if let Err(why) = checked {
             let why = format!("what it told is impossible: {why}");
             self.lose(open, spent, &why)?;
             return Ok(Ok(Err(why)));
         }
-        if let Some(stop) = self.other_version(wanted.call.role, revision.as_deref())? {
+        if let Some(stop) = self.other_version(wanted, revision.as_deref())? {
             self.lose(open, spent, "the teacher changed its version")?;
             return Ok(Err(stop));
         }
-        let kept = Kept { revision, answer };
+        let teacher = self.state.spec.taught_by(wanted.teacher);
+        let kept = Kept {
+            revision,
+            teacher: teacher.map(str::to_owned),
+            answer,
+        };
         let bytes = serde_json::to_vec(&kept).map_err(|error| Error::Child(error.to_string()))?;
         let expires = (self.world.clock)().micros().saturating_add(KEEP_US);
         let vault = self.world.facts.ledger().vault();
         let hashes = vault.put(&[&bytes], ledger::Lock::House, expires)?;
         let response = hashes.first().copied().unwrap_or_default();
-        self.settle_call(wanted.worst, spent);
+        self.settle_call(wanted, spent);
         self.record(&RunEvent::Bought {
             call: wanted.call.clone(),
             request: wanted.request,
@@ -176,7 +192,7 @@ impl Driver<'_, '_> {
     }
 
     fn lose(&mut self, open: &Open, spent: Amount, why: &str) -> Result<()> {
-        self.settle_call(open.wanted.worst, spent);
+        self.settle_call(&open.wanted, spent);
         self.record(&RunEvent::Lost {
             call: open.wanted.call.clone(),
             slice: open.slice,
@@ -185,38 +201,50 @@ impl Driver<'_, '_> {
         })
     }
 
-    fn settle_call(&mut self, worst: Amount, spent: Amount) {
-        if !self.state.spec.teacher.idempotent {
-            self.purse.refund(worst);
+    fn settle_call(&mut self, wanted: &Wanted, spent: Amount) {
+        if !self.is_idempotent(wanted) {
+            self.purse.refund(wanted.worst);
         }
         self.purse.spend(spent);
     }
 
     /// A teacher that is another one in mid-run is no longer the run's.
-    fn other_version(&mut self, role: CallRole, told: Option<&str>) -> Result<Option<Stop>> {
-        if !self.versions.contains_key(&role) {
-            let first = self.state.calls.iter().find_map(|(call, fate)| match fate {
-                Fate::Bought { response, .. } if call.role == role => Some(*response),
-                _ => None,
-            });
-            let known = match first {
-                Some(response) => self.kept::<serde::de::IgnoredAny>(&response)?,
-                None => None,
-            };
-            if let Some(known) = known.and_then(|kept| kept.revision) {
-                self.versions.insert(role, known);
-            }
+    fn other_version(&mut self, wanted: &Wanted, told: Option<&str>) -> Result<Option<Stop>> {
+        let of = (wanted.teacher, wanted.call.role);
+        if !self.versions.contains_key(&of)
+            && let Some(known) = self.first_version(of)?
+        {
+            self.versions.insert(of, known);
         }
         let Some(told) = told else {
             return Ok(None);
         };
-        let known = self.versions.entry(role);
+        let known = self.versions.entry(of);
         let known = known.or_insert_with(|| told.to_owned());
+        let teacher = match self.state.spec.taught_by(wanted.teacher) {
+            Some(name) => format!("the teacher `{name}`"),
+            None => "the teacher".to_owned(),
+        };
         Ok((known != told).then(|| {
             Stop::failed(format!(
-                "the teacher changed its version from {known} to {told}: fork the run to go on with it"
+                "{teacher} changed its version from {known} to {told}: fork the run to go on with it"
             ))
         }))
+    }
+
+    /// What a teacher called its version in the first answer that was bought of it.
+    fn first_version(&self, (teacher, role): (usize, CallRole)) -> Result<Option<String>> {
+        let name = self.state.spec.taught_by(teacher);
+        for (call, fate) in &self.state.calls {
+            if let Fate::Bought { response, .. } = fate
+                && call.role == role
+                && let Some(kept) = self.kept::<serde::de::IgnoredAny>(response)?
+                && kept.teacher.as_deref() == name
+            {
+                return Ok(kept.revision);
+            }
+        }
+        Ok(None)
     }
 
     fn kept<T: DeserializeOwned>(&self, response: &[u8; 32]) -> Result<Option<Kept<T>>> {

@@ -3,13 +3,15 @@
 
 use record::{Alarm, Amount, Cause, Measure, Metric, Real, RunEvent, Stage};
 use trainer::protocol::{
-    self, Checkpoint, Job, Learn, Ready, Report, Stage as Learning, Step, Teacher as Source,
+    self, Checkpoint, Further, Job, Learn, Ready, Report, Stage as Learning, Step,
+    Teacher as Source,
 };
 
 use super::watch::Flow;
 use super::{Driver, Stop, Worked};
 use crate::alarm::{self, Crossed};
 use crate::error::{Error, Result};
+use crate::spec::Teacher;
 use crate::state::Place;
 
 /// Seconds of a step, before one was seen.
@@ -68,12 +70,16 @@ impl Driver<'_, '_> {
             .stage(stage)
             .ok_or_else(|| Error::Refused(format!("the run has no stage {stage:?}")))?;
         // Asked where the loss wants it: a cold start may learn the answers' tokens alone.
-        let teacher = match &spec.teacher.model {
+        let source = |teacher: &Teacher| match &teacher.model {
             Some(model) => Source::Local {
                 model: model.clone(),
             },
             None => Source::Parent,
         };
+        let further = spec.teachers.iter().map(|teacher| Further {
+            name: teacher.name.clone(),
+            teacher: source(teacher),
+        });
         let items = match stage {
             Stage::ColdStart if !spec.has_pairs() => "curated.jsonl",
             _ => "items.jsonl",
@@ -84,8 +90,8 @@ impl Driver<'_, '_> {
             seed: self.state.seed(),
             stage: stage_of(stage),
             student: spec.student.clone(),
-            teacher,
-            teachers: Vec::new(),
+            teacher: source(&spec.teacher),
+            teachers: further.collect(),
             learning: settings.learning.clone(),
             sampling: settings.sampling.clone(),
             steps: settings.steps,
@@ -142,14 +148,27 @@ impl Driver<'_, '_> {
                 "the student's model file is another than when the run was made",
             ));
         }
-        let model = self.state.spec.teacher.model.as_ref();
-        let is_file = model.is_some_and(|model| model.is_file());
-        match &ready.teacher {
-            Some(told) if other(told, &created.teacher, is_file) => Flow::Stop(Stop::failed(
-                "the teacher's model file is another than when the run was made",
-            )),
-            _ => Flow::On,
+        for (number, teacher) in self.state.spec.all_teachers().enumerate() {
+            let is_file = teacher.model.as_ref().is_some_and(|model| model.is_file());
+            let told = match number {
+                0 => ready.teacher.as_ref(),
+                _ => ready.teachers.get(&teacher.name),
+            };
+            let known = match &teacher.share {
+                Some(share) => digest(&share.digest).unwrap_or_default(),
+                None => created.teacher,
+            };
+            if told.is_some_and(|told| other(told, &known, is_file)) {
+                let whose = match self.state.spec.has_several_teachers() {
+                    true => format!("the teacher `{}`'s", teacher.name),
+                    false => "the teacher's".to_owned(),
+                };
+                return Flow::Stop(Stop::failed(format!(
+                    "{whose} model file is another than when the run was made"
+                )));
+            }
         }
+        Flow::On
     }
 
     fn stepped(&mut self, stage: Stage, step: &Step, longest: u64) -> Result<Flow> {
@@ -176,12 +195,7 @@ impl Driver<'_, '_> {
             );
         };
         // What a teacher elsewhere read was paid with its calls.
-        let local = self.state.spec.teacher.model.is_some() && step.tokens.teacher_prompt > 0;
-        let tokens = match local {
-            true => step.tokens.teacher_prompt + step.tokens.answer,
-            false => 0,
-        };
-        let Some(paid) = self.paid(seconds(step), tokens) else {
+        let Some(paid) = self.paid(seconds(step), step.tokens.here) else {
             return Ok(Flow::Stop(Stop::pause(Cause::Budget)));
         };
         self.record(&RunEvent::Step {
@@ -256,7 +270,8 @@ impl Driver<'_, '_> {
             false => 1,
         };
         let asked = learning.loss.kind.asks_teacher(stage_of(stage));
-        let tokens = match self.state.spec.teacher.model.is_some() && asked {
+        let any_here = self.state.spec.all_teachers().any(Teacher::is_here);
+        let tokens = match any_here && asked {
             true => answers * (longest + TEMPLATE + settings.sampling.max_tokens as u64 * finer),
             false => 0,
         };

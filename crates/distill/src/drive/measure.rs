@@ -12,12 +12,10 @@ use super::watch::Flow;
 use super::{Driver, Stop, Worked};
 use crate::error::{Error, Result};
 use crate::measure::{Estimate, Rule, Scorer, perplexity_of, wilson};
-use crate::rows;
+use crate::quote::Speed;
 use crate::state::Place;
-use crate::{alarm, create, curation};
+use crate::{alarm, create, curation, rows};
 
-/// Items of the smoke test.
-const SMOKE: usize = 16;
 /// Seconds of the machine that a job of answers may take before the budget is asked again.
 const ANSWERING: f64 = 1800.0;
 
@@ -31,12 +29,34 @@ pub(super) struct Answers {
     pub(super) loading: f64,
     /// Tokens of a teacher on this machine.
     pub(super) tokens: u64,
+    /// Of several teachers what each took, where it answered now.
+    pub(super) parts: Vec<Part>,
+}
+
+/// What one of several teachers took.
+pub(super) struct Part {
+    /// Its number.
+    pub(super) teacher: usize,
+    /// Seconds until it was loaded, and an answer's.
+    pub(super) speed: Speed,
+}
+
+impl Answers {
+    /// How quickly they came.
+    pub(super) fn speed(&self) -> Speed {
+        Speed {
+            loading: self.loading,
+            each: (self.seconds - self.loading) / self.answers.len().max(1) as f64,
+        }
+    }
 }
 
 /// Whose answers to what.
 pub(super) struct Wanted<'a> {
     /// Who answers.
     pub(super) who: Who,
+    /// The number of the teacher that answers; none where each item's own one does.
+    pub(super) teacher: Option<usize>,
     /// For which stage they are bought, where they are.
     pub(super) stage: Stage,
     /// Which student.
@@ -51,6 +71,13 @@ pub(super) struct Wanted<'a> {
     pub(super) file: String,
 }
 
+impl Wanted<'_> {
+    /// The number of the teacher that answers.
+    pub(super) fn number(&self) -> usize {
+        self.teacher.unwrap_or(0)
+    }
+}
+
 impl Driver<'_, '_> {
     /// Has somebody answer items; what was answered before is read.
     pub(super) fn answers(&mut self, wanted: &Wanted<'_>) -> Result<Worked<Answers>> {
@@ -62,11 +89,14 @@ impl Driver<'_, '_> {
                 seconds: 0.0,
                 loading: 0.0,
                 tokens: 0,
+                parts: Vec::new(),
             }));
         }
-        let answered = match wanted.who == Who::Teacher && self.state.spec.teacher.model.is_none() {
-            true => self.texts(wanted)?,
-            false => self.answers_here(wanted)?,
+        let several = self.state.spec.has_several_teachers();
+        let answered = match wanted.who {
+            Who::Teacher if several && wanted.teacher.is_none() => self.routed(wanted)?,
+            Who::Teacher => self.one_teachers(wanted)?,
+            Who::Start | Who::Student => self.answers_here(wanted)?,
         };
         if let Ok(answered) = &answered {
             let bytes = serde_json::to_vec(&answered.answers);
@@ -74,6 +104,14 @@ impl Driver<'_, '_> {
             self.folder.write(&wanted.file, &bytes)?;
         }
         Ok(answered)
+    }
+
+    /// Answers of the teacher of a number.
+    pub(super) fn one_teachers(&mut self, wanted: &Wanted<'_>) -> Result<Worked<Answers>> {
+        match self.state.spec.teacher_at(wanted.number()).is_here() {
+            true => self.answers_here(wanted),
+            false => self.texts(wanted),
+        }
     }
 
     /// Answers of a model on this machine.
@@ -86,7 +124,7 @@ impl Driver<'_, '_> {
             who: wanted.who,
             student: spec.student.clone(),
             place: wanted.place.map(place_of),
-            teacher: spec.teacher.model.clone(),
+            teacher: spec.teacher_at(wanted.number()).model.clone(),
             sampling: wanted.sampling.clone(),
             samples: 1,
             score: wanted.given,
@@ -125,6 +163,7 @@ impl Driver<'_, '_> {
             seconds: self.since(began),
             loading,
             tokens,
+            parts: Vec::new(),
         }))
     }
 
@@ -252,6 +291,7 @@ impl Driver<'_, '_> {
         };
         Wanted {
             who,
+            teacher: None,
             stage: Stage::Evaluate,
             place,
             items: "holdout.jsonl",
@@ -269,43 +309,6 @@ impl Driver<'_, '_> {
         Ok(self.paid(seconds, tokens))
     }
 
-    /// A few items all the way through: all but one must be answered by the start model and, where
-    /// it is here, by the teacher.
-    pub(super) fn smoke(&mut self) -> Result<Worked<()>> {
-        let few = self.items("items.jsonl")?;
-        let few = &few[..few.len().min(SMOKE)];
-        self.folder
-            .write("smoke.jsonl", rows::lines(few).as_bytes())?;
-        let (mut seconds, mut tokens) = (0.0, 0);
-        let teacher = self.state.spec.teacher.model.is_some();
-        let all = [Who::Start, Who::Teacher];
-        for who in &all[..1 + usize::from(teacher)] {
-            let wanted = Wanted {
-                who: *who,
-                stage: Stage::Smoke,
-                place: None,
-                items: "smoke.jsonl",
-                given: false,
-                sampling: self.greedy(),
-                file: format!("answers/smoke-{who:?}.json").to_lowercase(),
-            };
-            let answered = match self.answers(&wanted)? {
-                Ok(answered) => answered,
-                Err(stop) => return Ok(Err(stop)),
-            };
-            seconds += answered.seconds;
-            tokens += answered.tokens;
-            let whole = answered.answers.iter().filter(|a| a.tokens > 0).count();
-            if whole + 1 < few.len() {
-                return Ok(Err(Stop::failed(format!(
-                    "smoke test: of {} items {whole} were answered by {who:?}",
-                    few.len()
-                ))));
-            }
-        }
-        self.worked(seconds, tokens, Stage::Collect)
-    }
-
     /// The teacher's answers to the items, for a cold start.
     pub(super) fn collect(&mut self) -> Result<Worked<()>> {
         let sampling = match &self.state.spec.stages.cold_start {
@@ -314,6 +317,7 @@ impl Driver<'_, '_> {
         };
         let wanted = Wanted {
             who: Who::Teacher,
+            teacher: None,
             stage: Stage::Collect,
             place: None,
             items: "items.jsonl",
@@ -354,7 +358,7 @@ impl Driver<'_, '_> {
         Ok(Ok(()))
     }
 
-    fn worked(&mut self, seconds: f64, tokens: u64, then: Stage) -> Result<Worked<()>> {
+    pub(super) fn worked(&mut self, seconds: f64, tokens: u64, then: Stage) -> Result<Worked<()>> {
         let Some(paid) = self.payment(seconds, tokens)? else {
             return Ok(Err(Stop::pause(record::Cause::Budget)));
         };

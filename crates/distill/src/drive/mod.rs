@@ -12,6 +12,8 @@ mod learn;
 mod measure;
 mod money;
 mod probe;
+mod routed;
+mod smoke;
 mod student;
 mod watch;
 
@@ -37,6 +39,7 @@ use child::{Child, Heard};
 use money::Purse;
 
 pub(crate) use measure::answers_file;
+pub(crate) use smoke::SMOKE;
 pub use student::materialise;
 pub use trainer::protocol::Format;
 
@@ -57,8 +60,8 @@ pub struct World<'a> {
     pub random: &'a dyn Fn(&mut [u8]),
     /// Bytes that are free where a path is; `None` where the system does not tell.
     pub free: &'a dyn Fn(&Path) -> Option<u64>,
-    /// The teacher, where it is elsewhere.
-    pub teacher: Option<&'a dyn Teacher>,
+    /// The teachers that are elsewhere, by name.
+    pub teachers: BTreeMap<String, &'a dyn Teacher>,
     /// Set to pause the run: the step is finished and written down first.
     pub stop: &'a AtomicBool,
     /// Who is told.
@@ -121,7 +124,7 @@ struct Driver<'a, 'w> {
     folder: Folder,
     log: File,
     purse: Purse,
-    /// What the teacher elsewhere called its version first.
+    /// What teachers elsewhere called their version first.
     versions: buy::Versions,
     looked: Time,
     /// What is expected of items, read where answers are graded.
@@ -297,7 +300,7 @@ impl Driver<'_, '_> {
         if let Err(why) = grant::covers(&found, &self.state.spec, now) {
             return Ok(Err(Stop::pause(Cause::Grant(why))));
         }
-        match grant::licence(&self.state.spec.teacher.licence) {
+        match grant::licences(&self.state.spec) {
             Err(why) => Ok(Err(Stop::pause(Cause::Grant(why)))),
             Ok(licence) => {
                 self.record(&RunEvent::Approved {

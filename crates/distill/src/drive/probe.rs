@@ -1,15 +1,16 @@
 //! Measuring before spending: a probe of one batch, a small evaluation, the quote.
 
 use record::{Amount, RunEvent, Stage};
-use trainer::protocol::{self, Answered, Job, Probe, Probed, Report, Who};
+use trainer::protocol::{self, Answered, Item, Job, Probe, Probed, Report, Who};
 
 use super::measure::{Answers, Wanted, bytes_of};
 use super::watch::Flow;
 use super::{Driver, Stop, Worked};
 use crate::error::Result;
 use crate::measure::Rule;
-use crate::quote::{Measured, Speed, mean, quote};
-use crate::rows;
+use crate::quote::{Measured, OfTeacher, mean, quote};
+use crate::spec::Teacher;
+use crate::{route, rows};
 
 /// Items of the small evaluation.
 const FEW: usize = 64;
@@ -19,12 +20,9 @@ const BATCH: u32 = 16;
 const PROBING: f64 = 300.0;
 
 /// Tokens of a prompt of the teacher's: those of the student's, in proportion to their bytes.
-fn prompt_tokens(
-    answers: &[trainer::protocol::Answered],
-    items: &[trainer::protocol::Item],
-) -> f64 {
+fn prompt_tokens(answers: &[Answered], items: &[Item]) -> f64 {
     let told: u64 = answers.iter().map(|answer| answer.prompt_tokens).sum();
-    let bytes = |prompt: fn(&trainer::protocol::Item) -> &trainer::protocol::Prompt| -> u64 {
+    let bytes = |prompt: fn(&Item) -> &trainer::protocol::Prompt| -> u64 {
         items.iter().map(|item| bytes_of(prompt(item))).sum()
     };
     let (student, teacher) = (bytes(|item| &item.student), bytes(|item| item.teacher()));
@@ -36,23 +34,24 @@ impl Driver<'_, '_> {
     pub(super) fn probe(&mut self) -> Result<Worked<()>> {
         let began = (self.world.clock)();
         let holdout = self.items("holdout.jsonl")?;
-        let few = &holdout[..holdout.len().min(FEW)];
+        let few = route::few(&self.state.spec, &holdout, FEW);
+        let few = few.as_slice();
         self.folder
             .write("few.jsonl", rows::lines(few).as_bytes())?;
         let start = match self.small(Who::Start)? {
             Ok(start) => start,
             Err(stop) => return Ok(Err(stop)),
         };
-        let local = self.state.spec.teacher.model.is_some();
+        let all_here = self.state.spec.all_teachers().all(Teacher::is_here);
         // What a teacher elsewhere writes here is not bought again when the hold-out is measured.
-        let teacher = match local || self.state.spec.measures_teacher() {
+        let teacher = match all_here || self.state.spec.measures_teacher() {
             false => None,
             true => match self.small(Who::Teacher)? {
                 Ok(teacher) => Some(teacher),
                 Err(stop) => return Ok(Err(stop)),
             },
         };
-        let probed = match self.probe_batch(local)? {
+        let probed = match self.probe_batch(all_here)? {
             Ok(probed) => probed,
             Err(stop) => return Ok(Err(stop)),
         };
@@ -62,21 +61,13 @@ impl Driver<'_, '_> {
             Some(teacher) => self.judged(&teacher.answers)?,
             None => Vec::new(),
         };
-        let of = |answers: &Answers| Speed {
-            loading: answers.loading,
-            each: (answers.seconds - answers.loading) / answers.answers.len().max(1) as f64,
-        };
         let tokens = teacher.as_ref().map_or(0, |teacher| teacher.tokens)
-            + match (&probed, local) {
-                (Some(p), true) if p.tokens.teacher_prompt > 0 => {
-                    p.tokens.teacher_prompt + p.tokens.answer
-                }
-                _ => 0,
-            };
+            + probed.as_ref().map_or(0, |probed| probed.tokens.here);
         let Some(paid) = self.payment(self.since(began), tokens)? else {
             return Ok(Err(Stop::pause(record::Cause::Budget)));
         };
-        let prompt = prompt_tokens(&start.answers, few);
+        let right = (start_right.as_slice(), teacher_right.as_slice());
+        let teachers = self.of_teachers(few, (&start, teacher.as_ref()), right)?;
         let quote = quote(
             &self.state.spec,
             &Measured {
@@ -85,14 +76,10 @@ impl Driver<'_, '_> {
                 teacher: &teacher_right,
                 lengths: &lengths(&start.answers),
                 teacher_lengths: &teacher.as_ref().map_or(Vec::new(), |t| lengths(&t.answers)),
-                prompt: match &teacher {
-                    Some(teacher) => mean(teacher.answers.iter().map(|a| a.prompt_tokens)),
-                    None => prompt,
-                },
-                speeds: [of(&start), teacher.as_ref().map_or(of(&start), of)],
+                speed: start.speed(),
                 items: self.items("items.jsonl")?.len(),
                 holdout: holdout.len(),
-                known: if local { 0 } else { few.len() },
+                teachers: &teachers,
                 spent: self.state.spent.plus(paid.amount),
             },
         );
@@ -107,9 +94,64 @@ impl Driver<'_, '_> {
         Ok(Ok(()))
     }
 
+    /// What was measured of each teacher: `few` are the items that the start model, and the teachers,
+    /// answered.
+    fn of_teachers(
+        &self,
+        few: &[Item],
+        (start, teacher): (&Answers, Option<&Answers>),
+        (start_right, teacher_right): (&[f64], &[f64]),
+    ) -> Result<Vec<OfTeacher>> {
+        let spec = &self.state.spec;
+        let count = |items: &[Item], number: usize| {
+            let its = items.iter().filter(|item| self.number_of(item) == number);
+            its.count()
+        };
+        let (items, holdout) = (self.items("items.jsonl")?, self.items("holdout.jsonl")?);
+        let one = |number: usize| {
+            // Answers are in the items' order, each item's there.
+            let its = few.iter().enumerate();
+            let places = its.filter(|(_, item)| self.number_of(item) == number);
+            let places: Vec<usize> = places.map(|(place, _)| place).collect();
+            let at = |values: &[f64]| -> Vec<f64> {
+                let its = places
+                    .iter()
+                    .filter_map(|place| values.get(*place).copied());
+                its.collect()
+            };
+            let answers = teacher.iter().flat_map(|teacher| {
+                let its = places.iter();
+                its.filter_map(|place| teacher.answers.get(*place))
+            });
+            let answers: Vec<&Answered> = answers.collect();
+            let speed = teacher.map_or(start.speed(), |teacher| {
+                let part = teacher.parts.iter().find(|part| part.teacher == number);
+                part.map_or(teacher.speed(), |part| part.speed)
+            });
+            OfTeacher {
+                items: count(&items, number),
+                holdout: count(&holdout, number),
+                known: match spec.teacher_at(number).is_here() {
+                    true => 0,
+                    false => places.len(),
+                },
+                start: at(start_right),
+                right: at(teacher_right),
+                lengths: answers.iter().map(|answer| answer.tokens).collect(),
+                prompt: match answers.is_empty() {
+                    true => prompt_tokens(&start.answers, few),
+                    false => mean(answers.iter().map(|answer| answer.prompt_tokens)),
+                },
+                speed,
+            }
+        };
+        Ok((0..=spec.teachers.len()).map(one).collect())
+    }
+
     fn small(&mut self, who: Who) -> Result<Worked<super::measure::Answers>> {
         let wanted = Wanted {
             who,
+            teacher: None,
             stage: Stage::Evaluate,
             place: None,
             items: "few.jsonl",
@@ -123,12 +165,13 @@ impl Driver<'_, '_> {
     /// One batch of the on-policy stage (of the cold start, where that is all), measured and not
     /// learnt. A teacher elsewhere is asked for it as for the first step's, which is not bought again
     /// where it is the same.
-    fn probe_batch(&mut self, local: bool) -> Result<Worked<Option<Probed>>> {
+    fn probe_batch(&mut self, all_here: bool) -> Result<Worked<Option<Probed>>> {
+        let any_here = self.state.spec.all_teachers().any(Teacher::is_here);
         let stages = &self.state.spec.stages;
         let (at, stage) = match (&stages.on_policy, &stages.cold_start) {
             (Some(stage), _) => (Stage::OnPolicy, stage.clone()),
             // Only for what a step of learning takes: one elsewhere is not paid for that.
-            (None, Some(stage)) if local && !stage.learning.loss.kind.is_of_pairs() => {
+            (None, Some(stage)) if all_here && !stage.learning.loss.kind.is_of_pairs() => {
                 (Stage::ColdStart, stage.clone())
             }
             _ => return Ok(Ok(None)),
@@ -142,7 +185,7 @@ impl Driver<'_, '_> {
             .loss
             .kind
             .asks_teacher(protocol::Stage::OnPolicy);
-        let tokens = match local && asked {
+        let tokens = match any_here && asked {
             true => answers * (self.longest_prompt()? + stage.sampling.max_tokens as u64),
             false => 0,
         };

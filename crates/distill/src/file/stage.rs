@@ -20,7 +20,7 @@ pub(crate) struct Fault {
     pub(crate) hint: &'static str,
 }
 
-/// Looks at both stages. Where the teacher is not settled yet, what it would have to be is not looked at.
+/// Looks at both stages. Where a teacher is not settled yet, what it would have to be is not looked at.
 pub(crate) fn check(spec: &Spec) -> Result<(), Fault> {
     let stages = &spec.stages;
     let cold = stages.cold_start.as_ref();
@@ -40,8 +40,17 @@ pub(crate) fn check(spec: &Spec) -> Result<(), Fault> {
             what,
             hint,
         };
-        let fits = fits::check(&stage.learning, at, source(&spec.teacher));
-        fits.map_err(|unfit| fault(unfit.key, unfit.what.to_owned(), unfit.hint))?;
+        let fits = |source| fits::check(&stage.learning, at, source);
+        fits(Source::Unsettled)
+            .map_err(|unfit| fault(unfit.key, unfit.what.to_owned(), unfit.hint))?;
+        for teacher in spec.all_teachers() {
+            let whose = match spec.has_several_teachers() {
+                true => format!("with the teacher `{}`: ", teacher.name),
+                false => String::new(),
+            };
+            fits(source(teacher))
+                .map_err(|unfit| fault(unfit.key, format!("{whose}{}", unfit.what), unfit.hint))?;
+        }
         reward(stage, at).map_err(|(what, hint)| fault("reward", what, hint))?;
     }
     Ok(())

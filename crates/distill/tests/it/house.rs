@@ -50,7 +50,7 @@ impl Default for Wanted {
 impl House {
     pub(crate) fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
-        for (name, seed) in [("student", 1), ("teacher", 2)] {
+        for (name, seed) in [("student", 1), ("teacher", 2), ("coder", 3)] {
             let path = root.path().join(name).with_extension("gguf");
             std::fs::write(path, tiny_gguf(Family::Llama, seed)).unwrap();
         }
@@ -79,7 +79,7 @@ impl House {
             id: GRANT,
             account,
             terms: GrantTerms {
-                teachers: vec!["teacher".into()],
+                teachers: vec!["teacher".into(), "coder".into()],
                 purpose: "a student".into(),
                 tier: Tier::Train,
                 budget: GrantBudget::new(Some(Money::from_nanos(u64::MAX)), None).unwrap(),

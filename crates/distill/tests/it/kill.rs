@@ -34,12 +34,12 @@ fn steps() -> u64 {
     if soaks() { 160 } else { 8 }
 }
 
-fn ended(state: &State) -> bool {
+pub(crate) fn ended(state: &State) -> bool {
     matches!(state.stage, Stage::Held | Stage::Rejected)
 }
 
 /// What must be the same: each checkpoint's student, what each step learnt, and how it ended.
-fn outcome(state: &State) -> (Stage, Vec<String>) {
+pub(crate) fn outcome(state: &State) -> (Stage, Vec<String>) {
     let mut told: Vec<String> = state
         .checkpoints
         .iter()
@@ -57,7 +57,7 @@ fn outcome(state: &State) -> (Stage, Vec<String>) {
 }
 
 /// No call was bought twice, and none was asked again after its answer was written down.
-fn check_calls(events: &[RunEvent]) {
+pub(crate) fn check_calls(events: &[RunEvent]) {
     let mut bought: HashSet<&Call> = HashSet::new();
     let mut requests: HashMap<(u64, &str, [u8; 32]), u32> = HashMap::new();
     for event in events {
@@ -88,7 +88,11 @@ fn twin(house: &House, wanted: &Wanted) -> (Id<kind::Run>, State) {
 }
 
 /// Drives a run whose process dies again and again, each time somewhere else, to its end.
-fn killed(house: &House, run: Id<kind::Run>, deaths: impl Iterator<Item = String>) -> (State, u64) {
+pub(crate) fn killed(
+    house: &House,
+    run: Id<kind::Run>,
+    deaths: impl Iterator<Item = String>,
+) -> (State, u64) {
     let mut died = 0;
     for death in deaths {
         let output = house.drive(run, Some(&death));

@@ -6,5 +6,6 @@ mod house;
 mod judged;
 mod kill;
 mod many;
+mod several;
 mod stops;
 mod vocabularies;

@@ -14,10 +14,10 @@ use trainer::protocol::{Ending, PositionScores, Score, SequenceScores};
 use crate::house::{GRANT, House, Wanted};
 
 /// Drives a run in this process, with what `when` does at each event.
-fn drive(
+pub(crate) fn drive(
     house: &House,
     run: Id<kind::Run>,
-    teacher: Option<&dyn Teacher>,
+    teachers: &[(&str, &dyn Teacher)],
     when: &mut dyn FnMut(&State, &RunEvent, &ledger::facts::Facts),
 ) -> State {
     struct Told<'a> {
@@ -47,7 +47,10 @@ fn drive(
         clock: &clock,
         random: &|bytes| getrandom::fill(bytes).unwrap(),
         free: &|_| None,
-        teacher,
+        teachers: teachers
+            .iter()
+            .map(|(name, teacher)| ((*name).to_owned(), *teacher))
+            .collect(),
         stop: &stop,
         observer: &mut told,
         by: Actor::House,
@@ -91,7 +94,7 @@ fn a_revoked_grant_pauses_in_mid_run() {
         ..Wanted::default()
     };
     let run = house.make(&house.spec(&wanted));
-    let state = drive(&house, run, None, &mut |_, event, facts| {
+    let state = drive(&house, run, &[], &mut |_, event, facts| {
         if matches!(event, RunEvent::Step { step: 3, .. }) {
             let change = Change::GrantRevoked { grant: GRANT };
             facts.change(Actor::House, "", change).unwrap();
@@ -116,7 +119,7 @@ fn somebody_pauses_resumes_and_cancels() {
     let run = house.make(&house.spec(&Wanted::default()));
     let folder = Folder::new(&house.runs(), run);
     let ask = folder.clone();
-    let state = drive(&house, run, None, &mut |_, event, _| {
+    let state = drive(&house, run, &[], &mut |_, event, _| {
         if matches!(event, RunEvent::Step { step: 2, .. }) {
             ask.ask(Ask::Pause, &record::Actor::House, "lunch").unwrap();
         }
@@ -126,7 +129,7 @@ fn somebody_pauses_resumes_and_cancels() {
     let done = state.done(Stage::OnPolicy);
     assert_eq!(state.checkpoint(Stage::OnPolicy), Some(done));
     house.resume(run);
-    let state = drive(&house, run, None, &mut |_, event, _| {
+    let state = drive(&house, run, &[], &mut |_, event, _| {
         if matches!(event, RunEvent::Step { .. }) {
             folder
                 .ask(Ask::Cancel, &record::Actor::House, "enough")
@@ -139,10 +142,20 @@ fn somebody_pauses_resumes_and_cancels() {
 }
 
 /// A teacher that does what its script says, once each, and is right otherwise.
-struct Scripted {
+pub(crate) struct Scripted {
     script: Mutex<Vec<&'static str>>,
     asked: Mutex<u64>,
     texts: Mutex<u64>,
+}
+
+impl Scripted {
+    pub(crate) fn new(script: &[&'static str]) -> Self {
+        Self {
+            script: Mutex::new(script.to_vec()),
+            asked: Mutex::new(0),
+            texts: Mutex::new(0),
+        }
+    }
 }
 
 impl Teacher for Scripted {
@@ -218,12 +231,8 @@ fn scripted(script: &[&'static str]) -> (House, Id<kind::Run>, State, u64) {
         served: true,
         ..Wanted::default()
     }));
-    let teacher = Scripted {
-        script: Mutex::new(script.to_vec()),
-        asked: Mutex::new(0),
-        texts: Mutex::new(0),
-    };
-    let state = drive(&house, run, Some(&teacher), &mut |_, _, _| {});
+    let teacher = Scripted::new(script);
+    let state = drive(&house, run, &[("teacher", &teacher)], &mut |_, _, _| {});
     let asked = *teacher.asked.lock().unwrap() + *teacher.texts.lock().unwrap();
     (house, run, state, asked)
 }

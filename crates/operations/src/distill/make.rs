@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use ::distill::drive::Format;
 use ::distill::folder::Folder;
+use ::distill::spec::Teacher;
 use ::distill::{Spec, State, file};
 use record::id::kind;
 use record::{Actor, Id, Stage};
@@ -46,8 +47,7 @@ pub struct How<'a> {
 /// # Errors
 /// The file's, its rows' and models'; a grant that is not there; the ledger's.
 pub fn make(house: &House, place: &Place<'_>, run_file: &Path, how: How<'_>) -> Result<Made> {
-    let mut spec = file::read(run_file)?;
-    settle(&mut spec, place)?;
+    let spec = read(place, run_file)?;
     create(house, place, (spec, None), how)
 }
 
@@ -67,11 +67,7 @@ pub fn fork(
     let found = view::find(&house.folded, parent)?;
     let (id, state) = (found.id, &found.state);
     let mut spec = match run_file {
-        Some(run_file) => {
-            let mut spec = file::read(run_file)?;
-            settle(&mut spec, place)?;
-            spec
-        }
+        Some(run_file) => read(place, run_file)?,
         None => {
             let mut spec = state.spec.clone();
             spec.run.name = format!("{} (fork)", spec.run.name);
@@ -152,19 +148,32 @@ fn create(
     Ok(Made { id, state })
 }
 
+/// A run file, with its teachers settled.
+fn read(place: &Place<'_>, run_file: &Path) -> Result<Spec> {
+    let mut spec = file::read(run_file)?;
+    settle(&mut spec.teacher, "[teacher]", place)?;
+    for teacher in &mut spec.teachers {
+        settle(teacher, "[[teachers]]", place)?;
+    }
+    file::check_settled(run_file, &spec)?;
+    Ok(spec)
+}
+
 /// A teacher that the file only names is the settings' model of that name.
-fn settle(spec: &mut Spec, place: &Place<'_>) -> Result<()> {
-    if spec.teacher.model.is_some() {
+fn settle(teacher: &mut Teacher, table: &str, place: &Place<'_>) -> Result<()> {
+    if teacher.model.is_some() {
         return Ok(());
     }
-    let name = &spec.teacher.name;
+    let name = &teacher.name;
     match (place.source)(name) {
-        Some(Source::File(path)) => spec.teacher.model = Some(path),
-        Some(Source::Served(served)) => spec.teacher.served = Some(served),
+        Some(Source::File(path)) => teacher.model = Some(path),
+        Some(Source::Served(served)) => teacher.served = Some(served),
         None => {
             return Err(Error::missing(
                 format!("the teacher `{name}` is no model of the settings"),
-                Some("give `model`, a file, in [teacher]; or name a model of [models]".into()),
+                Some(format!(
+                    "give `model`, a file, in {table}; or name a model of [models]"
+                )),
             ));
         }
     }

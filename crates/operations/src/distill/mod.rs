@@ -12,6 +12,7 @@ mod export;
 mod make;
 mod one;
 mod start;
+mod teachers;
 mod text;
 mod view;
 

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::curve::{Curve, Point, Spent, curves, scores, spent};
 use super::data::{Funnel, funnel};
+use super::teachers::{Taught, teachers};
 use super::view::{Row, find, named, row, words};
 use crate::error::{Error, Result};
 use crate::house::House;
@@ -107,6 +108,9 @@ pub struct Run {
     pub spec: Value,
     /// Its seed.
     pub seed: u64,
+    /// Its teachers, where it has several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub teachers: Vec<Taught>,
     /// The run that it was forked from.
     pub parent: Option<String>,
     /// Steps after which there is a checkpoint that a fork can begin with.
@@ -188,6 +192,7 @@ fn whole(run: &runs::Run) -> Result<Run> {
         entry: run.entry,
         spec: serde_json::to_value(&state.spec).map_err(Error::internal)?,
         seed: state.created.seed,
+        teachers: teachers(&state.spec),
         parent: state.created.parent.map(|(run, _)| run.to_string()),
         checkpoints: checkpoints(state),
         can: can(state),

@@ -53,7 +53,7 @@ pub struct Row {
     pub driven: bool,
     /// The grant that it runs under.
     pub grant: String,
-    /// Its teacher.
+    /// Its teacher; several are named one after the other.
     pub teacher: String,
     /// Steps of its present stage that are done.
     pub step: u64,
@@ -155,6 +155,13 @@ fn flatten(prefix: &str, value: &Value, out: &mut Vec<(String, usize, String)>, 
                 flatten(&key, inner, out, side);
             }
         }
+        // What has a name is compared by it, not by its place.
+        Value::Array(items) if !items.is_empty() && items.iter().all(|i| i["name"].is_string()) => {
+            for item in items {
+                let key = format!("{prefix}.{}", item["name"].as_str().unwrap_or_default());
+                flatten(&key, item, out, side);
+            }
+        }
         Value::String(text) => out.push((prefix.to_owned(), side, text.clone())),
         other => out.push((prefix.to_owned(), side, other.to_string())),
     }
@@ -208,7 +215,7 @@ pub(super) fn row(run: &Run) -> Row {
         why: why(state),
         driven: false,
         grant: state.created.grant.to_string(),
-        teacher: state.spec.teacher.name.clone(),
+        teacher: state.spec.teachers_named(),
         step: learns.map_or(0, |_| state.done(at)),
         steps: learns.map_or(0, |learns| learns.steps),
         spent_dollars: state.spent.money.to_string(),

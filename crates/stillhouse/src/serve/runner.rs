@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use distill::runs::Runs;
-use distill::teacher::Teacher;
 use distill::{Observer, State, World};
 use ledger::facts::Facts;
 use parking_lot::Mutex;
@@ -156,10 +155,7 @@ fn driven(
     stop: &AtomicBool,
 ) -> Result<State> {
     let found = runner.folded.one(run).map_err(operations::Error::from)?;
-    let served = found.state.spec.teacher.served.as_ref();
-    let teacher = served
-        .map(|served| Asked::new(settings, served, runner.runtime.clone()))
-        .transpose()?;
+    let asked = Asked::all(settings, &found.state.spec, &runner.runtime)?;
     let random = world::random();
     let mut world = World {
         facts: &runner.facts,
@@ -168,7 +164,7 @@ fn driven(
         clock: &world::now,
         random: &|bytes| random(bytes),
         free: &world::free,
-        teacher: teacher.as_ref().map(|asked| asked as &dyn Teacher),
+        teachers: Asked::named(&asked),
         stop,
         observer: &mut Log(run),
         by: Actor::House,

@@ -23,11 +23,13 @@ struct Both {
     spoil: Arc<Mutex<Spoil>>,
 }
 
-fn issue(still: &Still) -> serde_json::Value {
+fn issue(still: &Still, more: &str) -> serde_json::Value {
     still.good(&["organization", "create", "Acme"]);
     still.good(&["account", "create", "lab", "--organization", "Acme"]);
-    let words = "grant issue --account lab --teacher teacher --purpose students --tier train \
-                 --budget-tokens 1000000 --expires 30d";
+    let words = format!(
+        "grant issue --account lab --teacher teacher --purpose students --tier train \
+         --budget-tokens 1000000 --expires 30d {more}"
+    );
     still.json(&words.split_whitespace().collect::<Vec<_>>())
 }
 
@@ -85,7 +87,7 @@ impl Both {
              output_dollars_per_million_tokens = 2000\n",
             path.display().to_string()
         ));
-        let issued = issue(&teacher);
+        let issued = issue(&teacher, "");
         let spoil: Arc<Mutex<Spoil>> = Arc::new(Mutex::new(Box::new(|_, body| Some(body))));
         let port = wire(teacher.port, Arc::clone(&spoil));
         let token = student.data.path().join("token");
@@ -95,10 +97,11 @@ impl Both {
              endpoints = [\"chat\", \"completions\", \"score\", \"models\"]\n\
              secret = {{ file = {:?} }}\nretries = 0\n{upstream}\
              [models.teacher]\nupstream = \"elsewhere\"\ninput_dollars_per_million_tokens = 1000\n\
-             output_dollars_per_million_tokens = 2000\n",
+             output_dollars_per_million_tokens = 2000\n\
+             [models.coder]\nupstream = \"elsewhere\"\n",
             token.display().to_string()
         ));
-        let own = issue(&student);
+        let own = issue(&student, "--teacher coder");
         let server = Some(teacher.serve());
         let both = Self {
             grant: issued["grant"]["id"].as_str().unwrap().to_owned(),
@@ -134,6 +137,24 @@ impl Both {
              [budget]\ndollars = 100\ntokens = 100000\nmachine_dollars_per_hour = 0.1\n"
         );
         std::fs::write(path("run.toml"), text).unwrap();
+    }
+
+    /// Every third row is code, and has a teacher of its own on the student's machine.
+    fn route(&self) {
+        let path = |name: &str| self.student.data.path().join(name);
+        std::fs::write(path("coder.gguf"), tiny_gguf(Family::Llama, 3)).unwrap();
+        for name in ["items.jsonl", "holdout.jsonl"] {
+            let text = std::fs::read_to_string(path(name)).unwrap();
+            let rows = text.lines().enumerate().map(|(number, line)| {
+                let domain = if number % 3 == 0 { "code" } else { "prose" };
+                line.replace('}', &format!(",\"domain\":\"{domain}\"}}\n"))
+            });
+            std::fs::write(path(name), rows.collect::<String>()).unwrap();
+        }
+        let text = std::fs::read_to_string(path("run.toml")).unwrap();
+        let teachers = "[[teachers]]\nname = \"coder\"\nmodel = \"coder.gguf\"\nlicence = \"mit\"\n\
+                        rows = { field = \"domain\", is = [\"code\"] }\n[data]";
+        std::fs::write(path("run.toml"), text.replace("[data]", teachers)).unwrap();
     }
 
     /// Drives the run until it stands, over advice against it.
@@ -228,6 +249,58 @@ fn a_served_teacher_writes_scores_and_is_paid_once() {
     // Scores, texts of the hold-out and of the collection.
     assert!(shown["bought"].as_u64().unwrap() > 4 + 6 + 9, "{shown}");
     assert_eq!(shown["lost"], 0, "{shown}");
+    assert_eq!(both.student.json(&["ledger", "verify"])["sound"], true);
+}
+
+#[test]
+fn beside_a_teacher_here_the_served_one_is_paid_for_its_own_rows() {
+    let both = Both::new("");
+    both.route();
+    let file = both.student.data.path().join("run.toml");
+    let file = file.to_str().unwrap();
+    // What can't be is told before anything is made.
+    let good = std::fs::read_to_string(file).unwrap();
+    for (from, to, says) in [
+        (
+            ", support = { student = 4 }",
+            "",
+            "with the teacher `teacher`: a served teacher gives no whole",
+        ),
+        ("\"code\"]", "\"poems\"]", "`domain` is nowhere poems"),
+        (
+            "field = \"domain\"",
+            "field = \"domian\"",
+            "did you mean `domain`?",
+        ),
+        (
+            "name = \"coder\"",
+            "name = \"teacher\"",
+            "`name` is there twice",
+        ),
+    ] {
+        std::fs::write(file, good.replace(from, to)).unwrap();
+        let said = both.student.say(&["distill", "run", file]);
+        assert!(said.code != 0 && said.err.contains(says), "{}", said.err);
+    }
+    std::fs::write(file, good).unwrap();
+    let said = both.drive();
+    assert!([0, 4].contains(&said.code), "{}{}", said.out, said.err);
+    let shown = both.run();
+    assert_eq!(shown["row"]["teacher"], "teacher, coder");
+    let rows = |place: usize, name: &str| shown["teachers"][place][name].as_u64().unwrap();
+    assert_eq!((rows(0, "items"), rows(0, "holdout")), (6, 4));
+    assert_eq!((rows(1, "items"), rows(1, "holdout")), (3, 2));
+    // Six texts of the cold start, four of the hold-out, and scores: what was sold is what was bought,
+    // and the tokens of the other one come on top.
+    assert!(shown["bought"].as_u64().unwrap() > 6 + 4, "{shown}");
+    let (tokens, _) = both.sold();
+    assert!(tokens < both.bought(), "{tokens} of {}", both.bought());
+    assert!(shown["row"]["teacher_score"].is_object(), "{shown}");
+    let page = both.student.good(&["distill", "watch", "tiny"]);
+    assert!(
+        page.contains("teacher coder: 3 rows (33 %), 2 of the hold-out"),
+        "{page}"
+    );
     assert_eq!(both.student.json(&["ledger", "verify"])["sound"], true);
 }
 

@@ -55,7 +55,7 @@ impl Staff {
             };
             posts.push((name.map(str::to_owned), place));
         }
-        foresee(&paths, student)?;
+        foresee(&paths, student.device.available())?;
         let open = |(number, path): (usize, &PathBuf)| {
             let own = |post: &usize| posts[*post].1 == Place::Here(number);
             let its = items.iter().zip(&of).filter(|(_, post)| own(post));
@@ -188,8 +188,8 @@ fn index(paths: &mut Vec<PathBuf>, path: &Path) -> usize {
 }
 
 /// An error where several models do not fit beside the student together.
-fn foresee(paths: &[PathBuf], student: &Student) -> Result<()> {
-    let (true, Some(available)) = (paths.len() > 1, student.device.available()) else {
+fn foresee(paths: &[PathBuf], available: Option<u64>) -> Result<()> {
+    let (true, Some(available)) = (paths.len() > 1, available) else {
         return Ok(());
     };
     let mut need = 0u64;
@@ -262,6 +262,27 @@ mod tests {
         let unknown = [item("d", Some("cook"))];
         let error = assigned(&further, &unknown).unwrap_err().to_string();
         assert!(error.contains("\"cook\" is none of the job's"), "{error}");
+    }
+
+    #[test]
+    fn models_that_do_not_fit_together_are_told_before_they_are_loaded() {
+        let folder = tempfile::tempdir().unwrap();
+        let model = |seed: u64| {
+            let path = folder.path().join(format!("{seed}.gguf"));
+            std::fs::write(&path, lm::testing::tiny_gguf(lm::Family::Llama, seed)).unwrap();
+            path
+        };
+        let paths = [model(1), model(2)];
+        let files = load::model(&paths[0]).unwrap();
+        let one = Model::foreseen(files.config());
+        assert!(one > 1000);
+        foresee(&paths, None).unwrap();
+        foresee(&paths, Some(4 * one)).unwrap();
+        // One alone is looked at where it is loaded.
+        foresee(&paths[..1], Some(1)).unwrap();
+        let error = foresee(&paths, Some(one)).unwrap_err();
+        assert!(matches!(error, Error::Memory { teachers: 2, need, .. } if need > 2 * one));
+        assert_eq!(error.failed().code, "memory_short");
     }
 
     #[test]

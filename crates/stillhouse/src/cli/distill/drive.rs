@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use console::Socket;
 use distill::runs::Runs;
-use distill::teacher::Teacher;
 use distill::{State, World};
 use ledger::facts::Facts;
 use operations::distill::{self as verbs, Fork, How, Made, Place};
@@ -150,10 +149,7 @@ fn driven(
     });
     let driven = chosen.and_then(|run| {
         let found = house.folded.one(run).map_err(operations::Error::from)?;
-        let served = found.state.spec.teacher.served.as_ref();
-        let teacher = served
-            .map(|served| Asked::new(settings, served, runtime.handle().clone()))
-            .transpose()?;
+        let asked = Asked::all(settings, &found.state.spec, runtime.handle())?;
         let mut teller = Teller::new(json);
         let random = world::random();
         let mut world = World {
@@ -163,7 +159,7 @@ fn driven(
             clock: &world::now,
             random: &|bytes| random(bytes),
             free: &world::free,
-            teacher: teacher.as_ref().map(|asked| asked as &dyn Teacher),
+            teachers: Asked::named(&asked),
             stop: &stop,
             observer: &mut teller,
             by: world::operator(),

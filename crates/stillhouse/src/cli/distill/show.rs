@@ -112,6 +112,17 @@ pub(super) fn page(run: &Run) -> Page {
             Some(format!("{} of {}", row.spent_tokens, row.budget_tokens)),
         ),
     ]);
+    for taught in &run.teachers {
+        page = page.line(format!(
+            "teacher {}: {} rows ({:.0} %), {} of the hold-out; {}, {}",
+            taught.teacher,
+            taught.items,
+            taught.share * 100.0,
+            taught.holdout,
+            taught.rows.as_deref().unwrap_or("what no other one takes"),
+            if taught.here { "here" } else { "elsewhere" }
+        ));
+    }
     if let Some(quote) = &run.quote {
         page = page.line(self::quote(quote));
     }

@@ -270,6 +270,24 @@ fn quote(said: &Value) -> Markup {
     }
 }
 
+/// Who teaches; of several each with its share of the rows.
+fn teachers(said: &Value) -> Markup {
+    let several = said.list("teachers");
+    html! {
+        @if several.is_empty() { (said.at("row").text("teacher")) }
+        @for taught in several {
+            div {
+                (taught.text("teacher"))
+                span class="sub" {
+                    (count(taught.number("items"))) " rows (" (format!("{:.0}", taught.at("share").as_f64().unwrap_or(0.0) * 100.0)) " %), "
+                    (count(taught.number("holdout"))) " of the hold-out"
+                    @if let Some(rows) = taught.maybe("rows") { ", " (rows) }
+                }
+            }
+        }
+    }
+}
+
 fn about(said: &Value) -> Markup {
     let row = said.at("row");
     facts(&[
@@ -278,7 +296,7 @@ fn about(said: &Value) -> Markup {
             "Grant",
             html! { a href=(path(&["grants", row.text("grant")])) { span class="mono small" { (row.text("grant")) } } },
         ),
-        ("Teacher", html! { (row.text("teacher")) }),
+        ("Teacher", teachers(said)),
         ("Seed", html! { (said.number("seed")) }),
         (
             "Forked from",

@@ -1,0 +1,134 @@
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::spec::Teacher;
+use crate::{file, rows};
+
+const FILE: &str = r#"
+[run]
+name = "r"
+grant = "gt"
+[student]
+model = "s.gguf"
+[teacher]
+name = "general"
+[data]
+items = "i.jsonl"
+holdout = "h.jsonl"
+student = "{text}"
+[stages.on_policy]
+steps = 4
+learning = { batch = 2, rate = { rate = 1e-3 }, loss = { kind = "reverse_kl" } }
+[evaluate]
+scorer = { kind = "exact" }
+[budget]
+dollars = 1
+tokens = 1000
+"#;
+
+/// A run with further teachers, each of the rows whose field `d` is one of these.
+fn spec(further: &[Vec<u8>]) -> Spec {
+    let mut spec = file::parse(Path::new("x"), FILE).unwrap();
+    let teachers = further.iter().enumerate();
+    let one = |(number, values): (usize, &Vec<u8>)| Teacher {
+        name: format!("t{number}"),
+        rows: Some(Rows {
+            field: "d".into(),
+            is: values.iter().map(u8::to_string).collect(),
+        }),
+        ..spec.teacher.clone()
+    };
+    spec.teachers = teachers.map(one).collect();
+    spec
+}
+
+/// Rows with a text and, but for 9, a number as `d`.
+fn rows_of(values: &[u8]) -> Vec<Row> {
+    let line = |value: &u8| match value {
+        9 => "{\"text\":\"x\"}\n".to_owned(),
+        value => format!("{{\"text\":\"x\",\"d\":{value}}}\n"),
+    };
+    let text: String = values.iter().map(line).collect();
+    rows::read(Path::new("x"), &text, "id").unwrap()
+}
+
+fn assigned(spec: &Spec, rows: &[Row]) -> (Vec<Item>, Vec<u64>) {
+    let mut items = rows::items(Path::new("x"), rows, &spec.data).unwrap();
+    let counts = assign(spec, rows, &mut items);
+    (items, counts)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Each row has one teacher, the first that it fits; a further one takes only what was left.
+    #[test]
+    fn each_row_has_the_first_teacher_that_it_fits(
+        values in proptest::collection::vec(0..10u8, 1..40),
+        further in proptest::collection::vec(proptest::collection::vec(0..9u8, 1..4), 0..4),
+        most in 1..20usize,
+    ) {
+        let (spec, rows) = (spec(&further), rows_of(&values));
+        let (items, counts) = assigned(&spec, &rows);
+        prop_assert_eq!(counts.iter().sum::<u64>(), rows.len() as u64);
+        for (value, item) in values.iter().zip(&items) {
+            let first = further.iter().position(|its| its.contains(value));
+            let number = first.map_or(0, |place| place + 1);
+            let name = item.taught_by.as_deref();
+            prop_assert_eq!(spec.teacher_number(name), Some(number));
+            prop_assert_eq!(name.is_none(), number == 0);
+        }
+        // They come back from the file that they are written to.
+        let read = trainer::protocol::items(rows::lines(&items).as_bytes()).unwrap();
+        prop_assert_eq!(&read, &items);
+        // Without the last one its rows alone have another.
+        if let Some(fewer) = spec.teachers.len().checked_sub(1) {
+            let mut before = spec.clone();
+            before.teachers.truncate(fewer);
+            for (item, old) in items.iter().zip(assigned(&before, &rows).0) {
+                let last = spec.teacher_number(item.taught_by.as_deref()) == Some(fewer + 1);
+                let kept = if last { old.taught_by.is_none() } else { &old == item };
+                prop_assert!(kept);
+            }
+        }
+        let few = few(&spec, &items, most);
+        let each = (most / (further.len() + 1)).max(1);
+        let mut at = items.iter();
+        prop_assert!(few.iter().all(|item| at.any(|other| other == item)), "in their order");
+        for number in 0..=further.len() {
+            let of = |items: &[Item]| {
+                let its = items.iter();
+                its.filter(|i| spec.teacher_number(i.taught_by.as_deref()) == Some(number)).count()
+            };
+            prop_assert_eq!(of(&few), of(&items).min(each));
+        }
+    }
+}
+
+#[test]
+fn one_that_would_teach_nothing_is_told_with_a_hint() {
+    let rows = rows_of(&[1, 2, 9]);
+    let told = |spec: &Spec| {
+        let counts = assigned(spec, &rows).1;
+        let error = check(spec, &rows, &counts).unwrap_err();
+        (error.to_string(), error.hint().unwrap().to_owned())
+    };
+    check(&spec(&[vec![1]]), &rows, &[2, 1]).unwrap();
+    let mut other = spec(&[vec![1]]);
+    other.teachers[0].rows.as_mut().unwrap().field = "txt".into();
+    let (what, hint) = told(&other);
+    assert_eq!(
+        what,
+        "the teacher `t0` takes rows by `txt`, a field that no row has"
+    );
+    assert_eq!(hint, "did you mean `text`?");
+    other.teachers[0].rows.as_mut().unwrap().field = "zzz".into();
+    assert_eq!(told(&other).1, "rows have d, text");
+    let (what, hint) = told(&spec(&[vec![1], vec![5, 6]]));
+    assert_eq!(what, "the teacher `t1` takes no row: `d` is nowhere 5 or 6");
+    assert_eq!(hint, "`d` is 1, 2");
+    let (what, _) = told(&spec(&[vec![1], vec![1]]));
+    assert!(what.contains("those before it take all"), "{what}");
+}
