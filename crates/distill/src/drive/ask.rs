@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use record::{Call, CallRole, Prices};
 use trainer::protocol::{Answered, Item, Order, Score, Scores, SequenceScores};
 
+use super::answers::{Answers, Wanted};
 use super::buy::{Came, Known, Open, TRIES, Wanted as Wants, digest_of};
 use super::learn::of_child;
-use super::measure::{Answers, Wanted, bytes_of};
+use super::measure::bytes_of;
 use super::watch::Flow;
 use super::{Child, Driver, Stop, Worked};
 use crate::error::{Error, Result};

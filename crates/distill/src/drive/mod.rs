@@ -4,6 +4,7 @@
 //!
 //! It alone writes a run's entries; it decides nothing that `plan` decides.
 
+mod answers;
 mod ask;
 mod buy;
 mod child;

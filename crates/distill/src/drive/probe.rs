@@ -3,7 +3,8 @@
 use record::{Amount, RunEvent, Stage};
 use trainer::protocol::{self, Answered, Item, Job, Probe, Probed, Report, Who};
 
-use super::measure::{Answers, Wanted, bytes_of};
+use super::answers::{Answers, Wanted};
+use super::measure::bytes_of;
 use super::watch::Flow;
 use super::{Driver, Stop, Worked};
 use crate::error::Result;
@@ -148,7 +149,7 @@ impl Driver<'_, '_> {
         Ok((0..=spec.teachers.len()).map(one).collect())
     }
 
-    fn small(&mut self, who: Who) -> Result<Worked<super::measure::Answers>> {
+    fn small(&mut self, who: Who) -> Result<Worked<super::answers::Answers>> {
         let wanted = Wanted {
             who,
             teacher: None,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use trainer::protocol::{Answered, Item};
 
-use super::measure::{Answers, Part, Wanted};
+use super::answers::{Answers, Part, Wanted};
 use super::{Driver, Worked};
 use crate::error::Result;
 use crate::rows;

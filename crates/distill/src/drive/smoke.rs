@@ -3,7 +3,7 @@
 use record::Stage;
 use trainer::protocol::{Item, Who};
 
-use super::measure::Wanted;
+use super::answers::Wanted;
 use super::{Driver, Stop, Worked};
 use crate::error::Result;
 use crate::{route, rows};
