@@ -5,7 +5,7 @@ use record::{Amount, Money, Quote, Real};
 use trainer::protocol::{Probed, Stage};
 
 use crate::drive::SMOKE;
-use crate::measure::{Resampling, bootstrap};
+use crate::measure::{Resampling, Rule, bootstrap};
 use crate::spec::Spec;
 
 mod verdict;
@@ -274,8 +274,13 @@ impl Needs {
             if asked > 0.0 {
                 let loads = f64::from(1 + u8::from(here && measures));
                 self.seconds += loads * teacher.speed.loading + asked * teacher.speed.each;
+                let answers = asked * teacher.length(length);
                 *read += asked * teacher.prompt;
-                *written += asked * teacher.length(length);
+                // Given texts are read.
+                match spec.evaluate.scorer {
+                    Rule::Perplexity => *read += answers,
+                    _ => *written += answers,
+                }
             }
         }
     }

@@ -283,11 +283,26 @@ fn id() -> String {
 }
 
 impl Spec {
-    /// Whether the teachers are measured on the hold-out. One elsewhere is not asked how likely given
-    /// texts are: they are cut into tokens by the student's tokenizer.
+    /// Whether the teachers are measured on the hold-out. One elsewhere is asked how likely given texts
+    /// are only where its scores are learnt from: texts are cut into tokens by the student's tokenizer,
+    /// and of one that gives texts alone nobody knows whether it is its own.
     pub fn measures_teacher(&self) -> bool {
         let likely = self.evaluate.scorer == Rule::Perplexity;
-        self.evaluate.teacher && (!likely || self.all_teachers().all(Teacher::is_here))
+        let here = || self.all_teachers().all(Teacher::is_here);
+        self.evaluate.teacher && (!likely || here() || self.learns_scores())
+    }
+
+    /// Whether a stage learns from what teachers think of the student's tokens.
+    fn learns_scores(&self) -> bool {
+        use trainer::protocol::Stage::{ColdStart, OnPolicy};
+        let stages = [
+            (ColdStart, &self.stages.cold_start),
+            (OnPolicy, &self.stages.on_policy),
+        ];
+        let mut kinds = stages
+            .into_iter()
+            .filter_map(|(at, stage)| Some((at, stage.as_ref()?.learning.loss.kind)));
+        kinds.any(|(at, kind)| kind.asks_teacher(at))
     }
 
     /// Whether its cold start learns pairs of answers that rows have: then nothing is collected.

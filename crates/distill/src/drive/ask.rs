@@ -22,9 +22,18 @@ const PART: usize = 16;
 const AT_A_TIME: usize = 8;
 
 impl<'w> Driver<'_, 'w> {
-    /// Answers a question of the child.
+    /// Answers a question of the child that learns.
     pub(super) fn answer(&mut self, child: &mut Child, question: &Score) -> Result<Flow> {
-        let stage = of_child(question.stage);
+        self.answer_for(of_child(question.stage), child, question)
+    }
+
+    /// Answers a question of the child; the calls are for this stage.
+    pub(super) fn answer_for(
+        &mut self,
+        stage: record::Stage,
+        child: &mut Child,
+        question: &Score,
+    ) -> Result<Flow> {
         let mut told: Vec<Option<SequenceScores>> = vec![None; question.sequences.len()];
         for (number, part, places) in parts(&self.state.spec, question)? {
             let call = Call {

@@ -49,13 +49,20 @@ impl Driver<'_, '_> {
 
     /// Answers of the teacher of a number.
     pub(super) fn one_teachers(&mut self, wanted: &Wanted<'_>) -> Result<Worked<Answers>> {
-        match self.state.spec.teacher_at(wanted.number()).is_here() {
-            true => self.answers_here(wanted),
-            false => self.texts(wanted),
+        match self.is_elsewhere(wanted) && !wanted.given {
+            true => self.texts(wanted),
+            false => self.answers_here(wanted),
         }
     }
 
-    /// Answers of a model on this machine.
+    /// Whether who answers is a teacher elsewhere.
+    fn is_elsewhere(&self, wanted: &Wanted<'_>) -> bool {
+        let teacher = self.state.spec.teacher_at(wanted.number());
+        wanted.who == Who::Teacher && !teacher.is_here()
+    }
+
+    /// Answers of a model on this machine; or scores of given ones, for which the child asks a teacher
+    /// elsewhere.
     fn answers_here(&mut self, wanted: &Wanted<'_>) -> Result<Worked<Answers>> {
         let spec = &self.state.spec;
         let job = Job::Answer(Box::new(Answer {
@@ -80,8 +87,9 @@ impl Driver<'_, '_> {
         let mut answers: Vec<Answered> = Vec::new();
         let mut loading = 0.0;
         let what = format!("{:?} answers", wanted.who);
-        let worked = self.work(job, |this, _, report| {
+        let worked = self.work(job, |this, child, report| {
             match report {
+                Report::Score(question) => return this.answer_for(wanted.stage, child, &question),
                 Report::Ready(_) => loading = this.since(began),
                 Report::Answers(told) => {
                     answers.extend(told.answers);
@@ -96,6 +104,8 @@ impl Driver<'_, '_> {
             return Ok(Err(stop));
         }
         let tokens = match wanted.who {
+            // Each call paid its own.
+            Who::Teacher if self.is_elsewhere(wanted) => 0,
             Who::Teacher => answers.iter().map(|a| a.prompt_tokens + a.tokens).sum(),
             _ => 0,
         };
@@ -111,7 +121,7 @@ impl Driver<'_, '_> {
     /// The most that answers cost.
     fn answering(&self, wanted: &Wanted<'_>) -> Result<Amount> {
         let tokens = match wanted.who {
-            Who::Teacher => {
+            Who::Teacher if !self.is_elsewhere(wanted) => {
                 let items = self.items(wanted.items)?;
                 let prompts = items.iter().map(|item| bytes_of(item.teacher()));
                 let answers = items.len() * wanted.sampling.max_tokens;

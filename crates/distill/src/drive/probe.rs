@@ -1,7 +1,7 @@
 //! Measuring before spending: a probe of one batch, a small evaluation, the quote.
 
 use record::{Amount, RunEvent, Stage};
-use trainer::protocol::{self, Answered, Item, Job, Probe, Probed, Report, Who};
+use trainer::protocol::{self, Answered, Item, Job, Kind, Learn, Probe, Probed, Report, Who};
 
 use super::answers::{Answers, Wanted};
 use super::measure::bytes_of;
@@ -29,6 +29,15 @@ fn prompt_tokens(answers: &[Answered], items: &[Item]) -> f64 {
     let (student, teacher) = (bytes(|item| &item.student), bytes(|item| item.teacher()));
     let each = told as f64 / answers.len().max(1) as f64;
     each * teacher as f64 / student.max(1) as f64
+}
+
+/// Takes the teachers away: answers are learnt as they are.
+fn unteach(learn: &mut Learn) {
+    learn.teacher = protocol::Teacher::None;
+    for further in &mut learn.teachers {
+        further.teacher = protocol::Teacher::None;
+    }
+    learn.learning.loss.kind = Kind::CrossEntropy;
 }
 
 impl Driver<'_, '_> {
@@ -163,29 +172,29 @@ impl Driver<'_, '_> {
         self.answers(&wanted)
     }
 
-    /// One batch of the on-policy stage (of the cold start, where that is all), measured and not
-    /// learnt. A teacher elsewhere is asked for it as for the first step's, which is not bought again
-    /// where it is the same.
+    /// One batch of the on-policy stage (of the cold start, where that is all), measured. A teacher
+    /// elsewhere is asked for it as for the first step's, which is not bought again where it is the
+    /// same; where only a cold start is learnt, it is not asked.
     fn probe_batch(&mut self, all_here: bool) -> Result<Worked<Option<Probed>>> {
         let any_here = self.state.spec.all_teachers().any(Teacher::is_here);
         let stages = &self.state.spec.stages;
         let (at, stage) = match (&stages.on_policy, &stages.cold_start) {
             (Some(stage), _) => (Stage::OnPolicy, stage.clone()),
-            // Only for what a step of learning takes: one elsewhere is not paid for that.
-            (None, Some(stage)) if all_here && !stage.learning.loss.kind.is_of_pairs() => {
+            (None, Some(stage)) if !stage.learning.loss.kind.is_of_pairs() => {
                 (Stage::ColdStart, stage.clone())
             }
             _ => return Ok(Ok(None)),
         };
         let mut learn = self.learn_job(at, (None, None), stage.steps)?;
+        if at == Stage::ColdStart && !all_here {
+            // Only for what a step of learning takes: one elsewhere is not paid for that.
+            unteach(&mut learn);
+        }
         learn.items = self.folder.path("items.jsonl");
         let items = stage.learning.batch.min(BATCH);
         let answers = u64::from(items) * u64::from(stage.learning.samples);
-        let asked = stage
-            .learning
-            .loss
-            .kind
-            .asks_teacher(protocol::Stage::OnPolicy);
+        let kind = learn.learning.loss.kind;
+        let asked = learn.has_teacher() && kind.asks_teacher(protocol::Stage::OnPolicy);
         let tokens = match any_here && asked {
             true => answers * (self.longest_prompt()? + stage.sampling.max_tokens as u64),
             false => 0,

@@ -334,3 +334,34 @@ fn a_perplexity_is_of_the_expected_texts_and_less_is_better() {
     assert_eq!(state.stage == Stage::Held, student < start);
     house.check_money(&[run]);
 }
+
+#[test]
+fn a_perplexity_of_a_teacher_elsewhere_is_bought_where_its_scores_are_learnt_from() {
+    let house = House::new();
+    let measured = |stages: fn(&mut distill::spec::Stages)| {
+        let mut spec = house.spec(&Wanted {
+            served: true,
+            cold: true,
+            ..Wanted::default()
+        });
+        spec.evaluate.scorer = distill::measure::Rule::Perplexity;
+        spec.data.expected = "text".into();
+        stages(&mut spec.stages);
+        let run = house.make(&spec);
+        let state = house.finish(run);
+        let scores = state
+            .calls
+            .keys()
+            .filter(|call| (call.stage, call.role) == (Stage::Evaluate, record::CallRole::Score));
+        (run, state.teacher.clone(), scores.count())
+    };
+    let (both, teacher, bought) = measured(|_| {});
+    // It gives each token nine parts of ten. What the plan bought was not bought again.
+    let score = teacher.unwrap().score;
+    assert!((score.value.get() - 1.0 / 0.9).abs() < 1e-3, "{score:?}");
+    assert_eq!(bought, 1);
+    // Where texts alone are learnt, nobody knows whether its tokens are the student's.
+    let (cold, teacher, bought) = measured(|stages| stages.on_policy = None);
+    assert_eq!((teacher, bought), (None, 0));
+    house.check_money(&[both, cold]);
+}

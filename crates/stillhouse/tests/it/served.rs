@@ -305,6 +305,60 @@ fn beside_a_teacher_here_the_served_one_is_paid_for_its_own_rows() {
 }
 
 #[test]
+fn texts_alone_are_planned_and_a_perplexity_is_bought() {
+    let both = Both::new("");
+    let file = both.student.data.path().join("run.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    // A cold start alone: its plan has measured a step of learning, for which nobody is asked.
+    let (before, rest) = text.split_once("[stages.on_policy]").unwrap();
+    let (_, after) = rest.split_once("[evaluate]").unwrap();
+    std::fs::write(&file, format!("{before}[evaluate]{after}")).unwrap();
+    let said = both
+        .student
+        .say(&["distill", "plan", file.to_str().unwrap()]);
+    assert!([0, 3].contains(&said.code), "{}{}", said.out, said.err);
+    let run = both.run();
+    let id = run["row"]["id"].as_str().unwrap();
+    let probed = both
+        .student
+        .data
+        .path()
+        .join(format!("runs/{id}/probed.json"));
+    let probed: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(probed).unwrap()).unwrap();
+    assert!(probed["seconds"]["learning"].as_f64().unwrap() > 0.0);
+    both.ends();
+
+    // A perplexity: the teacher says how likely the expected texts are.
+    let text = text.replace("name = \"tiny\"", "name = \"likely\"");
+    let text = text.replace(
+        "holdout.jsonl\"\n",
+        "holdout.jsonl\"\nexpected = \"text\"\n",
+    );
+    let (before, rest) = text.split_once("scorer = {").unwrap();
+    let (_, after) = rest.split_once("}\n").unwrap();
+    std::fs::write(
+        &file,
+        format!("{before}scorer = {{ kind = \"perplexity\" }}\n{after}"),
+    )
+    .unwrap();
+    let said = both
+        .student
+        .say(&["distill", "run", file.to_str().unwrap()]);
+    let said = match said.code {
+        3 => both
+            .student
+            .say(&["distill", "resume", "likely", "--why", "a test"]),
+        _ => said,
+    };
+    assert!([0, 4].contains(&said.code), "{}{}", said.out, said.err);
+    let likely = both.student.json(&["distill", "watch", "likely"]);
+    assert!(likely["row"]["teacher_score"].is_object(), "{likely}");
+    let tokens = |run: &serde_json::Value| run["row"]["spent_tokens"].as_u64().unwrap();
+    assert_eq!(both.bought() + tokens(&likely), both.sold().0);
+}
+
+#[test]
 fn a_teacher_that_dies_or_hangs_pauses_the_run_and_it_goes_on() {
     let mut both = Both::new("first_byte_timeout_ms = 2000\n");
     let mut scores = 0;

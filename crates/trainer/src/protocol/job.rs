@@ -138,8 +138,11 @@ pub struct Learn {
 
 impl Learn {
     /// Whether anybody gives scores.
-    pub(crate) fn has_teacher(&self) -> bool {
-        self.teacher != Teacher::None || !self.teachers.is_empty()
+    #[must_use]
+    pub fn has_teacher(&self) -> bool {
+        let further = self.teachers.iter().map(|further| &further.teacher);
+        let mut all = std::iter::once(&self.teacher).chain(further);
+        all.any(|teacher| *teacher != Teacher::None)
     }
 }
 
