@@ -4,6 +4,7 @@
 
 pub mod alarm;
 pub mod card;
+pub mod clean;
 pub mod create;
 pub mod curate;
 pub mod curation;

@@ -59,6 +59,9 @@ pub enum Illegal {
         /// The last one.
         after: u64,
     },
+    /// Files are removed of a run that goes on.
+    #[error("the run is in {0:?}, and its files are needed")]
+    GoesOn(Stage),
     /// More than the budget would be spent.
     #[error("the budget would be overspent")]
     Budget,

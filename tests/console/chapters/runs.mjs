@@ -181,6 +181,19 @@ async function a_checkpoint_is_exported_and_forked(story) {
   await page.locator(".way .stopped").waitFor({ timeout: 60_000 });
 }
 
+async function what_is_over_can_be_cleaned(story) {
+  const { house, page } = story;
+  const told = await house.verb("distill", "clean");
+  assert.ok(told.bytes > 0 && !told.applied, JSON.stringify(told));
+  await page.goto("/runs");
+  await page.getByRole("link", { name: "Free space" }).click();
+  await page.getByText(told.runs[0].files[0]).first().waitFor();
+  await page.fill("[name=why]", "room for others");
+  await page.getByRole("button", { name: "Remove the files" }).click();
+  await page.getByText("The files are removed.").waitFor();
+  assert.deepEqual((await house.verb("distill", "clean")).runs, []);
+}
+
 export default [
   without_a_run_the_board_says_how_to_begin,
   a_run_is_driven_to_its_end,
@@ -188,4 +201,5 @@ export default [
   its_texts_take_a_recorded_look,
   what_has_ended_is_not_stopped,
   a_checkpoint_is_exported_and_forked,
+  what_is_over_can_be_cleaned,
 ];

@@ -38,6 +38,7 @@ pub(crate) const PAGES: &[Page] = &[
     page("account show", "/accounts/{}"),
     page("distill cancel", "/runs/{}/cancel")
         .says("The run was cancelled, or is being ended by who drives it."),
+    page("distill clean", "/runs/clean").says("The files are removed."),
     page("distill export", "/runs/{}/export").says("The student's files are in the run's folder."),
     page("distill fork", "/runs/{}/fork")
         .says("The run was forked; the server drives the fork now, or when its turn comes."),

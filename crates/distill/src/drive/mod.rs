@@ -41,6 +41,7 @@ use money::Purse;
 
 pub(crate) use measure::answers_file;
 pub(crate) use smoke::SMOKE;
+pub(crate) use student::checkpoint_of;
 pub use student::materialise;
 pub use trainer::protocol::Format;
 

@@ -67,24 +67,30 @@ impl Driver<'_, '_> {
     /// over, or whose entry was not written before a stop. They would be taken for newer ones.
     pub(super) fn drop_checkpoints(&self, stage: Stage) -> Result<()> {
         let folder = self.folder.path("checkpoints");
-        let prefix = format!("{}-", stage_of(stage).name());
         let Ok(entries) = std::fs::read_dir(&folder) else {
             return Ok(());
         };
         for entry in entries.flatten() {
             let name = entry.file_name();
-            let step = name.to_str().and_then(|name| name.strip_prefix(&prefix));
-            let step = step.and_then(|step| step.parse::<u64>().ok());
-            let Some(step) = step else {
+            let place = name.to_str().and_then(checkpoint_of);
+            let Some(place) = place.filter(|place| place.0 == stage) else {
                 continue;
             };
-            if !self.state.checkpoints.contains_key(&(stage, step)) {
+            if !self.state.checkpoints.contains_key(&place) {
                 let path = entry.path();
                 std::fs::remove_dir_all(&path).map_err(Error::io(&path))?;
             }
         }
         Ok(())
     }
+}
+
+/// The place of a checkpoint's folder, by its name.
+pub(crate) fn checkpoint_of(name: &str) -> Option<Place> {
+    let (stage, step) = name.rsplit_once('-')?;
+    let known = [Stage::ColdStart, Stage::OnPolicy];
+    let stage = known.into_iter().find(|of| stage_of(*of).name() == stage)?;
+    Some((stage, step.parse().ok()?))
 }
 
 /// Writes the files of a run's student at a checkpoint into a folder below the run's, such as to

@@ -75,6 +75,18 @@ impl State {
             }
             RunEvent::Exported { files } => self.exported.clone_from(files),
             RunEvent::Worked { paid, .. } => self.pay(paid.amount)?,
+            RunEvent::Cleaned { kept, .. } => self.cleaned(kept)?,
+        }
+        Ok(())
+    }
+
+    fn cleaned(&mut self, kept: &[Place]) -> Result<(), Illegal> {
+        if plan::next(self) != plan::Next::End {
+            return Err(Illegal::GoesOn(self.stage));
+        }
+        self.checkpoints.retain(|place, _| kept.contains(place));
+        if matches!(self.stage, Stage::Rejected | Stage::Cancelled) {
+            self.exported.clear();
         }
         Ok(())
     }

@@ -86,6 +86,12 @@ pub fn fork(
             }
             Some(at)
         }
+        None if state.checkpoints.is_empty() && !state.steps.is_empty() => {
+            return Err(Error::missing(
+                "the run has no checkpoint any more",
+                Some("--at 0 begins with the start model".into()),
+            ));
+        }
         None => state.place(),
     };
     if let Some(at) = at {
@@ -100,7 +106,7 @@ pub fn fork(
 }
 
 /// One student is written at a time.
-static WRITING: Mutex<()> = Mutex::new(());
+pub(super) static WRITING: Mutex<()> = Mutex::new(());
 
 /// The student of a checkpoint as a folder of safetensors, written where it is not there. It is
 /// named by the checkpoint's digest: a run that went back takes the same step another time.

@@ -5,6 +5,7 @@
 //! is under way is asked to pause or end by a file in its folder, one that nobody drives is moved
 //! by an entry.
 
+mod clean;
 mod control;
 mod curve;
 mod data;
@@ -17,6 +18,7 @@ mod text;
 mod view;
 
 pub use ::distill::runs::Runs;
+pub use clean::{Clean, Cleaned, Freed, clean};
 pub use control::{Done, Steer, cancel, drive, pause, resume};
 pub use curve::{Curve, Point, Spent};
 pub use data::{Funnel, Reason};

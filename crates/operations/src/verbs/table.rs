@@ -245,6 +245,13 @@ fn runs() -> Vec<Verb> {
             distill::start_fork,
         ),
         on_house(
+            "distill clean",
+            "Says which files of runs that are over can go, and removes them where that is asked for.",
+            ADMIN,
+            "POST /runs/clean",
+            distill::clean,
+        ),
+        on_house(
             "distill export",
             "Writes a checkpoint's student as safetensors and GGUF into the run's folder.",
             SECRET,

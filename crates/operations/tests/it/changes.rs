@@ -40,8 +40,12 @@ impl Caller {
         let says_so = |entry: &Value| {
             let fact = &entry["fact"];
             let moved = &fact["event"]["moved"];
+            let cleaned = &fact["event"]["cleaned"];
             match entry["kind"].as_str() {
                 Some("changed") => fact["by"]["operator"] == WHO && fact["why"] == *why,
+                Some("run") if cleaned.is_object() => {
+                    cleaned["actor"]["operator"] == WHO && cleaned["why"] == *why
+                }
                 Some("run") => moved["actor"]["operator"] == WHO && moved["cause"]["asked"] == *why,
                 _ => false,
             }
@@ -193,6 +197,14 @@ fn runs(caller: &mut Caller) {
     let texts = caller.change("distill text", json!({ "run": "tiny" }));
     assert_eq!(texts["items"][0]["prompt"], "two?");
     caller.change("distill cancel", json!({ "run": "tiny" }));
+    let run = texts["run"].as_str().unwrap();
+    let folder = caller.fixture.house.runs.join(run).join("student-1");
+    std::fs::create_dir_all(&folder).unwrap();
+    let told = caller.call("distill clean", json!({}));
+    assert_eq!(told["runs"][0]["files"], json!(["student-1"]), "{told}");
+    assert!(folder.is_dir());
+    caller.change("distill clean", json!({ "run": "tiny", "apply": true }));
+    assert!(!folder.exists());
 }
 
 fn import(caller: &mut Caller) {

@@ -177,4 +177,15 @@ pub enum RunEvent {
         /// What it cost.
         paid: Paid,
     },
+    /// Files of a run that is over were removed.
+    Cleaned {
+        /// The checkpoints that stayed, by stage and step.
+        kept: Vec<(Stage, u64)>,
+        /// Bytes that are free now.
+        bytes: u64,
+        /// Who had it done.
+        actor: Actor,
+        /// Why, in their words.
+        why: String,
+    },
 }

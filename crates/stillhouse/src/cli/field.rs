@@ -16,8 +16,9 @@ use crate::failure::Result;
 const PLAIN: [&str; 1] = ["limits"];
 
 /// Fields that are written without their name, beside those in the path of the verb's route.
-const POSITIONAL: [(&str, &str, &str); 4] = [
+const POSITIONAL: [(&str, &str, &str); 5] = [
     ("account", "create", "name"),
+    ("distill", "clean", "run"),
     ("ledger", "backup", "to"),
     ("operator", "create", "name"),
     ("organization", "create", "name"),

@@ -333,3 +333,85 @@ fn a_plan_that_a_server_was_killed_in_is_made_by_the_next_and_goes_no_further() 
     assert_eq!(shown["row"]["step"], 0);
     drop(server);
 }
+
+/// Files that can go, or went, by the name of their run.
+fn cleaned(still: &Still, more: &[&str]) -> Vec<(String, String)> {
+    let said = still.json(&[&["distill", "clean"], more].concat());
+    let runs = said["runs"].as_array().unwrap().iter();
+    runs.flat_map(|run| {
+        let name = run["name"].as_str().unwrap().to_owned();
+        let files = run["files"].as_array().unwrap().iter();
+        files.map(move |file| (name.clone(), file.as_str().unwrap().to_owned()))
+    })
+    .collect()
+}
+
+#[test]
+fn files_of_a_run_that_is_over_go_beside_a_server_but_for_what_is_promised() {
+    let (still, file) = held();
+    let server = still.serve();
+    let run = still.json(&["distill", "run", &file, "--detach"])["run"].clone();
+    until("the student is held", || {
+        let row = shown(&still);
+        if stage(&row) == "paused" {
+            still.good(&["distill", "resume", "tiny", "--detach", "--why", "a test"]);
+        }
+        let shown = still.json(&["distill", "show", "tiny"]);
+        !shown["files"].as_array().unwrap().is_empty()
+    });
+    let folder = still
+        .data
+        .path()
+        .join("data/runs")
+        .join(run.as_str().unwrap());
+    let folder = match folder.is_dir() {
+        true => folder,
+        false => still.data.path().join("runs").join(run.as_str().unwrap()),
+    };
+    let place = |step: u64| format!("checkpoints/on_policy-{step:06}");
+    let of = |name: &str, file: String| (name.to_owned(), file);
+    let waste = [of("tiny", place(20)), of("tiny", place(40))];
+    assert_eq!(cleaned(&still, &[]), waste);
+    assert!(folder.join(place(20)).is_dir());
+    assert_eq!(
+        cleaned(&still, &["tiny", "--apply", "--why", "space"]),
+        waste
+    );
+    assert!(!folder.join(place(20)).exists() && folder.join(place(60)).is_dir());
+    assert_eq!(cleaned(&still, &[]), []);
+    // The held student's files are there, and its last checkpoint can be forked; no other.
+    let shown = still.json(&["distill", "show", "tiny"]);
+    for file in shown["files"].as_array().unwrap() {
+        assert!(
+            folder.join(file["path"].as_str().unwrap()).is_file(),
+            "{file}"
+        );
+    }
+    assert_eq!(shown["checkpoints"], serde_json::json!([60]));
+    let said = still.say(&["distill", "fork", "tiny", "--at", "20"]);
+    assert!(
+        said.err.contains("no checkpoint after step 20"),
+        "{}",
+        said.err
+    );
+    let fork = still.json(&["distill", "fork", "tiny", "--detach"])["run"].clone();
+    let fork = fork.as_str().unwrap();
+    // What it began with is needed as long as it may go on.
+    assert_eq!(cleaned(&still, &[]), []);
+    let said = still.say(&["distill", "clean", fork]);
+    assert!(said.err.contains("its files are needed"), "{}", said.err);
+    still.good(&["distill", "cancel", fork]);
+    until("the fork has ended", || {
+        still.json(&["distill", "show", fork])["row"]["stage"] == "cancelled"
+    });
+    until("nobody drives it", || {
+        let left = cleaned(&still, &[]);
+        left.iter()
+            .any(|(name, file)| name == "tiny" && file.starts_with("fork-60-"))
+    });
+    still.good(&["distill", "clean", "--apply"]);
+    assert_eq!(cleaned(&still, &[]), []);
+    server.signal("-TERM");
+    assert_eq!(server.ended(), Some(0));
+    assert_eq!(still.json(&["ledger", "verify"])["sound"], true);
+}

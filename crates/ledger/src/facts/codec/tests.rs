@@ -308,6 +308,12 @@ fn run_work(paid: record::Paid) -> Vec<record::RunEvent> {
             stage: Stage::Collect,
             paid,
         },
+        RunEvent::Cleaned {
+            kept: vec![(Stage::OnPolicy, 120)],
+            bytes: 900_000_000,
+            actor: Actor::Operator("alice".into()),
+            why: "space".into(),
+        },
     ]
 }
 

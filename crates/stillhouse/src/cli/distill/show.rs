@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use distill::State;
 use operations::distill::{
-    self as verbs, Board, Difference, Done, Exported, Measured, Quoted, Run, Started, Texts,
+    self as verbs, Board, Cleaned, Difference, Done, Exported, Measured, Quoted, Run, Started,
+    Texts,
 };
 use record::{Cause, Stage};
 
@@ -56,6 +57,33 @@ pub(in crate::cli) fn started(started: Started) -> Page {
     Page::default().line(format!(
         "the server drives run {run}; follow it by: stillhouse distill watch -f {run}"
     ))
+}
+
+/// What of runs that are over can go, or went.
+pub(in crate::cli) fn cleaned(cleaned: Cleaned) -> Page {
+    let size = |bytes: u64| format!("{:.1} MB", bytes as f64 / 1e6);
+    let rows = cleaned.runs.iter().map(|run| {
+        let files: Vec<String> = run
+            .files
+            .iter()
+            .map(|file| file.display().to_string())
+            .collect();
+        vec![
+            run.run.clone(),
+            run.name.clone(),
+            run.stage.clone(),
+            size(run.bytes),
+            files.join(" "),
+        ]
+    });
+    let all = size(cleaned.bytes);
+    let headings = ["RUN", "NAME", "STAGE", "SIZE", "FILES"];
+    let page = Page::table(&headings, rows.collect());
+    match (cleaned.applied, cleaned.runs.is_empty()) {
+        (_, true) => page,
+        (true, _) => page.line(format!("{all} are free now")),
+        (false, _) => page.line(format!("{all} can go: --apply removes them")),
+    }
 }
 
 /// Where a student's files are.

@@ -61,6 +61,7 @@ pub(super) fn page(verb: &Verb, output: Value) -> Result<Page> {
         ("distill", "text") => of(output, distill::texts),
         ("distill", "pause" | "cancel") => of(output, distill::done),
         ("distill", "start" | "fork") => of(output, distill::started),
+        ("distill", "clean") => of(output, distill::cleaned),
         ("distill", "export") => of(output, distill::exported),
         ("distill", _) => of(output, distill::one),
         ("usage", _) => of(output, traffic::used),

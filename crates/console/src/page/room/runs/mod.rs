@@ -15,7 +15,7 @@ use crate::page::part::icon::Icon;
 use crate::page::part::note::empty;
 use crate::page::part::sheet::{Sheet, sheet};
 use crate::page::part::table::{bars, figure, head, table, text as column};
-use crate::page::part::text::{NONE, ago, count, span, words};
+use crate::page::part::text::{NONE, ago, bytes, count, span, words};
 use crate::page::part::tile::{Mood, badge, meter, money_meter};
 use crate::page::query::{Pairs, path};
 use crate::page::said::Said;
@@ -26,6 +26,7 @@ pub(super) fn respond(visit: &Visit<'_>, rest: &[&str]) -> Option<Answer> {
     match rest {
         [] => Some(all(visit)),
         ["start"] => Some(start(visit)),
+        ["clean"] => Some(clean(visit)),
         [run] => Some(with(visit, run, one::show)),
         [run, "text"] => Some(with(visit, run, text::look)),
         [run, "pause"] => Some(with(visit, run, pause)),
@@ -80,6 +81,11 @@ fn is_moving(row: &Value) -> bool {
         "failed",
     ];
     row.is("driven") || !stands.contains(&row.text("stage"))
+}
+
+/// Whether it ended, so that files of it may go.
+fn is_over(row: &Value) -> bool {
+    ["held", "rejected", "cancelled", "failed"].contains(&row.text("stage"))
 }
 
 /// A share as people read it: `0.925`; with its interval where that is known.
@@ -165,7 +171,10 @@ fn all(visit: &Visit<'_>) -> Answer {
     let page = Sheet {
         title: "Runs",
         lead: html! { "Models that learn from a teacher, each under a grant and within its budget." },
-        acts: html! { a class="button main-act" href="/runs/start" { "Start run" } },
+        acts: html! {
+            a class="button main-act" href="/runs/start" { "Start run" }
+            @if said.list("runs").iter().any(is_over) { a class="button" href="/runs/clean" { "Free space" } }
+        },
         is_moving,
         body,
         ..Sheet::default()
@@ -199,6 +208,43 @@ fn start(visit: &Visit<'_>) -> Answer {
         hits: html! {},
         back: "/runs".to_owned(),
         then: Box::new(|said| done(&path(&["runs", said.text("run")]), "distill start")),
+    };
+    act(visit, &page)
+}
+
+/// Files of runs that are over: first what can go, then it goes.
+fn clean(visit: &Visit<'_>) -> Answer {
+    let said = match visit.main("distill clean", json!({})) {
+        Ok(said) => said,
+        Err(answer) => return *answer,
+    };
+    let freed = |run: &Value| {
+        html! { li {
+            strong { (run.text("name")) } ", " (words(run.text("stage"))) ": " (bytes(run.number("bytes")))
+            span class="sub" { (run.texts("files").join(", ")) }
+        } }
+    };
+    let hits = html! {
+        @if said.list("runs").is_empty() { p { strong { "Nothing can go." } " Of runs that are held, the newest and the best checkpoint stay." } }
+        @else {
+            p { strong { (bytes(said.number("bytes"))) " can go." } " What a held student is served from stays, and so do its newest and its best checkpoint." }
+            ul { @for run in said.list("runs") { (freed(run)) } }
+        }
+    };
+    let runs = said.list("runs").iter();
+    let names = runs.map(|run| (run.text("run").to_owned(), run.text("name").to_owned()));
+    let names = names.collect();
+    let page = Act {
+        verb: "distill clean",
+        title: "Free space".to_owned(),
+        above: vec![("Runs", "/runs".to_owned())],
+        form: form("distill clean")
+            .choices("run", names)
+            .fixed("apply", true),
+        button: "Remove the files",
+        hits,
+        back: "/runs".to_owned(),
+        then: Box::new(|_| done("/runs", "distill clean")),
     };
     act(visit, &page)
 }
