@@ -2,7 +2,7 @@
 
 use trainer::protocol::{Stage, Tokenizers};
 
-use super::{Measured, OfTeacher};
+use super::Measured;
 use crate::measure::{Resampling, Rule, paired_difference};
 use crate::spec::Spec;
 
@@ -32,7 +32,7 @@ pub(super) fn verdict(spec: &Spec, measured: &Measured<'_>) -> (&'static str, St
             gap.told("over the start")
         );
         if spec.has_several_teachers() {
-            why.push_str(&each(spec, measured.teachers));
+            why.push_str(&each(spec, measured));
         }
         // Where only a judge teaches, the teacher may be as weak as it likes.
         let taught = |stage: &crate::spec::Stage, at| stage.learning.loss.kind.asks_teacher(at);
@@ -107,24 +107,33 @@ impl Gap {
     }
 }
 
-/// Each teacher's gap on its own items, and whether it has none.
-fn each(spec: &Spec, teachers: &[OfTeacher]) -> String {
+/// Each teacher's gap on its own items, and what its likeliest tokens have in common with the student's.
+fn each(spec: &Spec, measured: &Measured<'_>) -> String {
     let mut told = Vec::new();
-    for (settings, teacher) in spec.all_teachers().zip(teachers) {
-        let name = &settings.name;
-        if teacher.right.is_empty() {
-            if teacher.items > 0 {
-                told.push(format!("{name} was not measured"));
-            }
+    let all = spec.all_teachers().zip(measured.teachers).enumerate();
+    for (number, (settings, teacher)) in all {
+        if teacher.items == 0 && teacher.right.is_empty() {
             continue;
         }
-        let gap = Gap::of(spec, &teacher.start, &teacher.right);
-        let none = if gap.value <= 0.0 { ", no gap" } else { "" };
-        told.push(format!(
-            "{name} {} on {}{none}",
-            gap.told("over it"),
-            gap.items
-        ));
+        let mut one = match teacher.right.is_empty() {
+            true => format!("{} was not measured", settings.name),
+            false => {
+                let gap = Gap::of(spec, &teacher.start, &teacher.right);
+                let none = if gap.value <= 0.0 { ", no gap" } else { "" };
+                let (over, items) = (gap.told("over it"), gap.items);
+                format!("{} {over} on {items}{none}", settings.name)
+            }
+        };
+        let name = spec.taught_by(number);
+        let probed = measured.probed.iter().flat_map(|probed| &probed.teachers);
+        let mut overlaps = probed.filter(|of| of.name.as_deref() == name);
+        if let Some(overlap) = overlaps.find_map(|of| of.overlap) {
+            one.push_str(&format!(
+                ", {:.0} % of likeliest tokens shared",
+                overlap * 100.0
+            ));
+        }
+        told.push(one);
     }
     format!(" [{}]", told.join("; "))
 }

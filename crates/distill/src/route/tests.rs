@@ -107,6 +107,23 @@ proptest! {
     }
 }
 
+/// What a run with one teacher writes down is what it always was, and what was written is read.
+#[test]
+fn with_one_teacher_nothing_new_is_written() {
+    let (spec, rows) = (spec(&[]), rows_of(&[1, 2, 3]));
+    let json = serde_json::to_string(&spec).unwrap();
+    assert!(
+        json.contains(r#""teacher":{"name":"general","idempotent":false,"licence":""},"data""#)
+    );
+    let (items, counts) = assigned(&spec, &rows);
+    assert_eq!(counts, [3]);
+    check(&spec, &rows, &counts).unwrap();
+    let lines = rows::lines(&items);
+    let first = lines.lines().next().unwrap();
+    assert_eq!(first, r#"{"id":"1","student":{"text":"x"}}"#);
+    assert_eq!(few(&spec, &items, 2), &items[..2]);
+}
+
 #[test]
 fn one_that_would_teach_nothing_is_told_with_a_hint() {
     let rows = rows_of(&[1, 2, 9]);

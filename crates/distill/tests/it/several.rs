@@ -97,7 +97,15 @@ fn two_teachers_here_killed_and_resumed_end_as_their_twin() {
     assert_eq!((shares[0].items, shares[0].holdout), (6, 4));
     assert_eq!((shares[1].items, shares[1].holdout), (3, 2));
     let why = &state.quote.as_ref().unwrap().why;
-    assert!(why.contains("teacher ") && why.contains("coder "), "{why}");
+    assert!(
+        why.contains("[teacher ") && why.contains("; coder "),
+        "{why}"
+    );
+    assert_eq!(
+        why.matches("of likeliest tokens shared").count(),
+        2,
+        "{why}"
+    );
     // With the other file for the same rows it is another student.
     let mut other = settings.clone();
     other.teachers[0].model = Some(house.path("teacher.gguf"));
