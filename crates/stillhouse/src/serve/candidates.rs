@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ::upstream::{Answer, Ask, BoxFuture, EndpointSet, Error, Health, Upstream};
 use distill::State;
@@ -19,6 +19,7 @@ use record::id::kind;
 use record::{Endpoint, Export, Id, Prices, Stage};
 use tokio::sync::{Mutex, watch};
 
+use super::shelf::{Held, Missing, Shelf};
 use super::upstreams::Off;
 use crate::failure::Result;
 use crate::settings::Settings;
@@ -45,7 +46,7 @@ pub(super) struct Candidates {
     folded: Arc<Runs>,
     runs: PathBuf,
     idle: Duration,
-    shelf: Arc<Shelf>,
+    shelf: Arc<Shelf<LocalUpstream>>,
     known: RwLock<BTreeMap<Id<kind::Run>, Known>>,
 }
 
@@ -55,21 +56,9 @@ struct Known {
     candidate: Arc<Candidate>,
 }
 
-/// The students that are in memory.
-struct Shelf {
-    threads: usize,
-    loaded: Mutex<Vec<Loaded>>,
-}
-
-struct Loaded {
-    model: String,
-    upstream: Arc<LocalUpstream>,
-    used: Instant,
-}
-
-impl Loaded {
+impl Held for LocalUpstream {
     fn is_busy(&self) -> bool {
-        let load = self.upstream.load();
+        let load = self.load();
         load.working + load.waiting > 0
     }
 }
@@ -82,10 +71,7 @@ impl Candidates {
             folded,
             runs: settings.data_dir.join("runs"),
             idle: settings.runs.candidate_idle,
-            shelf: Arc::new(Shelf {
-                threads: world::processors(),
-                loaded: Mutex::default(),
-            }),
+            shelf: Arc::new(Shelf::new(AT_ONCE)),
             known: RwLock::default(),
         }
     }
@@ -150,17 +136,9 @@ impl Candidates {
         let rounds = async {
             loop {
                 tokio::time::sleep(LOOK_EVERY).await;
-                let mut loaded = self.shelf.loaded.lock().await;
-                for one in loaded.iter_mut().filter(|one| one.is_busy()) {
-                    one.used = Instant::now();
+                for model in self.shelf.sweep(self.idle) {
+                    tracing::info!(model, "the candidate is let go: nobody asks");
                 }
-                loaded.retain(|one| {
-                    let stays = one.used.elapsed() < self.idle;
-                    if !stays {
-                        tracing::info!(model = one.model, "the candidate is let go: nobody asks");
-                    }
-                    stays
-                });
             }
         };
         tokio::select! {
@@ -176,16 +154,24 @@ struct Candidate {
     model: String,
     file: PathBuf,
     digest: [u8; 32],
-    shelf: Arc<Shelf>,
+    shelf: Arc<Shelf<LocalUpstream>>,
+    /// One at a time loads it; the others wait for that.
+    turn: Mutex<()>,
 }
 
 impl Candidate {
-    fn new(runs: &std::path::Path, run: Id<kind::Run>, file: &Export, shelf: &Arc<Shelf>) -> Self {
+    fn new(
+        runs: &std::path::Path,
+        run: Id<kind::Run>,
+        file: &Export,
+        shelf: &Arc<Shelf<LocalUpstream>>,
+    ) -> Self {
         Self {
             model: format!("{UPSTREAM}/{run}"),
             file: Folder::new(runs, run).path(&file.path),
             digest: file.digest,
             shelf: Arc::clone(shelf),
+            turn: Mutex::default(),
         }
     }
 
@@ -196,36 +182,16 @@ impl Candidate {
         }
     }
 
-    /// The student in memory; loaded now, where it is not. One is loaded at a time.
+    /// The student in memory; loaded now, where it is not.
     async fn loaded(&self) -> std::result::Result<Arc<LocalUpstream>, Error> {
-        let mut loaded = self.shelf.loaded.lock().await;
-        if let Some(one) = loaded.iter_mut().find(|one| one.model == self.model) {
-            one.used = Instant::now();
-            return Ok(Arc::clone(&one.upstream));
-        }
-        if loaded.len() >= AT_ONCE {
-            let idle = loaded.iter().enumerate().filter(|(_, one)| !one.is_busy());
-            let oldest = idle.min_by_key(|(_, one)| one.used).map(|(at, _)| at);
-            let Some(oldest) = oldest else {
-                return Err(Error::QueueFull {
-                    upstream: self.model.clone(),
-                    retry_after: WAIT,
-                });
-            };
-            loaded.remove(oldest);
-        }
-        let load = self.load();
-        let started = tokio::task::spawn_blocking(load).await;
-        let upstream = started
-            .map_err(|error| self.away(error.to_string()))?
-            .map_err(|why| self.away(why))?;
-        tracing::info!(model = self.model, "the candidate is loaded");
-        loaded.push(Loaded {
-            model: self.model.clone(),
-            upstream: Arc::clone(&upstream),
-            used: Instant::now(),
-        });
-        Ok(upstream)
+        let asked = self.shelf.ask((&self.model, &self.turn), self.load());
+        asked.await.map_err(|missing| match missing {
+            Missing::Full => Error::QueueFull {
+                upstream: self.model.clone(),
+                retry_after: WAIT,
+            },
+            Missing::Failed(why) => self.away(why),
+        })
     }
 
     /// Loads it, off the runtime's threads.
@@ -233,7 +199,7 @@ impl Candidate {
         let options = local::Options {
             source: local::Source::File(self.file.clone()),
             name: self.model.clone(),
-            threads: self.shelf.threads,
+            threads: world::processors(),
             context: None,
             sampling: local::Path::Exact,
             max_sequences: SEQUENCES,
@@ -243,7 +209,7 @@ impl Candidate {
             clock: world::clock(),
             random: Arc::new(world::random_bits),
         };
-        let (file, digest) = (self.file.clone(), self.digest);
+        let (file, digest, model) = (self.file.clone(), self.digest, self.model.clone());
         move || {
             let mut hasher = blake3::Hasher::new();
             std::fs::File::open(&file)
@@ -255,7 +221,9 @@ impl Candidate {
                     file.display()
                 ));
             }
-            LocalUpstream::start(options).map_err(|error| error.to_string())
+            let started = LocalUpstream::start(options).map_err(|error| error.to_string())?;
+            tracing::info!(model, "the candidate is loaded");
+            Ok(started)
         }
     }
 }
@@ -279,11 +247,8 @@ impl Upstream for Candidate {
 
     /// It can always be asked, as far as is known: it is loaded then.
     fn health(&self) -> Health {
-        let loaded = self.shelf.loaded.try_lock();
-        let in_flight = loaded.map_or(0, |loaded| {
-            let found = loaded.iter().find(|one| one.model == self.model);
-            found.map_or(0, |one| one.upstream.health().in_flight)
-        });
+        let loaded = self.shelf.look(&self.model);
+        let in_flight = loaded.map_or(0, |upstream| upstream.health().in_flight);
         Health {
             ready: 1,
             unreachable: 0,

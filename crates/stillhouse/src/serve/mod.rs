@@ -9,6 +9,7 @@ mod operator;
 mod probes;
 mod ready;
 mod runner;
+mod shelf;
 mod signals;
 mod upstreams;
 
