@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use record::{Amount, Money};
 use serde::{Deserialize, Serialize};
-use trainer::protocol::{Learning, Sampling, Student};
+use trainer::protocol::{self, Kind, Learning, Sampling, Student};
 
 use crate::measure::Rule;
 use crate::reward::Reward;
@@ -285,24 +285,29 @@ fn id() -> String {
 impl Spec {
     /// Whether the teachers are measured on the hold-out. One elsewhere is asked how likely given texts
     /// are only where its scores are learnt from: texts are cut into tokens by the student's tokenizer,
-    /// and of one that gives texts alone nobody knows whether it is its own.
+    /// and of one that gives texts alone nobody knows whether it is its own. Perplexities by two
+    /// tokenizers can't be compared.
     pub fn measures_teacher(&self) -> bool {
         let likely = self.evaluate.scorer == Rule::Perplexity;
-        let here = || self.all_teachers().all(Teacher::is_here);
-        self.evaluate.teacher && (!likely || here() || self.learns_scores())
+        let comparable = || {
+            let here = self.all_teachers().all(Teacher::is_here);
+            let learnt = || self.kinds().any(|(at, kind)| kind.asks_teacher(at));
+            let other = self.kinds().any(|(_, kind)| kind.is_between_vocabularies());
+            (here || learnt()) && !other
+        };
+        self.evaluate.teacher && (!likely || comparable())
     }
 
-    /// Whether a stage learns from what teachers think of the student's tokens.
-    fn learns_scores(&self) -> bool {
-        use trainer::protocol::Stage::{ColdStart, OnPolicy};
+    /// The stages' losses.
+    fn kinds(&self) -> impl Iterator<Item = (protocol::Stage, Kind)> {
+        let stages = &self.stages;
         let stages = [
-            (ColdStart, &self.stages.cold_start),
-            (OnPolicy, &self.stages.on_policy),
+            (protocol::Stage::ColdStart, &stages.cold_start),
+            (protocol::Stage::OnPolicy, &stages.on_policy),
         ];
-        let mut kinds = stages
-            .into_iter()
-            .filter_map(|(at, stage)| Some((at, stage.as_ref()?.learning.loss.kind)));
-        kinds.any(|(at, kind)| kind.asks_teacher(at))
+        let kind = |stage: &Stage| stage.learning.loss.kind;
+        let kinds = stages.into_iter();
+        kinds.filter_map(move |(at, stage)| Some((at, kind(stage.as_ref()?))))
     }
 
     /// Whether its cold start learns pairs of answers that rows have: then nothing is collected.
@@ -313,14 +318,8 @@ impl Spec {
 
     /// Whether every stage that asks a teacher takes one with another tokenizer.
     pub fn is_between_vocabularies(&self) -> bool {
-        use trainer::protocol::Stage as At;
-        let stages = &self.stages;
-        let cold = stages.cold_start.iter().map(|stage| (stage, At::ColdStart));
-        let own = stages.on_policy.iter().map(|stage| (stage, At::OnPolicy));
-        cold.chain(own).all(|(stage, at)| {
-            let kind = stage.learning.loss.kind;
-            kind.is_between_vocabularies() || !kind.asks_teacher(at)
-        })
+        let mut kinds = self.kinds();
+        kinds.all(|(at, kind)| kind.is_between_vocabularies() || !kind.asks_teacher(at))
     }
 
     /// The stage's settings, where the run has it.

@@ -92,6 +92,15 @@ pub enum Fate {
     Lost,
 }
 
+/// How much of the gap from start to teacher the newest measured student has closed; none where
+/// they are not all measured, or the teacher is not better.
+pub fn gap(state: &State) -> Option<f64> {
+    let start = merit(state.start.as_ref()?);
+    let gap = merit(state.teacher.as_ref()?) - start;
+    let student = merit(&state.evaluations.last()?.score);
+    (gap > 0.0).then(|| (student - start) / gap)
+}
+
 /// A score as a number of which more is better.
 pub(crate) fn merit(score: &Score) -> f64 {
     let value = score.score.value.get();

@@ -158,7 +158,8 @@ pub(crate) fn house(
         table,
         serving,
         runs: runs(settings),
-        trainer: trainer(true)?,
+        // Beside traffic alone.
+        trainer: trainer(since.is_some())?,
         clock: world::clock(),
         random: world::random(),
         version: VERSION.to_owned(),

@@ -1,7 +1,7 @@
 //! Which losses go with which stages, samples and teachers. The child refuses a job by it, and whoever
 //! reads a run's settings can, long before. Nothing is loaded here.
 
-use crate::protocol::{self, Kind, Learning, Stage, Support};
+use crate::protocol::{self, Kind, Learning, Stage, Support, Tuning};
 use crate::targets;
 
 /// Where a stage's teacher is.
@@ -47,6 +47,16 @@ pub fn check(learning: &Learning, stage: Stage, source: Source) -> Result<(), Un
         "20 are enough as a rule",
     )?;
     judged(learning, stage)?;
+    let of_whole = matches!(
+        loss.kind,
+        Kind::Policy { .. } | Kind::Grpo { .. } | Kind::Dpo { .. }
+    );
+    unless(
+        !of_whole || (loss.temperature == 1.0 && !loss.scaled),
+        "temperature",
+        "log-probabilities of when answers were written are at temperature 1, and so is this loss",
+        "leave out temperature and scaled",
+    )?;
     draws(loss, (stage, source))?;
     let Some(needs) = targets::needs(loss, stage) else {
         return Ok(());
@@ -82,6 +92,23 @@ pub fn check(learning: &Learning, stage: Stage, source: Source) -> Result<(), Un
             "a local teacher at another temperature than 1 gives its whole distribution only",
             "leave out support, or temperature",
         ),
+    }
+}
+
+/// Whether what is trained goes with a loss.
+///
+/// # Errors
+/// Dropout where the loss looks at the student twice a step.
+pub fn check_tuning(learning: &Learning, tuning: &Tuning) -> Result<(), Unfit> {
+    let kind = learning.loss.kind;
+    let twice = kind.is_of_pairs() || kind.is_between_vocabularies();
+    match tuning {
+        Tuning::Lora { dropout, .. } if twice && *dropout > 0.0 => Err(Unfit {
+            key: "loss",
+            what: "this loss looks at the student twice a step, and dropout would change it in between",
+            hint: "leave out dropout in [student]",
+        }),
+        _ => Ok(()),
     }
 }
 

@@ -38,7 +38,7 @@ pub(crate) struct Run<'a> {
     pub(crate) step: u64,
     /// What was sampled for the next step.
     ahead: Option<Sampled>,
-    world: World<'a>,
+    pub(crate) world: World<'a>,
     pub(crate) seconds: Seconds,
 }
 
@@ -60,7 +60,11 @@ pub(crate) fn learn<W: Write>(
 ) -> Result<Done> {
     let started = (world.clock)();
     let mut run = Run::open(job, world)?;
-    let (teacher, teachers) = teacher::digests(job)?;
+    // One that is not asked is not looked at.
+    let (teacher, teachers) = match run.needs {
+        Some(_) => teacher::digests(job)?,
+        None => Default::default(),
+    };
     parent.say(&Report::Ready(Ready {
         version: protocol::VERSION,
         from: run.from,

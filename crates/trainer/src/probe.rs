@@ -3,11 +3,14 @@
 //! learns is lost with the process.
 
 use crate::World;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::learn::{Run, since};
 use crate::metrics;
 use crate::parent::Parent;
-use crate::protocol::{self, Done, OfTeacher, Probe, Probed, Ready, Report, Seconds, Stage};
+use crate::protocol::{
+    self, Done, Metrics, OfTeacher, Probe, Probed, Ready, Report, Seconds, Stage,
+};
+use crate::reward;
 use crate::targets::Learnt;
 use crate::teacher::{self, Taught};
 use std::io::Write;
@@ -23,10 +26,19 @@ pub(crate) fn probe<W: Write>(
     learn.stage = Stage::OnPolicy;
     learn.learning.batch = job.items.max(1);
     learn.learning.one_step_off = false;
-    let mut run = Run::open(&learn, world)?;
+    // Where texts alone are learnt, the teacher may cut them into other tokens: then there is no more
+    // to tell of it.
+    let (bare, texts) = (
+        learn.without_teachers(),
+        !learn.learning.loss.kind.asks_teacher(job.learn.stage),
+    );
+    let mut run = match Run::open(&learn, world) {
+        Err(Error::Tokenizers(_)) if texts => Run::open(&bare, world)?,
+        opened => opened?,
+    };
     run.ask_all();
     let loading = since(world, started);
-    let (teacher, teachers) = teacher::digests(&learn)?;
+    let (teacher, teachers) = teacher::digests(run.job)?;
     parent.say(&Report::Ready(Ready {
         version: protocol::VERSION,
         from: None,
@@ -40,22 +52,7 @@ pub(crate) fn probe<W: Write>(
     let graded = run.graded(step, parent)?;
     let mut learnt = run.learnt(&graded)?;
     let mut numbers = metrics::of(&learnt, true);
-    let started = (world.clock)();
-    run.dry(&mut learnt, &mut numbers)?;
-    let seconds = Seconds {
-        learning: since(world, started),
-        ..run.seconds
-    };
-    // Once more, and the weights change.
-    let started = (world.clock)();
-    run.take(&mut learnt, &mut numbers.clone())?;
-    let updating = (since(world, started) - seconds.learning).max(0.0);
-    let started = (world.clock)();
-    run.student.refresh()?;
-    let seconds = Seconds {
-        refreshing: since(world, started),
-        ..seconds
-    };
+    let (seconds, updating) = run.timed(&mut learnt, &mut numbers)?;
     let taught: Vec<&Taught> = learnt.iter().filter_map(|l| l.taught.as_ref()).collect();
     let length = |l: &Learnt<'_>| l.prompt.len() + l.answer.tokens.len();
     let probed = Probed {
@@ -85,6 +82,36 @@ pub(crate) fn probe<W: Write>(
 }
 
 impl Run<'_> {
+    /// What a step's parts take, and the change of the weights; the step's numbers go into `numbers`.
+    fn timed(
+        &mut self,
+        learnt: &mut [Learnt<'_>],
+        numbers: &mut Metrics,
+    ) -> Result<(Seconds, f64)> {
+        let world = self.world;
+        // Learning takes its time also where the judge told no answers apart this once.
+        let mut others = *numbers;
+        let told = match reward::tell_apart(learnt) {
+            true => &mut others,
+            false => numbers,
+        };
+        let started = (world.clock)();
+        self.dry(learnt, told)?;
+        let learning = since(world, started);
+        // Once more, and the weights change.
+        let started = (world.clock)();
+        self.take(learnt, &mut others)?;
+        let updating = (since(world, started) - learning).max(0.0);
+        let started = (world.clock)();
+        self.student.refresh()?;
+        let seconds = Seconds {
+            learning,
+            refreshing: since(world, started),
+            ..self.seconds
+        };
+        Ok((seconds, updating))
+    }
+
     /// Has the batch also hold an item of each teacher that it has none of.
     fn ask_all(&mut self) {
         let chosen = self.chosen(self.step + 1);

@@ -52,6 +52,24 @@ pub(crate) fn ask<W: Write>(
     }
 }
 
+/// Gives judged answers verdicts that differ within each item, so that each teaches; whether there
+/// were any. For measuring what a step takes.
+pub(crate) fn tell_apart(learnt: &mut [Learnt<'_>]) -> bool {
+    let mut any = false;
+    for learnt in learnt {
+        let Some(judged) = &mut learnt.judged else {
+            continue;
+        };
+        *judged = Judged {
+            reward: f64::from(learnt.answer.sample % 2),
+            advantage: 1.0,
+            alike: false,
+        };
+        any = true;
+    }
+    any
+}
+
 /// The places of answers by their items.
 pub(crate) fn groups(answers: &[Answer]) -> BTreeMap<usize, Vec<usize>> {
     let mut out: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
@@ -115,10 +133,10 @@ pub(crate) fn targets(learnt: &Learnt<'_>, teacher: f64, start: f64) -> Vec<Targ
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pairs;
 
-    #[test]
-    fn an_answer_is_held_against_the_others_to_its_item() {
-        let answer = |item, sample| Answer {
+    fn answer(item: usize, sample: u32) -> Answer {
+        Answer {
             item,
             sample,
             tokens: vec![1],
@@ -126,7 +144,37 @@ mod tests {
             top: Vec::new(),
             text: String::new(),
             cut: false,
+        }
+    }
+
+    #[test]
+    fn stand_in_verdicts_make_every_judged_answer_teach() {
+        let answers = [answer(0, 0), answer(0, 1)];
+        let told = judged(&answers, &[0.0, 0.0], Spread::Population);
+        let learnt = |judged: &[Option<Judged>]| -> Vec<Learnt<'_>> {
+            let pairs = answers.iter().zip(judged);
+            let one = |(answer, judged): (_, &Option<Judged>)| Learnt {
+                prompt: vec![1],
+                answer,
+                taught: None,
+                local: None,
+                judged: *judged,
+                own: Vec::new(),
+                start: Vec::new(),
+                weighed: None,
+            };
+            pairs.map(one).collect()
         };
+        let mut alike = learnt(&[Some(told[0]), Some(told[1])]);
+        assert!(pairs::pairs(&alike).is_empty() && tell_apart(&mut alike));
+        assert_eq!(pairs::pairs(&alike), [[1, 0]]);
+        let worth = |l: &Learnt<'_>| l.judged.is_some_and(|j| !j.alike && j.advantage > 0.0);
+        assert!(alike.iter().all(worth));
+        assert!(!tell_apart(&mut learnt(&[None, None])));
+    }
+
+    #[test]
+    fn an_answer_is_held_against_the_others_to_its_item() {
         // The second item's answers lie around the first's, as where an item comes twice in a step.
         let answers = [(3, 0), (3, 1), (5, 0), (5, 1), (3, 2), (3, 3)];
         let answers = answers.map(|(item, sample)| answer(item, sample));

@@ -1,7 +1,7 @@
 //! Measuring before spending: a probe of one batch, a small evaluation, the quote.
 
 use record::{Amount, RunEvent, Stage};
-use trainer::protocol::{self, Answered, Item, Job, Kind, Learn, Probe, Probed, Report, Who};
+use trainer::protocol::{self, Answered, Item, Job, Probe, Probed, Report, Who};
 
 use super::answers::{Answers, Wanted};
 use super::measure::bytes_of;
@@ -29,15 +29,6 @@ fn prompt_tokens(answers: &[Answered], items: &[Item]) -> f64 {
     let (student, teacher) = (bytes(|item| &item.student), bytes(|item| item.teacher()));
     let each = told as f64 / answers.len().max(1) as f64;
     each * teacher as f64 / student.max(1) as f64
-}
-
-/// Takes the teachers away: answers are learnt as they are.
-fn unteach(learn: &mut Learn) {
-    learn.teacher = protocol::Teacher::None;
-    for further in &mut learn.teachers {
-        further.teacher = protocol::Teacher::None;
-    }
-    learn.learning.loss.kind = Kind::CrossEntropy;
 }
 
 impl Driver<'_, '_> {
@@ -188,7 +179,7 @@ impl Driver<'_, '_> {
         let mut learn = self.learn_job(at, (None, None), stage.steps)?;
         if at == Stage::ColdStart && !all_here {
             // Only for what a step of learning takes: one elsewhere is not paid for that.
-            unteach(&mut learn);
+            learn = learn.without_teachers();
         }
         learn.items = self.folder.path("items.jsonl");
         let items = stage.learning.batch.min(BATCH);

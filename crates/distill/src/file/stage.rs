@@ -43,6 +43,8 @@ pub(crate) fn check(spec: &Spec) -> Result<(), Fault> {
         let fits = |source| fits::check(&stage.learning, at, source);
         fits(Source::Unsettled)
             .map_err(|unfit| fault(unfit.key, unfit.what.to_owned(), unfit.hint))?;
+        fits::check_tuning(&stage.learning, &spec.student.tuning)
+            .map_err(|unfit| fault(unfit.key, unfit.what.to_owned(), unfit.hint))?;
         for teacher in spec.all_teachers() {
             let whose = match spec.has_several_teachers() {
                 true => format!("with the teacher `{}`: ", teacher.name),

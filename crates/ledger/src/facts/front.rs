@@ -119,11 +119,9 @@ impl Facts {
     /// # Errors
     /// Nothing is reserved.
     pub fn reserve(&self, slice: &Slice) -> Result<crate::Pending> {
+        let mut books = self.live.books.lock();
         let pending = self.bind(&Fact::SliceReserved(*slice))?;
-        self.live
-            .books
-            .lock()
-            .reserve(slice, pending.appended().first);
+        books.reserve(slice, pending.appended().first);
         Ok(pending)
     }
 
@@ -132,12 +130,13 @@ impl Facts {
     /// # Errors
     /// It stays open; the next start settles it by the exchanges that drew on it.
     pub fn settle(&self, slice: Id<kind::Slice>, spent: Amount, overrun: Amount) -> Result<Seq> {
+        let mut books = self.live.books.lock();
         let seq = self.observe(&Fact::SliceSettled {
             slice,
             spent,
             overrun,
         })?;
-        self.live.books.lock().settle(slice, spent, overrun);
+        books.settle(slice, spent, overrun);
         Ok(seq)
     }
 
@@ -163,7 +162,7 @@ impl Facts {
     /// # Errors
     /// [`crate::Error::Store`].
     pub fn snapshot(&self, entries: u64) -> Result<()> {
-        start::save(&self.ledger, &self.live, entries)
+        start::save(&self.ledger, (&self.live, &self.changing), entries)
     }
 
     /// Writes snapshots and that the server stopped, then closes the ledger.

@@ -10,6 +10,7 @@ use crate::Seq;
 /// The live folds.
 pub(super) struct Live {
     pub(super) directory: RwLock<Directory>,
+    /// Held while a slice is reserved or settled in the ledger, as `runs` is.
     pub(super) books: Mutex<Books>,
     /// Held while an entry of a run is appended, so that none before the tip is missing here.
     pub(super) runs: Mutex<RunEntries>,

@@ -213,19 +213,25 @@ pub(super) fn drawn(ledger: &Ledger, open: &[OpenSlice]) -> Result<Vec<(OpenSlic
     Ok(sums)
 }
 
-/// Stores the folds where enough was appended since the last time.
-pub(super) fn save(ledger: &Ledger, live: &Live, entries: u64) -> Result<()> {
+/// Stores the folds where enough was appended since the last time. Whoever appends an entry of a fold
+/// holds its lock until it is applied (`changing` is the directory's): so a fold that is copied
+/// together with the tip lacks nothing before it.
+pub(super) fn save(
+    ledger: &Ledger,
+    (live, changing): (&Live, &Mutex<()>),
+    entries: u64,
+) -> Result<()> {
     let mut at = live.snapshot_at.lock();
-    let (tip, books, runs) = {
+    let (tip, directory, books, runs) = {
+        let _turn = changing.lock();
         let (books, runs) = (live.books.lock(), live.runs.lock());
         let tip = ledger.tip().seq;
         if tip == 0 || tip.saturating_sub(*at) <= entries {
             return Ok(());
         }
-        (tip, books.clone(), runs.clone())
+        let directory = live.directory.read().clone();
+        (tip, directory, books.clone(), runs.clone())
     };
-    // Taken after the position: a change beyond it is applied a second time, to no effect.
-    let directory = live.directory.read().clone();
     let snapshot = Snapshot {
         format: FORMAT,
         directory,

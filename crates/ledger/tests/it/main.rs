@@ -11,6 +11,7 @@ mod power;
 mod retention;
 mod runs;
 mod sim;
+mod snapshots;
 mod store_suite;
 mod tamper;
 mod upgrade;

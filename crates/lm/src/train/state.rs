@@ -24,9 +24,20 @@ const PIECE: usize = 1 << 16;
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Header {
     step: u64,
+    /// Of these, those that learnt nothing.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    passed: u64,
     seed: u64,
     tuning: String,
     parameters: Vec<(String, u64)>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde asks for"
+)]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// A running checksum: each 8 bytes are mixed in, in order.
@@ -53,6 +64,7 @@ impl<D: Device> Trainer<D> {
         let parameters = trained.map(one).collect();
         Header {
             step: self.step,
+            passed: self.passed,
             seed: self.settings.seed,
             tuning: format!("{:?}", self.settings.tuning),
             parameters,
@@ -120,7 +132,7 @@ impl<D: Device> Trainer<D> {
         let mut reader = Reader::new(path, open()?);
         let header = reader.header(length)?;
         let values: u64 = expected.parameters.iter().map(|p| p.1).sum();
-        expected.step = header.step;
+        (expected.step, expected.passed) = (header.step, header.passed);
         if header != expected {
             return Err(wrong("it is of another model, tuning or seed"));
         }
@@ -145,7 +157,7 @@ impl<D: Device> Trainer<D> {
         let mut reader = Reader::new(path, open()?);
         reader.header(length)?;
         self.fill(&mut reader)?;
-        self.step = header.step;
+        (self.step, self.passed) = (header.step, header.passed);
         Ok(())
     }
 

@@ -18,6 +18,8 @@ pub struct Trainer<D: Device> {
     pub(super) settings: Settings,
     /// Steps done.
     pub(super) step: u64,
+    /// Of these, those that learnt nothing: moments know of none of them.
+    pub(super) passed: u64,
 }
 
 /// What a step did.
@@ -66,6 +68,7 @@ impl<D: Device> Trainer<D> {
             network,
             settings,
             step: 0,
+            passed: 0,
         })
     }
 
@@ -162,7 +165,7 @@ impl<D: Device> Trainer<D> {
             beta2: optimiser.beta2,
             epsilon: optimiser.epsilon,
             decay: optimiser.decay,
-            step: report.step,
+            step: report.step - self.passed,
             scale: scale as f32,
         };
         for parameter in self.network.parameters() {
@@ -175,6 +178,7 @@ impl<D: Device> Trainer<D> {
     /// A step that learns nothing, as where no token counts: it is counted, and weights and moments stay.
     pub fn pass(&mut self) -> Report {
         self.step += 1;
+        self.passed += 1;
         Report {
             step: self.step,
             loss: 0.0,
@@ -270,7 +274,7 @@ impl<D: Device> Trainer<D> {
                 moments.try_for_each(|moment| device.clear(moment))?;
             }
         }
-        self.step = 0;
+        (self.step, self.passed) = (0, 0);
         Ok(())
     }
 

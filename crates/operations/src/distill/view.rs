@@ -196,17 +196,6 @@ pub(super) fn row(run: &Run) -> Row {
     let at = state.paused_in.unwrap_or(state.stage);
     let learns = state.spec.stage(at);
     let student = state.evaluations.last().map(|e| &e.score);
-    let value = |score: Option<&Score>| score.map(|score| score.score.value.get());
-    let gap = match (
-        value(state.start.as_ref()),
-        value(state.teacher.as_ref()),
-        value(student),
-    ) {
-        (Some(start), Some(teacher), Some(student)) if teacher > start => {
-            Some((student - start) / (teacher - start))
-        }
-        _ => None,
-    };
     Row {
         id: id.to_string(),
         name: state.created.name.clone(),
@@ -227,7 +216,7 @@ pub(super) fn row(run: &Run) -> Row {
         start: state.start.as_ref().map(measured),
         teacher_score: state.teacher.as_ref().map(measured),
         student: student.map(measured),
-        gap_recovered: gap,
+        gap_recovered: distill::state::gap(state),
         created: crate::shapes::made(id).rfc3339(),
         revision,
     }

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::fits::{self, Source};
-use crate::protocol::{self, Learn, Teacher, Tuning};
+use crate::protocol::{self, Learn, Teacher};
 use std::collections::HashSet;
 
 /// What can not go together.
@@ -38,13 +38,8 @@ pub(super) fn check(job: &Learn) -> Result<()> {
         learning.rate.floor >= 0.0 && learning.rate.floor <= 1.0,
         "a rate's floor is not in 0 to 1",
     )?;
-    let kind = learning.loss.kind;
-    let whole = kind.is_of_pairs() || kind.is_between_vocabularies();
-    let dropout = matches!(job.student.tuning, Tuning::Lora { dropout, .. } if dropout > 0.0);
-    wrong(
-        !(whole && dropout),
-        "this loss looks at the student twice a step, and dropout would change it in between",
-    )?;
+    let fits = fits::check_tuning(learning, &job.student.tuning);
+    fits.map_err(|unfit| Error::Job(unfit.to_string()))?;
     let further = job.teachers.iter().map(|further| &further.teacher);
     let mut all = std::iter::once(&job.teacher).chain(further);
     all.try_for_each(|teacher| {

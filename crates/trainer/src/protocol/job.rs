@@ -1,5 +1,6 @@
 //! Jobs: what a child is started for. One a process.
 
+use super::loss::Kind;
 use super::settings::{Learning, Sampling, Tuning};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -137,6 +138,18 @@ pub struct Learn {
 }
 
 impl Learn {
+    /// The same without teachers: answers are learnt as they are.
+    #[must_use]
+    pub fn without_teachers(&self) -> Self {
+        let mut bare = self.clone();
+        bare.teacher = Teacher::None;
+        for further in &mut bare.teachers {
+            further.teacher = Teacher::None;
+        }
+        bare.learning.loss.kind = Kind::CrossEntropy;
+        bare
+    }
+
     /// Whether anybody gives scores.
     #[must_use]
     pub fn has_teacher(&self) -> bool {

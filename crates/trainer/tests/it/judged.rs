@@ -44,6 +44,35 @@ fn job(folder: &Folder) -> Learn {
 }
 
 #[test]
+fn a_probe_tells_what_was_judged_also_where_all_are_worth_the_same() {
+    let folder = Folder::new();
+    let mut child = Child::new();
+    let learn = job(&folder);
+    child.job(Job::Probe(Box::new(Probe { learn, items: 4 })));
+    let mut probed = None;
+    while let Some(report) = child.next() {
+        match report {
+            Report::Grade(grade) => child.tell(&Order::Rewards(Rewards {
+                question: grade.question,
+                rewards: vec![0.0; grade.answers.len()],
+            })),
+            Report::Probed(told) => probed = Some(told),
+            _ => {}
+        }
+    }
+    let probed = probed.unwrap();
+    assert_eq!(
+        (probed.metrics.reward, probed.metrics.alike),
+        (Some(0.0), Some(1.0))
+    );
+    // What it was timed on is not told as the step's.
+    assert_eq!(
+        (probed.metrics.tokens, probed.metrics.gradient_norm),
+        (0, 0.0)
+    );
+}
+
+#[test]
 fn what_is_rewarded_becomes_likelier() {
     let folder = Folder::new();
     let mut job = job(&folder);

@@ -40,6 +40,24 @@ fn losses(reports: &[Report]) -> (f64, f64) {
 }
 
 #[test]
+fn where_texts_alone_are_learnt_a_probe_does_without_the_other_tokenizer() {
+    let folder = folder();
+    let learn = job(&folder, Kind::CrossEntropy, Stage::ColdStart);
+    let reports = run(Job::Probe(Box::new(Probe { learn, items: 3 })));
+    let told = reports.iter().find_map(|report| match report {
+        Report::Probed(probed) => Some(probed),
+        _ => None,
+    });
+    let probed = told.unwrap();
+    assert!(probed.seconds.learning > 0.0);
+    assert_eq!((probed.metrics.kl, probed.tokenizers), (None, None));
+    // A loss that asks the teacher says what is wrong.
+    let learn = job(&folder, Kind::ForwardKl, Stage::ColdStart);
+    let (_, said) = fail(Job::Probe(Box::new(Probe { learn, items: 3 })));
+    assert!(said.message.contains("token"), "{said:?}");
+}
+
+#[test]
 fn the_loss_between_vocabularies_falls_in_a_cold_start() {
     for (kind, finer) in [(PLAIN, "teacher"), (SHARED, "teacher"), (SHARED, "student")] {
         let folder = with_fewer(finer);

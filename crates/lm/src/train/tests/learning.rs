@@ -254,6 +254,27 @@ fn a_dry_step_tells_the_same_and_changes_nothing() {
 }
 
 #[test]
+fn steps_that_learn_nothing_leave_the_next_as_large_as_the_first() {
+    let batch = batch(&documents());
+    let goal = [(&batch, Goal::Next)];
+    let steady = || trainer(Family::Llama, settings(Tuning::Full), 1);
+    let (mut first, mut second) = (steady(), steady());
+    for number in 1..=11 {
+        assert_eq!(second.pass().step, number);
+    }
+    // Also after a break.
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("state");
+    second.save(&file).unwrap();
+    let mut second = steady();
+    second.restore(&file).unwrap();
+    first.step(&goal, &cross_entropy()).unwrap();
+    let report = second.step(&goal, &cross_entropy()).unwrap();
+    assert_eq!(report.step, 12);
+    assert_eq!(bits(&mut first), bits(&mut second));
+}
+
+#[test]
 fn a_training_begun_anew_goes_as_one_from_the_same_weights() {
     let lora = || settings(Tuning::Lora(lora()));
     let mut first = trainer(Family::Llama, lora(), 1);
