@@ -160,13 +160,15 @@ fn expected(spec: &Spec, measured: &Measured<'_>, longer: f64) -> Needs {
     let mut evaluations = 0;
     if let Some(stage) = &spec.stages.on_policy {
         let answer = Answer::of(measured, longer);
-        let answers = answers_of(stage);
-        needs.seconds += answers * (answer.sampling + answer.scoring + answer.learning);
+        let answers = answers_of(stage, f64::from(stage.learning.samples));
+        needs.seconds += answers * (answer.sampling + answer.learning);
         let each = |p: &Probed| p.seconds.refreshing + p.updating;
         needs.seconds += stage.steps as f64 * measured.probed.map_or(0.0, each);
         if stage.learning.loss.kind.asks_teacher(Stage::OnPolicy) {
+            needs.seconds += answers * answer.scoring;
             for ((read, _), teacher) in needs.tokens.iter_mut().zip(measured.teachers) {
-                *read += answers * answer.read * measured.share(teacher);
+                let each = measured.prompt(teacher) + answer.length;
+                *read += answers * measured.share(teacher) * each;
             }
         }
         evaluations = match spec.evaluate.every {
@@ -193,10 +195,21 @@ fn expected(spec: &Spec, measured: &Measured<'_>, longer: f64) -> Needs {
     needs
 }
 
-/// Answers that a stage learns from.
-fn answers_of(stage: &crate::spec::Stage) -> f64 {
-    let batch = f64::from(stage.learning.batch) * f64::from(stage.learning.samples);
-    stage.steps as f64 * batch
+/// Answers that a stage learns from, with so many to an item.
+fn answers_of(stage: &crate::spec::Stage, each: f64) -> f64 {
+    stage.steps as f64 * f64::from(stage.learning.batch) * each
+}
+
+/// What learning an answer of a given pair takes, in what learning an answer was found to take.
+fn pairing(spec: &Spec, measured: &Measured<'_>) -> f64 {
+    let own = spec.stages.on_policy.as_ref();
+    let own = own.filter(|stage| stage.learning.loss.kind.is_of_pairs());
+    match own {
+        // Probed as pairs: of an item's answers two were learnt.
+        Some(stage) if measured.probed.is_some() => f64::from(stage.learning.samples) / 2.0,
+        // The start model and the student each score both answers before they are learnt.
+        _ => 2.0,
+    }
 }
 
 impl Measured<'_> {
@@ -205,10 +218,21 @@ impl Measured<'_> {
         teacher.items as f64 / self.items.max(1) as f64
     }
 
-    /// Tokens of a teacher's prompt, in the mean over the items.
-    fn prompt(&self) -> f64 {
+    /// Tokens of a teacher's prompt, in the mean over its items.
+    fn prompt(&self, teacher: &OfTeacher) -> f64 {
+        match (self.teachers, self.probed) {
+            // Where it is the only one, the probe's are its own.
+            ([_], Some(p)) if p.tokens.teacher_prompt > 0 => {
+                p.tokens.teacher_prompt as f64 / f64::from(p.answers.max(1))
+            }
+            _ => teacher.prompt,
+        }
+    }
+
+    /// Seconds of a teacher's answer, in the mean over the items.
+    fn teaching(&self) -> f64 {
         let all = self.teachers.iter();
-        all.map(|teacher| teacher.prompt * self.share(teacher))
+        all.map(|teacher| teacher.speed.each * self.share(teacher))
             .sum()
     }
 }
@@ -231,8 +255,13 @@ impl Needs {
         measured: &Measured<'_>,
         (answer, length): (&Answer, f64),
     ) {
-        let answers = answers_of(stage);
-        self.seconds += answers * answer.learning;
+        // Given answers: one to an item, of pairs two.
+        let (each, learning) = match spec.has_pairs() {
+            true => (2.0, answer.learning * pairing(spec, measured)),
+            false => (1.0, answer.learning),
+        };
+        let answers = answers_of(stage, each);
+        self.seconds += answers * learning;
         self.seconds += stage.steps as f64 * measured.probed.map_or(0.0, |p| p.updating);
         // Learning the answers' tokens alone asks for no scores.
         let scored = stage.learning.loss.kind.asks_teacher(Stage::ColdStart);
@@ -240,14 +269,14 @@ impl Needs {
             self.seconds += answers * answer.scoring;
         }
         for ((read, written), teacher) in self.tokens.iter_mut().zip(measured.teachers) {
-            // Pairs are in the rows already.
-            let items = match spec.has_pairs() {
-                true => 0.0,
-                false => teacher.items as f64,
-            };
+            let items = teacher.items as f64;
             let length = teacher.length(length);
             if scored {
                 *read += answers * measured.share(teacher) * (teacher.prompt + length);
+            }
+            // Pairs are in the rows already.
+            if spec.has_pairs() {
+                continue;
             }
             if teacher.items > 0 {
                 self.seconds += teacher.speed.loading + items * teacher.speed.each;
@@ -290,12 +319,12 @@ impl Needs {
 struct Answer {
     /// Seconds until it is written.
     sampling: f64,
-    /// Seconds until it is scored.
+    /// Seconds until its teacher has scored it.
     scoring: f64,
     /// Seconds until it is learnt.
     learning: f64,
-    /// Tokens that the teacher reads.
-    read: f64,
+    /// Its tokens.
+    length: f64,
 }
 
 impl Answer {
@@ -307,9 +336,9 @@ impl Answer {
             let each = measured.speed.each * longer;
             return Self {
                 sampling: each,
-                scoring: 0.0,
+                scoring: measured.teaching(),
                 learning: each,
-                read: measured.prompt() + length * longer,
+                length: length * longer,
             };
         };
         let answers = f64::from(p.answers.max(1));
@@ -320,9 +349,13 @@ impl Answer {
         let seconds = &p.seconds;
         Self {
             sampling: seconds.sampling * longer / answers,
-            scoring: seconds.scoring * grown,
+            scoring: match tokens.teacher_prompt > 0 {
+                true => seconds.scoring * grown,
+                // The probe was of a loss without a teacher, or did not ask it.
+                false => measured.teaching(),
+            },
             learning: seconds.learning * grown,
-            read: (tokens.teacher_prompt as f64 + tokens.answer as f64 * longer) / answers,
+            length: answer * longer / answers,
         }
     }
 }

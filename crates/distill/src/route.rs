@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use trainer::protocol::Item;
 
+use crate::drive::PART;
 use crate::error::{Error, Result};
+use crate::measure::Rule;
 use crate::rows::Row;
 use crate::spec::{Rows, Spec};
 
@@ -107,12 +109,36 @@ fn nearest(name: &str, rows: &[Row]) -> Option<String> {
 
 /// A few items, at most `most`: the first ones; where there are several teachers, as many of each.
 pub fn few(spec: &Spec, items: &[Item], most: usize) -> Vec<Item> {
-    let each = (most / (spec.teachers.len() + 1)).max(1);
-    let mut taken = vec![0; spec.teachers.len() + 1];
+    let each = each_of(spec, most);
+    first(spec, items, |_| each)
+}
+
+/// A few items of the hold-out to measure on. Where a teacher elsewhere scores them, they are whole
+/// calls of its own, also where that is more than its part of `most`: the same calls are of use when
+/// all of the hold-out is measured.
+pub fn few_measured(spec: &Spec, items: &[Item], most: usize) -> Vec<Item> {
+    let each = each_of(spec, most);
+    let scored = spec.evaluate.scorer == Rule::Perplexity && spec.measures_teacher();
+    first(spec, items, |number| {
+        match scored && !spec.teacher_at(number).is_here() {
+            true => (each - each % PART).max(PART),
+            false => each,
+        }
+    })
+}
+
+/// A teacher's part of so many items.
+fn each_of(spec: &Spec, most: usize) -> usize {
+    (most / spec.all_teachers().count()).max(1)
+}
+
+/// Of each teacher the first items, as many as told by its number.
+fn first(spec: &Spec, items: &[Item], many: impl Fn(usize) -> usize) -> Vec<Item> {
+    let mut taken = vec![0; spec.all_teachers().count()];
     let mut take = |item: &&Item| {
         let number = spec.teacher_number(item.taught_by.as_deref()).unwrap_or(0);
         taken[number] += 1;
-        taken[number] <= each
+        taken[number] <= many(number)
     };
     items.iter().filter(|item| take(item)).cloned().collect()
 }

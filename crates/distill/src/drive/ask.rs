@@ -17,7 +17,7 @@ use crate::spec::Spec;
 use crate::teacher::{self, Teacher, Text, Written};
 
 /// Sequences of one call for scores.
-const PART: usize = 16;
+pub(crate) const PART: usize = 16;
 /// Texts that are asked for at a time.
 const AT_A_TIME: usize = 8;
 

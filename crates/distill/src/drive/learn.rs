@@ -8,7 +8,7 @@ use trainer::protocol::{
 };
 
 use super::watch::Flow;
-use super::{Driver, Stop, Worked};
+use super::{Driver, Stop, Worked, worst};
 use crate::alarm::{self, Crossed};
 use crate::error::{Error, Result};
 use crate::spec::Teacher;
@@ -19,10 +19,6 @@ const UNSEEN: f64 = 120.0;
 /// Steps whose worst case is reserved: the one under way, and the one that begins before the child
 /// hears that it is to pause.
 const AHEAD: u64 = 2;
-/// Tokens of a teacher's for one of the student's, where its tokenizer is another, as far as is reckoned with.
-const FINER: u64 = 4;
-/// Tokens that a chat template adds at most.
-const TEMPLATE: u64 = 64;
 
 /// The child's name of a stage.
 pub(super) fn stage_of(stage: Stage) -> Learning {
@@ -262,19 +258,9 @@ impl Driver<'_, '_> {
         let Some(settings) = self.state.spec.stage(stage) else {
             return Amount::ZERO;
         };
-        let learning = &settings.learning;
-        let answers = u64::from(learning.batch) * u64::from(learning.samples);
-        // A teacher with another tokenizer may cut the same text into more tokens.
-        let finer = match learning.loss.kind.is_between_vocabularies() {
-            true => FINER,
-            false => 1,
-        };
-        let asked = learning.loss.kind.asks_teacher(stage_of(stage));
-        let any_here = self.state.spec.all_teachers().any(Teacher::is_here);
-        let tokens = match any_here && asked {
-            true => answers * (longest + TEMPLATE + settings.sampling.max_tokens as u64 * finer),
-            false => 0,
-        };
+        let items = u64::from(settings.learning.batch);
+        let at = stage_of(stage);
+        let tokens = worst::tokens(&self.state.spec, (at, settings), (items, longest));
         let seen = self.state.steps.range((stage, 0)..=(stage, u64::MAX));
         let slowest = seen
             .map(|(_, step)| crate::state::seconds(step))

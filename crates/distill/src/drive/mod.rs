@@ -17,6 +17,7 @@ mod routed;
 mod smoke;
 mod student;
 mod watch;
+mod worst;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -39,6 +40,7 @@ use crate::{grant, runs};
 use child::{Child, Heard};
 use money::Purse;
 
+pub(crate) use ask::PART;
 pub(crate) use measure::answers_file;
 pub(crate) use smoke::SMOKE;
 pub(crate) use student::checkpoint_of;

@@ -1,12 +1,12 @@
 //! Measuring before spending: a probe of one batch, a small evaluation, the quote.
 
 use record::{Amount, RunEvent, Stage};
-use trainer::protocol::{self, Answered, Item, Job, Probe, Probed, Report, Who};
+use trainer::protocol::{Answered, Item, Job, Probe, Probed, Report, Who};
 
 use super::answers::{Answers, Wanted};
 use super::measure::bytes_of;
 use super::watch::Flow;
-use super::{Driver, Stop, Worked};
+use super::{Driver, Stop, Worked, worst};
 use crate::error::Result;
 use crate::measure::Rule;
 use crate::quote::{Measured, OfTeacher, mean, quote};
@@ -35,7 +35,7 @@ impl Driver<'_, '_> {
     pub(super) fn probe(&mut self) -> Result<Worked<()>> {
         let began = (self.world.clock)();
         let holdout = self.items("holdout.jsonl")?;
-        let few = route::few(&self.state.spec, &holdout, FEW);
+        let few = route::few_measured(&self.state.spec, &holdout, FEW);
         let few = few.as_slice();
         self.folder
             .write("few.jsonl", rows::lines(few).as_bytes())?;
@@ -167,7 +167,6 @@ impl Driver<'_, '_> {
     /// elsewhere is asked for it as for the first step's, which is not bought again where it is the
     /// same; where only a cold start is learnt, it is not asked.
     fn probe_batch(&mut self, all_here: bool) -> Result<Worked<Option<Probed>>> {
-        let any_here = self.state.spec.all_teachers().any(Teacher::is_here);
         let stages = &self.state.spec.stages;
         let (at, stage) = match (&stages.on_policy, &stages.cold_start) {
             (Some(stage), _) => (Stage::OnPolicy, stage.clone()),
@@ -183,11 +182,8 @@ impl Driver<'_, '_> {
         }
         learn.items = self.folder.path("items.jsonl");
         let items = stage.learning.batch.min(BATCH);
-        let answers = u64::from(items) * u64::from(stage.learning.samples);
-        let kind = learn.learning.loss.kind;
-        let asked = learn.has_teacher() && kind.asks_teacher(protocol::Stage::OnPolicy);
-        let tokens = match any_here && asked {
-            true => answers * (self.longest_prompt()? + stage.sampling.max_tokens as u64),
+        let tokens = match learn.has_teacher() {
+            true => worst::probe(&self.state.spec, &stage, (items, self.longest_prompt()?)),
             false => 0,
         };
         let machine = self.state.spec.budget.machine(PROBING);

@@ -149,3 +149,36 @@ fn one_that_would_teach_nothing_is_told_with_a_hint() {
     let (what, _) = told(&spec(&[vec![1], vec![1]]));
     assert!(what.contains("those before it take all"), "{what}");
 }
+
+/// What is bought for the small evaluation is what all of the hold-out is cut into.
+#[test]
+fn few_items_that_are_scored_elsewhere_are_whole_calls() {
+    let mut spec = spec(&[vec![1], vec![2]]);
+    let values: Vec<u8> = (0..150).map(|n| n % 3).collect();
+    let (items, _) = assigned(&spec, &rows_of(&values));
+    let counts = |spec: &Spec, most: usize| -> Vec<usize> {
+        let few = few_measured(spec, &items, most);
+        let count = |number: usize| {
+            let its = few.iter();
+            its.filter(|i| spec.teacher_number(i.taught_by.as_deref()) == Some(number))
+                .count()
+        };
+        (0..3).map(count).collect()
+    };
+    assert_eq!(
+        counts(&spec, 64),
+        [21, 21, 21],
+        "texts are bought one by one"
+    );
+    spec.evaluate.scorer = Rule::Perplexity;
+    assert_eq!(counts(&spec, 64), [16, 16, 16]);
+    assert_eq!(counts(&spec, 120), [32, 32, 32]);
+    // As many as there are, and one whole call at least.
+    assert_eq!(counts(&spec, 200), [50, 50, 50]);
+    assert_eq!(counts(&spec, 20), [16, 16, 16]);
+    // On this machine nothing is bought.
+    spec.teachers[0].model = Some("x.gguf".into());
+    assert_eq!(counts(&spec, 64), [16, 21, 16]);
+    spec.evaluate.teacher = false;
+    assert_eq!(counts(&spec, 64), [21, 21, 21]);
+}
