@@ -103,9 +103,7 @@ impl Folder {
     /// # Errors
     /// [`Error::Driven`]; the disk's.
     pub fn lock(&self) -> Result<File> {
-        let path = self.path("trainer.log");
-        let file = OpenOptions::new().create(true).append(true).open(&path);
-        let file = file.map_err(Error::io(&path))?;
+        let (path, file) = self.log()?;
         let began = Instant::now();
         loop {
             match file.try_lock() {
@@ -119,12 +117,44 @@ impl Folder {
         }
     }
 
-    /// Whether somebody drives the run now.
+    /// The same at once; `None` where somebody drives the run. Nobody begins to drive it while the
+    /// lock is held.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn try_lock(&self) -> Result<Option<File>> {
+        let (path, file) = self.log()?;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Some(file)),
+                Err(std::fs::TryLockError::Error(error)) => return Err(Error::io(&path)(error)),
+                Err(std::fs::TryLockError::WouldBlock) => {}
+            }
+            // Somebody who only looks is gone in a moment.
+            match file.try_lock_shared() {
+                Ok(()) => file.unlock().map_err(Error::io(&path))?,
+                Err(std::fs::TryLockError::WouldBlock) => return Ok(None),
+                Err(std::fs::TryLockError::Error(error)) => return Err(Error::io(&path)(error)),
+            }
+            std::thread::yield_now();
+        }
+    }
+
+    fn log(&self) -> Result<(PathBuf, File)> {
+        let path = self.path("trainer.log");
+        let file = OpenOptions::new().create(true).append(true).open(&path);
+        let file = file.map_err(Error::io(&path))?;
+        Ok((path, file))
+    }
+
+    /// Whether somebody drives the run now. Who looks does not stand in another's way who looks.
     pub fn is_driven(&self) -> bool {
-        let file = OpenOptions::new()
-            .append(true)
-            .open(self.path("trainer.log"));
-        file.is_ok_and(|file| matches!(file.try_lock(), Err(std::fs::TryLockError::WouldBlock)))
+        let (_, file) = match self.path("trainer.log").exists().then(|| self.log()) {
+            Some(Ok(log)) => log,
+            _ => return false,
+        };
+        let looked = file.try_lock_shared();
+        matches!(looked, Err(std::fs::TryLockError::WouldBlock))
     }
 
     /// Asks something of whoever drives the run.

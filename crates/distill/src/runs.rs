@@ -10,7 +10,7 @@ use record::{Fact, Id, RunEvent, Time};
 use crate::error::{Error, Result};
 use crate::state::State;
 
-pub use fold::{Run, Runs};
+pub use fold::{All, Broken, Run, Runs};
 
 /// An event of a run, with when it was written.
 #[derive(Debug, Clone, PartialEq)]

@@ -141,10 +141,11 @@ struct Driver<'a, 'w> {
 /// The run is not there or driven by somebody else; the ledger's and the disk's. What was written
 /// stands, and the run can be driven again.
 pub fn drive(world: &mut World<'_>, run: Id<kind::Run>) -> Result<State> {
-    let state = runs::of(world.facts, run)?;
     let folder = Folder::new(world.runs, run);
     folder.make()?;
     let log = folder.lock()?;
+    // Only now: what was moved while nobody held the lock is in it.
+    let state = runs::of(world.facts, run)?;
     let purse = Purse::new(state.created.grant);
     let mut driver = Driver {
         world,
@@ -202,7 +203,8 @@ pub fn resume(
     write(facts, run, state, &event)
 }
 
-/// Moves a run that nobody drives, such as to cancel it.
+/// Moves a run that nobody drives, such as to cancel it. Whoever calls it holds its folder's lock,
+/// and has read the state since.
 ///
 /// # Errors
 /// The move is not allowed; the ledger's.

@@ -14,7 +14,7 @@ use record::{Actor, Amount, Cause, Id, RunEvent, Stage};
 use super::{Told, events};
 use crate::error::{Error, Result};
 use crate::plan::{self, Next};
-use crate::state::State;
+use crate::state::{Illegal, State};
 
 /// Entries of a run that lie no further apart are read in one go.
 const NEAR: Seq = 64;
@@ -107,6 +107,26 @@ impl Run {
     }
 }
 
+/// Every run, oldest first.
+#[derive(Debug, Clone, PartialEq)]
+pub struct All {
+    /// Those whose entries fit together.
+    pub runs: Vec<Arc<Run>>,
+    /// The others. They stand in nobody's way.
+    pub broken: Vec<Broken>,
+}
+
+/// A run with an entry that cannot follow those before it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Broken {
+    /// Which.
+    pub id: Id<kind::Run>,
+    /// It before that entry; `None` where that is its first.
+    pub before: Option<Arc<Run>>,
+    /// Why the entry cannot follow.
+    pub why: Illegal,
+}
+
 /// Where entries are read from.
 enum Source {
     /// The ledger that this process holds; it knows where the entries of runs are.
@@ -158,18 +178,29 @@ impl Runs {
         self.now(&mut known, run)
     }
 
-    /// Every run, oldest first.
+    /// Every run.
     ///
     /// # Errors
-    /// The ledger's; entries that do not fit together.
-    pub fn all(&self) -> Result<Vec<Arc<Run>>> {
+    /// The ledger's.
+    pub fn all(&self) -> Result<All> {
         let mut known = self.looked()?;
         let ids: Vec<Id<kind::Run>> = match &self.source {
             Source::Held(facts) => facts.runs(),
             Source::Files(_) => known.index.runs().collect(),
         };
-        let runs = ids.into_iter().map(|run| self.now(&mut known, run));
-        runs.collect()
+        let (mut runs, mut broken) = (Vec::new(), Vec::new());
+        for id in ids {
+            match self.now(&mut known, id) {
+                Ok(run) => runs.push(run),
+                Err(Error::Illegal(why)) => broken.push(Broken {
+                    id,
+                    before: known.runs.get(&id).map(Arc::clone),
+                    why,
+                }),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(All { runs, broken })
     }
 
     /// How many entries were read for all that was asked so far.
@@ -296,6 +327,7 @@ mod tests {
                 }
             }
             let all = live.all().unwrap();
+            prop_assert!(all.broken.is_empty());
             prop_assert_eq!(&Runs::held(held.clone()).all().unwrap(), &all);
             let reader = Reader::open(folder.path(), None).unwrap();
             prop_assert_eq!(&Runs::files(reader).all().unwrap(), &all);
@@ -304,6 +336,49 @@ mod tests {
             drop(held);
             prop_assert_eq!(&Runs::held(facts(folder.path())).all().unwrap(), &all);
         }
+    }
+
+    #[test]
+    fn a_broken_run_stands_in_nobodys_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let held = facts(folder.path());
+        let bind = |run, event| {
+            let event = Box::new(event);
+            drop(held.bind(&Fact::Run { run, event }).unwrap());
+        };
+        let [one, broken, headless, other] = [1, 2, 3, 4].map(|n| Id::from_bytes([n; 16]));
+        let elsewhere = RunEvent::Moved {
+            from: Stage::Paused,
+            to: Stage::Plan,
+            cause: Cause::Done,
+            actor: Actor::House,
+            back_to: None,
+        };
+        for run in [one, broken, other] {
+            bind(run, created(true, true));
+        }
+        bind(broken, elsewhere.clone());
+        bind(headless, elsewhere);
+        let runs = Runs::held(held.clone());
+        // Looked at twice: it stays as it is.
+        for _ in 0..2 {
+            let all = runs.all().unwrap();
+            let good: Vec<_> = all.runs.iter().map(|run| run.id).collect();
+            assert_eq!(good, [one, other]);
+            let found = |at: usize| {
+                let broken = &all.broken[at];
+                (broken.id, broken.before.is_some(), broken.why.clone())
+            };
+            let (is, said) = (Stage::Draft, Stage::Paused);
+            assert_eq!(found(0), (broken, true, Illegal::Elsewhere { is, said }));
+            assert_eq!(found(1), (headless, false, Illegal::NotCreated));
+            assert!(matches!(runs.one(broken), Err(Error::Illegal(_))));
+        }
+        let reader = Reader::open(folder.path(), None).unwrap();
+        assert_eq!(
+            Runs::files(reader).all().unwrap(),
+            Runs::held(held).all().unwrap()
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod house;
 mod judged;
 mod kill;
 mod many;
+mod order;
 mod several;
 mod stops;
 mod vocabularies;

@@ -1,16 +1,17 @@
 //! `distill clean`: what of runs that are over can go, said and, where that is asked for, removed.
 
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use ::distill::clean;
 use ::distill::folder::Folder;
-use ::distill::runs::Run;
+use ::distill::runs::{All, Run};
 use record::{Actor, Stage};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::make::WRITING;
+use super::control::in_order;
+use super::make::writing;
 use super::view::{find, named};
 use crate::error::{Error, Result};
 use crate::house::{House, Source};
@@ -63,13 +64,13 @@ pub struct Freed {
 /// # Errors
 /// There is no such run, or it is not over; the ledger's; the disk's.
 pub fn clean(house: &House, by: &Actor, input: Clean) -> Result<Cleaned> {
-    // No student is written of a checkpoint that goes meanwhile.
-    let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+    // No student is written of a checkpoint that goes meanwhile. Who only looks waits for nobody.
+    let _writing = input.apply.then(writing);
     let all = house.folded.all()?;
     let used = used(house, &all);
     let runs = match &input.run {
         Some(run) => vec![over(find(&house.folded, run)?)?],
-        None => all,
+        None => all.runs,
     };
     let mut cleaned = Cleaned {
         applied: input.apply,
@@ -77,6 +78,8 @@ pub fn clean(house: &House, by: &Actor, input: Clean) -> Result<Cleaned> {
         runs: Vec::new(),
     };
     for run in runs {
+        let _order = input.apply.then(in_order);
+        let run = house.folded.one(run.id)?;
         let folder = Folder::new(&house.runs, run.id);
         let waste = clean::waste(&folder, &run.state, &used)?;
         if waste.is_empty() {
@@ -119,10 +122,11 @@ fn over(run: Arc<Run>) -> Result<Arc<Run>> {
 }
 
 /// Models that other runs began with or learn from, and that the settings serve.
-fn used(house: &House, all: &[Arc<Run>]) -> Vec<PathBuf> {
+fn used(house: &House, all: &All) -> Vec<PathBuf> {
     let void = |run: &Run| matches!(run.state.stage, Stage::Rejected | Stage::Cancelled);
     let mut used = Vec::new();
-    for run in all.iter().filter(|run| !void(run)) {
+    let broken = all.broken.iter().filter_map(|run| run.before.as_ref());
+    for run in all.runs.iter().filter(|run| !void(run)).chain(broken) {
         let spec = &run.state.spec;
         used.push(spec.student.model.clone());
         used.extend(

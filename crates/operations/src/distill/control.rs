@@ -1,9 +1,11 @@
 //! Runs driven, paused, resumed and cancelled.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ::distill::folder::{Ask, Folder};
+use ::distill::runs::Runs;
 use ::distill::{State, World, plan};
+use ledger::facts::Facts;
 use record::id::kind;
 use record::{Actor, Id, Stage};
 use schemars::JsonSchema;
@@ -42,17 +44,24 @@ pub struct Done {
 /// Moves are made one after the other, each from where the one before led.
 static ORDER: Mutex<()> = Mutex::new(());
 
+/// Held from the look at a run until what follows of it is written.
+pub(super) fn in_order() -> MutexGuard<'static, ()> {
+    ORDER.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn put(house: &House, by: &Actor, input: &Steer, (ask, to): (Ask, Stage)) -> Result<Done> {
-    let _order = ORDER.lock().unwrap_or_else(PoisonError::into_inner);
-    let found = view::find(&house.folded, &input.run)?;
-    let (run, now) = (found.id, found.revision);
+    let _order = in_order();
+    let run = view::find(&house.folded, &input.run)?.id;
     let folder = Folder::new(&house.runs, run);
-    let is_driven = folder.is_driven();
-    if !is_driven && input.revision.is_some_and(|seen| seen != now) {
-        return Err(Error::stale(now));
+    folder.make()?;
+    // Held until the move is written: who drives the run from then on begins where that led.
+    let held = folder.try_lock()?;
+    let found = house.folded.one(run)?;
+    if held.is_some() && input.revision.is_some_and(|seen| seen != found.revision) {
+        return Err(Error::stale(found.revision));
     }
-    let (done, said) = match is_driven {
-        true => {
+    let (done, said) = match held {
+        None => {
             folder.ask(ask, by, &input.why)?;
             let said = match ask {
                 Ask::Pause => "the run pauses when its step is done",
@@ -60,7 +69,7 @@ fn put(house: &House, by: &Actor, input: &Steer, (ask, to): (Ask, Stage)) -> Res
             };
             (false, said)
         }
-        false => {
+        Some(_held) => {
             let mut state = found.state.clone();
             if !plan::allowed(&state, to) {
                 let (is, to) = (view::named(&state.stage), view::named(&to));
@@ -112,6 +121,7 @@ pub fn resume(
     (by, why): (&Actor, &str),
     back_to: Option<u64>,
 ) -> Result<Id<kind::Run>> {
+    let _order = in_order();
     let found = view::find(&house.folded, run)?;
     let (id, mut state) = (found.id, found.state.clone());
     if state.stage == Stage::Paused {
@@ -123,6 +133,22 @@ pub fn resume(
         });
     }
     Ok(id)
+}
+
+/// Writes that a run goes on which the house itself left, paused or cut off. Whether it still is one:
+/// somebody else may have moved it.
+///
+/// # Errors
+/// There is no such run; the ledger's.
+pub fn go_on(facts: &Facts, runs: &Runs, run: Id<kind::Run>, why: &str) -> Result<bool> {
+    let _order = in_order();
+    let found = runs.one(run)?;
+    let is_left = found.is_left();
+    if is_left && found.state.stage == Stage::Paused {
+        let mut state = found.state.clone();
+        ::distill::resume(facts, (run, &mut state), &Actor::House, why, None)?;
+    }
+    Ok(is_left)
 }
 
 /// Drives a run in the foreground until it ends or is paused.

@@ -3,7 +3,6 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::PoisonError;
 
 use ::distill::drive::{Format, materialise};
 use ::distill::runs::Runs;
@@ -11,7 +10,7 @@ use record::Actor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::make::WRITING;
+use super::make::writing;
 use super::view;
 use crate::error::{Error, Result};
 use crate::house::House;
@@ -42,7 +41,7 @@ pub struct Exported {
 /// # Errors
 /// There is no such run or checkpoint; the child's.
 pub fn export(house: &House, _: &Actor, input: Export) -> Result<Exported> {
-    let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+    let _writing = writing();
     write(&house.folded, (&house.runs, &house.trainer), &input)
 }
 

@@ -1,7 +1,7 @@
 //! A run is made: of a run file, or of another run's checkpoint.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ::distill::drive::Format;
 use ::distill::folder::Folder;
@@ -64,6 +64,8 @@ pub fn fork(
     run_file: Option<&Path>,
     how: How<'_>,
 ) -> Result<Made> {
+    // Held until the new run is in the ledger: what it begins with is in use only then.
+    let _writing = writing();
     let found = view::find(&house.folded, parent)?;
     let (id, state) = (found.id, &found.state);
     let mut spec = match run_file {
@@ -105,18 +107,23 @@ pub fn fork(
     )
 }
 
-/// One student is written at a time.
-pub(super) static WRITING: Mutex<()> = Mutex::new(());
+/// One student is written at a time, and none is removed meanwhile.
+static WRITING: Mutex<()> = Mutex::new(());
+
+/// Held while students are written or removed.
+pub(super) fn writing() -> MutexGuard<'static, ()> {
+    WRITING.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// The student of a checkpoint as a folder of safetensors, written where it is not there. It is
-/// named by the checkpoint's digest: a run that went back takes the same step another time.
+/// named by the checkpoint's digest: a run that went back takes the same step another time. Whoever
+/// calls it holds [`writing`].
 fn student(
     house: &House,
     place: &Place<'_>,
     (run, state): (Id<kind::Run>, &State),
     at: (Stage, u64),
 ) -> Result<PathBuf> {
-    let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
     let digest = state.checkpoints.get(&at).map(hex::encode);
     let digest = digest.unwrap_or_default();
     let name = format!("fork-{}-{}", at.1, digest.get(..12).unwrap_or_default());
@@ -147,6 +154,10 @@ fn create(
     let grant = find::grant(&house.facts.directory(), &spec.run.grant)?;
     spec.run.until = how.plan_only.then_some(Stage::Plan);
     let id = house.id();
+    // As if it were driven: nobody moves it before it is whole.
+    let folder = Folder::new(place.runs, id);
+    folder.make()?;
+    let _held = folder.lock()?;
     let new = (&spec, &*grant);
     let mut state = ::distill::create::create(&house.facts, place.runs, id, new, parent)?;
     let to = (Stage::Approval, how.why);

@@ -19,7 +19,7 @@ mod view;
 
 pub use ::distill::runs::Runs;
 pub use clean::{Clean, Cleaned, Freed, clean};
-pub use control::{Done, Steer, cancel, drive, pause, resume};
+pub use control::{Done, Steer, cancel, drive, go_on, pause, resume};
 pub use curve::{Curve, Point, Spent};
 pub use data::{Funnel, Reason};
 pub use export::{Export, Exported, export, write};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ::distill::State;
 use ::distill::folder::Folder;
-use ::distill::runs::{Run, Runs};
+use ::distill::runs::{Broken, Run, Runs};
 use record::{Actor, Cause, Metric, Score, Stage};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -43,7 +43,8 @@ pub struct Row {
     pub id: String,
     /// Its name.
     pub name: String,
-    /// Where it stands, such as `on_policy` or `paused`.
+    /// Where it stands, such as `on_policy` or `paused`; `broken` where an entry of it cannot follow
+    /// those before.
     pub stage: String,
     /// Where it goes on when it is resumed.
     pub paused_in: Option<String>,
@@ -101,14 +102,34 @@ pub struct Difference {
 /// # Errors
 /// The ledger's.
 pub fn list(house: &House, _: &Actor, _: Nothing) -> Result<Board> {
-    let runs = house.folded.all()?;
-    let rows = runs.iter().rev().map(|run| Row {
-        driven: Folder::new(&house.runs, run.id).is_driven(),
-        ..row(run)
+    let all = house.folded.all()?;
+    let good = all.runs.iter().map(|run| (run.entry, row(run), run.id));
+    let mut rows: Vec<_> = good.collect();
+    for one in &all.broken {
+        // One without a first entry has nothing that could be shown.
+        if let Some(run) = &one.before {
+            rows.push((run.entry, broken(run, one), run.id));
+        }
+    }
+    rows.sort_by_key(|(entry, ..)| std::cmp::Reverse(*entry));
+    let rows = rows.into_iter().map(|(_, row, id)| Row {
+        driven: Folder::new(&house.runs, id).is_driven(),
+        ..row
     });
     Ok(Board {
         runs: rows.collect(),
     })
+}
+
+/// A broken run in short, as it was before.
+fn broken(run: &Run, broken: &Broken) -> Row {
+    Row {
+        stage: "broken".into(),
+        paused_in: None,
+        why: format!("its entries do not fit together: {}", broken.why),
+        seconds_left: None,
+        ..row(run)
+    }
 }
 
 /// What differs between two runs: settings, then what came of them.
@@ -173,7 +194,7 @@ pub(super) fn find(runs: &Runs, text: &str) -> Result<Arc<Run>> {
         return Ok(runs.one(id)?);
     }
     let all = runs.all()?;
-    let mut named = all.iter().filter(|run| run.state.created.name == text);
+    let mut named = all.runs.iter().filter(|run| run.state.created.name == text);
     match (named.next(), named.next()) {
         (Some(run), None) => Ok(Arc::clone(run)),
         (Some(one), Some(other)) => Err(Error::Conflict {
@@ -183,10 +204,19 @@ pub(super) fn find(runs: &Runs, text: &str) -> Result<Arc<Run>> {
                 one.id, other.id
             )),
         }),
-        _ => Err(Error::missing(
-            format!("there is no run `{text}`"),
-            Some("`stillhouse distill list` shows what there is".into()),
-        )),
+        _ => {
+            let broken = all.broken.into_iter().find(|broken| {
+                let run = broken.before.as_ref();
+                run.is_some_and(|run| run.state.created.name == text)
+            });
+            Err(match broken {
+                Some(broken) => ::distill::Error::Illegal(broken.why).into(),
+                None => Error::missing(
+                    format!("there is no run `{text}`"),
+                    Some("`stillhouse distill list` shows what there is".into()),
+                ),
+            })
+        }
     }
 }
 

@@ -14,6 +14,7 @@ mod needs;
 mod operators;
 mod replay;
 mod revisions;
+mod runs;
 mod traffic;
 
 use std::sync::atomic::Ordering;

@@ -81,7 +81,7 @@ impl Candidates {
     /// # Errors
     /// The ledger's.
     pub(super) fn find(&self) -> Result<()> {
-        for run in self.folded.all().map_err(operations::Error::from)? {
+        for run in self.folded.all().map_err(operations::Error::from)?.runs {
             self.put(run.id, &run.state);
         }
         Ok(())

@@ -44,8 +44,40 @@ pub(super) struct Runner {
 struct Queue {
     is_closed: bool,
     waiting: VecDeque<Id<kind::Run>>,
-    /// Those that are driven, each with what stops it.
-    driven: BTreeMap<Id<kind::Run>, Arc<AtomicBool>>,
+    driven: BTreeMap<Id<kind::Run>, Driven>,
+}
+
+/// A run that is driven.
+#[derive(Default)]
+struct Driven {
+    /// What stops it.
+    stop: Arc<AtomicBool>,
+    /// It was asked for meanwhile: perhaps after it had read that it is paused.
+    again: bool,
+}
+
+impl Queue {
+    /// A run is asked for; whether its turn may have come.
+    fn ask(&mut self, run: Id<kind::Run>) -> bool {
+        if self.is_closed || self.waiting.contains(&run) {
+            return false;
+        }
+        if let Some(driven) = self.driven.get_mut(&run) {
+            driven.again = true;
+            return false;
+        }
+        self.waiting.push_back(run);
+        true
+    }
+
+    /// A run's turn ends. One that was asked for meanwhile waits for another, which ends at once
+    /// where there is nothing to do.
+    fn end(&mut self, run: Id<kind::Run>) {
+        let ended = self.driven.remove(&run);
+        if ended.is_some_and(|driven| driven.again) {
+            self.ask(run);
+        }
+    }
 }
 
 impl Runner {
@@ -80,16 +112,12 @@ pub(super) trait Around: Send + Sync + 'static {
     fn moved(&self, run: Id<kind::Run>);
 }
 
-/// Drives a run now, or when its turn comes. One that is driven or waits already stays so.
+/// Drives a run now, or when its turn comes; one that is driven, once more after that.
 pub(super) fn drive(runner: &Arc<Runner>, around: &Arc<dyn Around>, run: Id<kind::Run>) {
-    {
-        let mut queue = runner.queue.lock();
-        if queue.is_closed || queue.driven.contains_key(&run) || queue.waiting.contains(&run) {
-            return;
-        }
-        queue.waiting.push_back(run);
+    let is_new = runner.queue.lock().ask(run);
+    if is_new {
+        next(runner, around);
     }
-    next(runner, around);
 }
 
 /// Begins with those whose turn it is.
@@ -98,9 +126,9 @@ fn next(runner: &Arc<Runner>, around: &Arc<dyn Around>) {
     while queue.driven.len() < runner.at_once
         && let Some(run) = queue.waiting.pop_front()
     {
-        let stop = Arc::new(AtomicBool::new(false));
+        let driven = Driven::default();
         let (again, around_it) = (Arc::clone(runner), Arc::clone(around));
-        let stopped = Arc::clone(&stop);
+        let stopped = Arc::clone(&driven.stop);
         let work = move || {
             let turn = Turn {
                 runner: &again,
@@ -114,7 +142,7 @@ fn next(runner: &Arc<Runner>, around: &Arc<dyn Around>) {
         let spawned = std::thread::Builder::new().name("run".into()).spawn(work);
         match spawned {
             Ok(_) => {
-                queue.driven.insert(run, stop);
+                queue.driven.insert(run, driven);
                 runner.driven.send_modify(|driven| *driven += 1);
             }
             Err(error) => tracing::error!(%run, %error, "the run can't be driven"),
@@ -130,7 +158,7 @@ struct Turn<'a> {
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        self.runner.queue.lock().driven.remove(&self.run);
+        self.runner.queue.lock().end(self.run);
         self.runner.driven.send_modify(|driven| *driven -= 1);
     }
 }
@@ -194,14 +222,14 @@ pub(super) fn again(runner: &Arc<Runner>, around: &Arc<dyn Around>) -> Result<()
         return Ok(());
     }
     let all = runner.folded.all().map_err(operations::Error::from)?;
-    for found in all.iter().filter(|run| run.is_left()) {
-        let (run, mut state) = (found.id, found.state.clone());
-        if state.stage == record::Stage::Paused {
-            let resumed =
-                distill::resume(&runner.facts, (run, &mut state), &Actor::House, AGAIN, None);
-            resumed.map_err(operations::Error::from)?;
+    for broken in &all.broken {
+        tracing::error!(run = %broken.id, why = %broken.why, "the run's entries do not fit together");
+    }
+    for found in all.runs.iter().filter(|run| run.is_left()) {
+        let run = found.id;
+        if operations::distill::go_on(&runner.facts, &runner.folded, run, AGAIN)? {
+            drive(runner, around, run);
         }
-        drive(runner, around, run);
     }
     Ok(())
 }
@@ -212,8 +240,8 @@ pub(super) async fn stop(runner: &Runner) {
         let mut queue = runner.queue.lock();
         queue.is_closed = true;
         queue.waiting.clear();
-        for stop in queue.driven.values() {
-            stop.store(true, Ordering::Relaxed);
+        for driven in queue.driven.values() {
+            driven.stop.store(true, Ordering::Relaxed);
         }
     }
     // The sender is in `runner`: it ends with the number alone.
@@ -222,4 +250,31 @@ pub(super) async fn stop(runner: &Runner) {
         .subscribe()
         .wait_for(|driven| *driven == 0)
         .await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_is_asked_for_while_its_turn_ends_has_another() {
+        let run = Id::from_bytes([1; 16]);
+        let mut queue = Queue::default();
+        assert!(queue.ask(run) && !queue.ask(run));
+        assert_eq!(queue.waiting.pop_front(), Some(run));
+        queue.driven.insert(run, Driven::default());
+        // It is paused by now, and resumed; its turn has not ended.
+        assert!(!queue.ask(run) && queue.waiting.is_empty());
+        queue.end(run);
+        assert_eq!(queue.waiting.pop_front(), Some(run));
+        queue.driven.insert(run, Driven::default());
+        queue.end(run);
+        assert!(queue.waiting.is_empty(), "once for each time");
+        // When the server stops, nothing begins any more.
+        queue.driven.insert(run, Driven::default());
+        queue.ask(run);
+        queue.is_closed = true;
+        queue.end(run);
+        assert!(queue.waiting.is_empty());
+    }
 }

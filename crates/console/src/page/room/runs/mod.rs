@@ -54,7 +54,7 @@ fn stage(row: &Value) -> Markup {
     let mood = match name {
         "held" | "released" => Mood::Ok,
         "paused" => Mood::Warn,
-        "rejected" | "failed" => Mood::Bad,
+        "rejected" | "failed" | "broken" => Mood::Bad,
         "cancelled" | "draft" => Mood::Calm,
         _ if row.is("driven") => Mood::Info,
         _ => Mood::Warn,
@@ -79,6 +79,7 @@ fn is_moving(row: &Value) -> bool {
         "rejected",
         "cancelled",
         "failed",
+        "broken",
     ];
     row.is("driven") || !stands.contains(&row.text("stage"))
 }
