@@ -195,29 +195,7 @@ fn wrong(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const GOOD: &str = r#"
-[run]
-name = "r"
-grant = "gt"
-[student]
-model = "s.gguf"
-tuning = { kind = "full" }
-[teacher]
-name = "t"
-[data]
-items = "i.jsonl"
-holdout = "h.jsonl"
-student = "{text}"
-[stages.on_policy]
-steps = 4
-learning = { batch = 2, rate = { rate = 1e-3 }, loss = { kind = "reverse_kl" } }
-[evaluate]
-scorer = { kind = "exact" }
-[budget]
-dollars = 1
-tokens = 1000
-"#;
+    use crate::example::RUN_FILE as GOOD;
 
     #[test]
     fn a_good_file_is_read_and_comes_back_from_json() {

@@ -10,6 +10,8 @@ pub mod curate;
 pub mod curation;
 pub mod drive;
 mod error;
+#[cfg(test)]
+mod example;
 pub mod export;
 pub mod file;
 pub mod folder;

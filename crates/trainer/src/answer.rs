@@ -11,6 +11,7 @@ use crate::{asked, place, random, sampled, student};
 use lm::{Model, Question, Scoring};
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::ops::Range;
 
 /// What answers.
 struct Speaker {
@@ -48,25 +49,38 @@ pub(crate) fn answer<W: Write>(
         seconds: since(world, started),
     }))?;
     let part = (job.sampling.slots / job.samples as usize).max(1);
+    in_parts((job, parent), (items.len(), part), |_, part| {
+        match job.score {
+            true => speaker.score(job, &items[part]),
+            false => speaker.answers(job, &items[part]),
+        }
+    })
+}
+
+/// Has the answers to so many items made, so many at a time, and tells each part as it is there; a
+/// pause is heard in between.
+pub(crate) fn in_parts<W: Write>(
+    (job, parent): (&protocol::Answer, &mut Parent<W>),
+    (of, size): (usize, usize),
+    mut answers: impl FnMut(&mut Parent<W>, Range<usize>) -> Result<Vec<Answered>>,
+) -> Result<Done> {
     let mut done = 0;
-    for items_now in items.chunks(part) {
-        let answers = match job.score {
-            true => speaker.score(job, items_now)?,
-            false => speaker.answers(job, items_now)?,
-        };
-        done += items_now.len();
+    while done < of {
+        let end = (done + size).min(of);
+        let answers = answers(parent, done..end)?;
+        done = end;
         parent.say(&Report::Answers(Answers {
             who: job.who,
             answers,
             done,
-            of: items.len(),
+            of,
         }))?;
         if parent.paused()? {
             break;
         }
     }
     Ok(Done {
-        paused: done < items.len(),
+        paused: done < of,
         step: None,
     })
 }

@@ -2,15 +2,17 @@
 //! student's model gives the tokenizer and nothing else; no weights are loaded.
 
 use crate::World;
+use crate::answer::in_parts;
 use crate::error::{Error, Result};
 use crate::learn::since;
 use crate::load::{self, Reader};
 use crate::parent::Parent;
-use crate::protocol::{self, Answered, Answers, Done, Item, Ready, Report, Stage};
+use crate::protocol::{self, Answered, Done, Item, Ready, Report, Stage};
 use crate::sampled;
 use crate::teacher::{self, Needs, Taught};
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::ops::Range;
 
 /// Does the job. Questions are numbered by the first item that they are about.
 pub(crate) fn score<W: Write>(
@@ -30,24 +32,9 @@ pub(crate) fn score<W: Write>(
         teachers: BTreeMap::new(),
         seconds: since(world, started),
     }))?;
-    let mut done = 0;
-    while done < items.len() {
-        let end = (done + job.sampling.slots).min(items.len());
-        let answers = part(job, parent, (&items, &reader), (done, end))?;
-        done = end;
-        parent.say(&Report::Answers(Answers {
-            who: job.who,
-            answers,
-            done,
-            of: items.len(),
-        }))?;
-        if parent.paused()? {
-            break;
-        }
-    }
-    Ok(Done {
-        paused: done < items.len(),
-        step: None,
+    let parts = (items.len(), job.sampling.slots);
+    in_parts((job, parent), parts, |parent, range| {
+        part(job, parent, (&items, &reader), range)
     })
 }
 
@@ -56,11 +43,12 @@ fn part<W: Write>(
     job: &protocol::Answer,
     parent: &mut Parent<W>,
     (items, reader): (&[Item], &Reader),
-    (from, end): (usize, usize),
+    range: Range<usize>,
 ) -> Result<Vec<Answered>> {
-    let mut answers = Vec::with_capacity(end - from);
-    for (number, item) in items.iter().enumerate().take(end).skip(from) {
-        let text = item.given()?;
+    let from = range.start;
+    let mut answers = Vec::with_capacity(range.len());
+    for number in range {
+        let text = items[number].given()?;
         answers.push(sampled::Answer {
             item: number,
             sample: 0,

@@ -192,6 +192,10 @@ async function what_is_over_can_be_cleaned(story) {
   await page.getByRole("button", { name: "Remove the files" }).click();
   await page.getByText("The files are removed.").waitFor();
   assert.deepEqual((await house.verb("distill", "clean")).runs, []);
+  // What can't be done is not offered.
+  await page.goto("/runs/clean");
+  await page.getByText("Nothing can go").waitFor();
+  assert.equal(await page.getByRole("button", { name: "Remove the files" }).count(), 0);
 }
 
 export default [

@@ -20,14 +20,17 @@ const BATCH: u32 = 16;
 /// Seconds of the machine that the probe may take before the budget is asked again.
 const PROBING: f64 = 300.0;
 
-/// Tokens of a prompt of the teacher's: those of the student's, in proportion to their bytes.
-fn prompt_tokens(answers: &[Answered], items: &[Item]) -> f64 {
-    let told: u64 = answers.iter().map(|answer| answer.prompt_tokens).sum();
-    let bytes = |prompt: fn(&Item) -> &trainer::protocol::Prompt| -> u64 {
-        items.iter().map(|item| bytes_of(prompt(item))).sum()
-    };
-    let (student, teacher) = (bytes(|item| &item.student), bytes(|item| item.teacher()));
-    let each = told as f64 / answers.len().max(1) as f64;
+/// Tokens of a prompt of the teacher's: those of the student's, which answered these items, in
+/// proportion to their bytes.
+fn prompt_tokens<'a>(answered: impl Iterator<Item = (&'a Answered, &'a Item)>) -> f64 {
+    let (mut count, mut told, mut student, mut teacher) = (0_u64, 0, 0, 0);
+    for (answer, item) in answered {
+        count += 1;
+        told += answer.prompt_tokens;
+        student += bytes_of(&item.student);
+        teacher += bytes_of(item.teacher());
+    }
+    let each = told as f64 / count.max(1) as f64;
     each * teacher as f64 / student.max(1) as f64
 }
 
@@ -109,43 +112,46 @@ impl Driver<'_, '_> {
             its.count()
         };
         let (items, holdout) = (self.items("items.jsonl")?, self.items("holdout.jsonl")?);
-        let one = |number: usize| {
-            // Answers are in the items' order, each item's there.
-            let its = few.iter().enumerate();
-            let places = its.filter(|(_, item)| self.number_of(item) == number);
-            let places: Vec<usize> = places.map(|(place, _)| place).collect();
-            let at = |values: &[f64]| -> Vec<f64> {
-                let its = places
-                    .iter()
-                    .filter_map(|place| values.get(*place).copied());
-                its.collect()
+        let one =
+            |number: usize| {
+                // Answers are in the items' order, each item's there.
+                let its = few.iter().enumerate();
+                let places = its.filter(|(_, item)| self.number_of(item) == number);
+                let places: Vec<usize> = places.map(|(place, _)| place).collect();
+                let at = |values: &[f64]| -> Vec<f64> {
+                    let its = places
+                        .iter()
+                        .filter_map(|place| values.get(*place).copied());
+                    its.collect()
+                };
+                let answers = teacher.iter().flat_map(|teacher| {
+                    let its = places.iter();
+                    its.filter_map(|place| teacher.answers.get(*place))
+                });
+                let answers: Vec<&Answered> = answers.collect();
+                let speed = teacher.map_or(start.speed(), |teacher| {
+                    let part = teacher.parts.iter().find(|part| part.teacher == number);
+                    part.map_or(teacher.speed(), |part| part.speed)
+                });
+                OfTeacher {
+                    items: count(&items, number),
+                    holdout: count(&holdout, number),
+                    known: match spec.teacher_at(number).is_here() {
+                        true => 0,
+                        false => places.len(),
+                    },
+                    start: at(start_right),
+                    right: at(teacher_right),
+                    lengths: answers.iter().map(|answer| answer.tokens).collect(),
+                    prompt: match answers.is_empty() {
+                        true => prompt_tokens(places.iter().filter_map(|place| {
+                            Some((start.answers.get(*place)?, few.get(*place)?))
+                        })),
+                        false => mean(answers.iter().map(|answer| answer.prompt_tokens)),
+                    },
+                    speed,
+                }
             };
-            let answers = teacher.iter().flat_map(|teacher| {
-                let its = places.iter();
-                its.filter_map(|place| teacher.answers.get(*place))
-            });
-            let answers: Vec<&Answered> = answers.collect();
-            let speed = teacher.map_or(start.speed(), |teacher| {
-                let part = teacher.parts.iter().find(|part| part.teacher == number);
-                part.map_or(teacher.speed(), |part| part.speed)
-            });
-            OfTeacher {
-                items: count(&items, number),
-                holdout: count(&holdout, number),
-                known: match spec.teacher_at(number).is_here() {
-                    true => 0,
-                    false => places.len(),
-                },
-                start: at(start_right),
-                right: at(teacher_right),
-                lengths: answers.iter().map(|answer| answer.tokens).collect(),
-                prompt: match answers.is_empty() {
-                    true => prompt_tokens(&start.answers, few),
-                    false => mean(answers.iter().map(|answer| answer.prompt_tokens)),
-                },
-                speed,
-            }
-        };
         Ok((0..=spec.teachers.len()).map(one).collect())
     }
 
@@ -207,5 +213,43 @@ impl Driver<'_, '_> {
             _ => Ok(Flow::On),
         })?;
         Ok(worked.map(|_| found))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use trainer::protocol::Prompt;
+
+    #[test]
+    fn a_teacher_s_prompts_are_foreseen_from_those_of_its_own_items() {
+        let text = |length: usize| Prompt::Text {
+            text: "x".repeat(length),
+        };
+        let item = |student: usize, teacher: usize| Item {
+            id: "i".into(),
+            student: text(student),
+            teacher: Some(text(teacher)),
+            taught_by: None,
+            answer: None,
+            rejected: None,
+        };
+        let answer = |prompt_tokens: u64| Answered {
+            item: "i".into(),
+            sample: 0,
+            text: String::new(),
+            ending: None,
+            prompt_tokens,
+            tokens: 1,
+            logprob: 0.0,
+        };
+        // 64 bytes are counted on top of each text.
+        let (short, long) = (item(36, 136), item(936, 936));
+        let answers = [answer(10), answer(90)];
+        let of_one = prompt_tokens([(&answers[0], &short)].into_iter());
+        assert!((of_one - 20.0).abs() < 1e-9, "{of_one}");
+        let of_other = prompt_tokens([(&answers[1], &long)].into_iter());
+        assert!((of_other - 90.0).abs() < 1e-9, "{of_other}");
+        assert_eq!(prompt_tokens(std::iter::empty()), 0.0);
     }
 }

@@ -40,48 +40,28 @@ pub(super) fn probe(spec: &Spec, stage: &Stage, (items, longest): (u32, u64)) ->
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
+    use crate::example::run_file;
 
-    const FILE: &str = r#"
-[run]
-name = "r"
-grant = "gt"
-[student]
-model = "s.gguf"
-[teacher]
-name = "general"
-model = "t.gguf"
-[data]
-items = "i.jsonl"
-holdout = "h.jsonl"
-student = "{text}"
-[stages.on_policy]
-steps = 4
-learning = { batch = 3, samples = 2, rate = { rate = 1e-3 }, loss = { kind = "reverse_kl" } }
-sampling = { max_tokens = 10 }
-[evaluate]
-scorer = { kind = "exact" }
-[budget]
-dollars = 1
-tokens = 1000
-"#;
-
-    fn parsed(text: &str) -> (Spec, Stage) {
-        let spec = crate::file::parse(Path::new("x"), text).unwrap();
+    fn parsed(kind: &str) -> (Spec, Stage) {
+        let spec = run_file(&[
+            ("name = \"t\"", "name = \"t\"\nmodel = \"t.gguf\""),
+            ("batch = 2", "batch = 3, samples = 2"),
+            ("[evaluate]", "sampling = { max_tokens = 10 }\n[evaluate]"),
+            ("reverse_kl", kind),
+        ]);
         let stage = spec.stages.on_policy.clone().unwrap();
         (spec, stage)
     }
 
     #[test]
     fn a_probe_of_a_step_s_items_may_take_as_much_as_the_step() {
-        let (spec, stage) = parsed(FILE);
+        let (spec, stage) = parsed("reverse_kl");
         let step = tokens(&spec, (Learning::OnPolicy, &stage), (3, 100));
         assert_eq!(step, 3 * 2 * (100 + 64 + 10));
         assert_eq!(probe(&spec, &stage, (3, 100)), step);
         // Another tokenizer's tokens are more.
-        let (spec, stage) = parsed(&FILE.replace("reverse_kl", "uld"));
+        let (spec, stage) = parsed("uld");
         let step = tokens(&spec, (Learning::OnPolicy, &stage), (3, 100));
         assert_eq!(step, 3 * 2 * (100 + 64 + 4 * 10));
         assert_eq!(probe(&spec, &stage, (3, 100)), step);
@@ -89,7 +69,7 @@ tokens = 1000
 
     #[test]
     fn a_probe_has_an_item_of_each_teacher_on_top() {
-        let (mut spec, stage) = parsed(FILE);
+        let (mut spec, stage) = parsed("reverse_kl");
         spec.teachers = vec![spec.teacher.clone(), spec.teacher.clone()];
         let told = probe(&spec, &stage, (3, 100));
         assert_eq!(told, (3 + 2) * 2 * (100 + 64 + 10));
@@ -97,10 +77,10 @@ tokens = 1000
 
     #[test]
     fn nothing_is_read_where_no_teacher_here_is_asked() {
-        let (mut spec, mut stage) = parsed(FILE);
+        let (mut spec, mut stage) = parsed("reverse_kl");
         spec.teacher.model = None;
         assert_eq!(probe(&spec, &stage, (3, 100)), 0);
-        let (spec, _) = parsed(FILE);
+        let (spec, _) = parsed("reverse_kl");
         stage.learning.loss.kind = serde_json::from_str("\"grpo\"").unwrap();
         assert_eq!(probe(&spec, &stage, (3, 100)), 0);
         assert_eq!(tokens(&spec, (Learning::OnPolicy, &stage), (3, 100)), 0);

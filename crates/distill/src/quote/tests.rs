@@ -1,38 +1,27 @@
-use std::path::Path;
-
 use record::Prices;
 use trainer::protocol::Metrics;
 
 use super::*;
+use crate::example::run_file;
 use crate::spec::{Served, Teacher};
 
-const FILE: &str = r#"
-[run]
-name = "r"
-grant = "gt"
-[student]
-model = "s.gguf"
-[teacher]
-name = "general"
-[data]
-items = "i.jsonl"
-holdout = "h.jsonl"
-student = "{text}"
-[stages.cold_start]
-steps = 5
-learning = { batch = 4, rate = { rate = 1e-3 }, loss = { kind = "cross_entropy" } }
-[stages.on_policy]
-steps = 20
-learning = { batch = 4, rate = { rate = 1e-3 }, loss = { kind = "k1" } }
-[evaluate]
-scorer = { kind = "exact" }
-[budget]
-dollars = 1
-tokens = 1000
-"#;
+/// A run of a cold start and an on-policy stage.
+fn example() -> Spec {
+    run_file(&[
+        ("name = \"t\"", "name = \"general\""),
+        ("steps = 4", "steps = 20"),
+        ("batch = 2", "batch = 4"),
+        ("reverse_kl", "k1"),
+        (
+            "[stages.on_policy]",
+            "[stages.cold_start]\nsteps = 5\nlearning = { batch = 4, rate = { rate = 1e-3 }, \
+             loss = { kind = \"cross_entropy\" } }\n[stages.on_policy]",
+        ),
+    ])
+}
 
 fn served(name: &str, nanos: u64) -> Teacher {
-    let mut spec = crate::file::parse(Path::new("x"), FILE).unwrap();
+    let mut spec = example();
     spec.teacher.name = name.into();
     spec.teacher.served = Some(Served {
         upstream: "u".into(),
@@ -70,7 +59,7 @@ fn quoted(teachers: Vec<Teacher>, of: &[OfTeacher]) -> Quote {
 
 /// The run with these teachers.
 fn with(teachers: Vec<Teacher>) -> Spec {
-    let mut spec = crate::file::parse(Path::new("x"), FILE).unwrap();
+    let mut spec = example();
     let mut teachers = teachers.into_iter();
     spec.teacher = teachers.next().unwrap();
     spec.teachers = teachers.collect();

@@ -3,34 +3,13 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
+use crate::example::run_file;
+use crate::rows;
 use crate::spec::Teacher;
-use crate::{file, rows};
-
-const FILE: &str = r#"
-[run]
-name = "r"
-grant = "gt"
-[student]
-model = "s.gguf"
-[teacher]
-name = "general"
-[data]
-items = "i.jsonl"
-holdout = "h.jsonl"
-student = "{text}"
-[stages.on_policy]
-steps = 4
-learning = { batch = 2, rate = { rate = 1e-3 }, loss = { kind = "reverse_kl" } }
-[evaluate]
-scorer = { kind = "exact" }
-[budget]
-dollars = 1
-tokens = 1000
-"#;
 
 /// A run with further teachers, each of the rows whose field `d` is one of these.
 fn spec(further: &[Vec<u8>]) -> Spec {
-    let mut spec = file::parse(Path::new("x"), FILE).unwrap();
+    let mut spec = run_file(&[("name = \"t\"", "name = \"general\"")]);
     let teachers = further.iter().enumerate();
     let one = |(number, values): (usize, &Vec<u8>)| Teacher {
         name: format!("t{number}"),

@@ -219,6 +219,20 @@ fn clean(visit: &Visit<'_>) -> Answer {
         Ok(said) => said,
         Err(answer) => return *answer,
     };
+    if said.list("runs").is_empty() {
+        let page = Sheet {
+            title: "Free space",
+            above: vec![("Runs", "/runs".to_owned())],
+            body: empty(
+                Icon::Run,
+                "Nothing can go",
+                "Of runs that are held, the newest and the best checkpoint stay, and what their students are served from.",
+                &html! { a class="button" href="/runs" { "Back to the runs" } },
+            ),
+            ..Sheet::default()
+        };
+        return Answer::page(200, sheet(visit, &page));
+    }
     let freed = |run: &Value| {
         html! { li {
             strong { (run.text("name")) } ", " (words(run.text("stage"))) ": " (bytes(run.number("bytes")))
@@ -226,11 +240,8 @@ fn clean(visit: &Visit<'_>) -> Answer {
         } }
     };
     let hits = html! {
-        @if said.list("runs").is_empty() { p { strong { "Nothing can go." } " Of runs that are held, the newest and the best checkpoint stay." } }
-        @else {
-            p { strong { (bytes(said.number("bytes"))) " can go." } " What a held student is served from stays, and so do its newest and its best checkpoint." }
-            ul { @for run in said.list("runs") { (freed(run)) } }
-        }
+        p { strong { (bytes(said.number("bytes"))) " can go." } " What a held student is served from stays, and so do its newest and its best checkpoint." }
+        ul { @for run in said.list("runs") { (freed(run)) } }
     };
     let runs = said.list("runs").iter();
     let names = runs.map(|run| (run.text("run").to_owned(), run.text("name").to_owned()));
