@@ -35,5 +35,5 @@ pub(crate) fn run_file(changes: &[(&str, &str)]) -> Spec {
         assert!(text.contains(from), "{from:?} is not in the file");
         text = text.replace(from, to);
     }
-    crate::file::parse(Path::new("x"), &text).unwrap()
+    crate::file::parse(Path::new("x"), &text).expect("the changes leave it good")
 }
