@@ -21,6 +21,7 @@ impl House {
     fn new() -> Self {
         // A run, whose models are in settings that are then written over.
         let (still, file) = crate::distill::house();
+        run_that_is_over(&still, &file);
         let planned = still.say(&["distill", "plan", &file]);
         assert!([0, 3].contains(&planned.code), "{}", planned.err);
         still.write_settings("[plans.default]\n", "");
@@ -143,6 +144,22 @@ impl House {
             noun => first(noun, &format!("{noun}s"), "id"),
         }
     }
+}
+
+/// Makes a run that was cancelled, and leaves what a kill leaves inside a checkpoint's write: files
+/// that can go.
+fn run_that_is_over(still: &Still, file: &str) {
+    let text = std::fs::read_to_string(file).unwrap();
+    let other = file.replace("run.toml", "over.toml");
+    let named = text.replace("name = \"tiny\"", "name = \"over\"");
+    std::fs::write(&other, named).unwrap();
+    let planned = still.say(&["distill", "plan", &other]);
+    assert!([0, 3].contains(&planned.code), "{}", planned.err);
+    let run = still.json(&["distill", "cancel", "over"])["run"].clone();
+    let checkpoints = still.runs().join(run.as_str().unwrap()).join("checkpoints");
+    let half = checkpoints.join(".on_policy-000002.part");
+    std::fs::create_dir_all(&half).unwrap();
+    std::fs::write(half.join("weights"), [0; 99]).unwrap();
 }
 
 /// One test for all three, so that no verb counts that lacks one of them.

@@ -359,15 +359,7 @@ fn files_of_a_run_that_is_over_go_beside_a_server_but_for_what_is_promised() {
         let shown = still.json(&["distill", "show", "tiny"]);
         !shown["files"].as_array().unwrap().is_empty()
     });
-    let folder = still
-        .data
-        .path()
-        .join("data/runs")
-        .join(run.as_str().unwrap());
-    let folder = match folder.is_dir() {
-        true => folder,
-        false => still.data.path().join("runs").join(run.as_str().unwrap()),
-    };
+    let folder = still.runs().join(run.as_str().unwrap());
     let place = |step: u64| format!("checkpoints/on_policy-{step:06}");
     let of = |name: &str, file: String| (name.to_owned(), file);
     let waste = [of("tiny", place(20)), of("tiny", place(40))];

@@ -69,6 +69,11 @@ impl Still {
         std::fs::write(self.data.path().join("stillhouse.toml"), text).unwrap();
     }
 
+    /// The folder of runs.
+    pub(crate) fn runs(&self) -> std::path::PathBuf {
+        self.folder().join("runs")
+    }
+
     /// Uses another data folder from now on.
     pub(crate) fn use_folder(&mut self, folder: &std::path::Path) {
         self.moved = Some(folder.to_owned());
