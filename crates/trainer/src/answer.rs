@@ -90,9 +90,8 @@ impl Speaker {
         let options = student::options(job.threads, job.fast);
         let path = match job.who {
             Who::Student => {
-                let (mut student, place) =
+                let (mut student, place, digest) =
                     place::at(&job.folder, &job.student, job.place, job.threads)?;
-                let digest = student.digest()?;
                 let tokenizer = std::sync::Arc::clone(&student.reader.tokenizer);
                 let model = match job.fast {
                     false => student.trainer.sampler(tokenizer, None, &options)?,

@@ -5,6 +5,8 @@ use crate::error::{Error, Result};
 use crate::protocol::{self, Place, Stage};
 use crate::sampled::Sampled;
 use crate::student::Student;
+use lm::device::Cpu;
+use lm::train::Trainer;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -89,10 +91,7 @@ impl Checkpoints {
 
     fn about(&self, place: Place) -> Result<About> {
         let path = self.path(place);
-        let wrong = |what: String| Error::Checkpoint {
-            path: path.clone(),
-            what,
-        };
+        let wrong = wrong_at(&path);
         if !path.is_dir() {
             return Err(wrong("it is not there".into()));
         }
@@ -111,22 +110,14 @@ impl Checkpoints {
         place: Place,
         same_stage: bool,
     ) -> Result<Option<Sampled>> {
-        let path = self.path(place);
-        let wrong = |what: String| Error::Checkpoint {
-            path: path.clone(),
-            what,
-        };
-        let about = self.about(place)?;
-        let restored = student.trainer.restore(&path.join(STATE));
-        restored.map_err(|e| wrong(e.to_string()))?;
-        let digest = student.digest()?;
-        if digest != about.digest {
-            return Err(wrong("its student is not the one that was written".into()));
-        }
         if !same_stage {
+            self.weights(student, place)?;
             student.trainer.begin_anew()?;
             return Ok(None);
         }
+        self.fill(student, place, Trainer::restore)?;
+        let path = self.path(place);
+        let wrong = wrong_at(&path);
         let steps = student.trainer.steps();
         if steps != place.step {
             return Err(wrong(format!("its state is of step {steps}")));
@@ -136,6 +127,29 @@ impl Checkpoints {
             true => read(&ahead, &wrong).map(Some),
             false => Ok(None),
         }
+    }
+
+    /// Gives a student the weights of a place alone; their digest.
+    pub(crate) fn weights(&self, student: &mut Student, place: Place) -> Result<String> {
+        self.fill(student, place, Trainer::restore_weights)
+    }
+
+    fn fill(
+        &self,
+        student: &mut Student,
+        place: Place,
+        how: fn(&mut Trainer<Cpu>, &Path) -> lm::Result<()>,
+    ) -> Result<String> {
+        let path = self.path(place);
+        let wrong = wrong_at(&path);
+        let about = self.about(place)?;
+        let filled = how(&mut student.trainer, &path.join(STATE));
+        filled.map_err(|e| wrong(e.to_string()))?;
+        let digest = student.digest()?;
+        if digest != about.digest {
+            return Err(wrong("its student is not the one that was written".into()));
+        }
+        Ok(digest)
     }
 
     /// Writes a checkpoint, in the place of one of that name, and takes the oldest away beyond `keep`.
@@ -188,6 +202,13 @@ impl Checkpoints {
         }
         fs::rename(&path, &gone).map_err(Error::file(&path))?;
         fs::remove_dir_all(&gone).map_err(Error::file(&gone))
+    }
+}
+
+fn wrong_at(path: &Path) -> impl Fn(String) -> Error {
+    |what| Error::Checkpoint {
+        path: path.to_owned(),
+        what,
     }
 }
 

@@ -22,8 +22,7 @@ pub(crate) fn export<W: Write>(
     if job.formats.is_empty() {
         return Err(Error::Job("an export in no format".into()));
     }
-    let (mut student, place) = place::at(&job.folder, &job.student, job.place, 0)?;
-    let digest = student.digest()?;
+    let (mut student, place, digest) = place::at(&job.folder, &job.student, job.place, 0)?;
     let weights = student.trainer.weights()?;
     let adapter = student.trainer.adapter()?;
     if adapter.is_none() && job.formats.contains(&Format::Adapter) {

@@ -32,6 +32,13 @@ struct Header {
     parameters: Vec<(String, u64)>,
 }
 
+impl Header {
+    /// Values of all parameters.
+    fn values(&self) -> u64 {
+        self.parameters.iter().map(|one| one.1).sum()
+    }
+}
+
 #[expect(
     clippy::trivially_copy_pass_by_ref,
     reason = "the signature that serde asks for"
@@ -119,30 +126,10 @@ impl<D: Device> Trainer<D> {
     /// [`Error::File`]; [`Error::State`] where the file is cut off, altered or of another training. Then
     /// nothing has changed.
     pub fn restore(&mut self, path: &Path) -> Result<()> {
-        let wrong = |what: &str| Error::State {
-            path: path.to_owned(),
-            what: what.to_owned(),
-        };
-        let mut expected = self.header();
-        let open = || File::open(path).map_err(|e| crate::files::failed(path, e));
-        let length = open()?
-            .metadata()
-            .map_err(|e| crate::files::failed(path, e))?
-            .len();
-        let mut reader = Reader::new(path, open()?);
-        let header = reader.header(length)?;
-        let values: u64 = expected.parameters.iter().map(|p| p.1).sum();
-        (expected.step, expected.passed) = (header.step, header.passed);
-        if header != expected {
-            return Err(wrong("it is of another model, tuning or seed"));
-        }
-        let data = values.saturating_mul(12);
-        if length != reader.read.saturating_add(data).saturating_add(8) {
-            return Err(wrong("it is cut off, or longer than its header says"));
-        }
+        let (header, mut reader) = self.opened(path)?;
         // Once through for the checksum, and only then into the weights.
         let mut bytes = vec![0; PIECE];
-        let mut left = data;
+        let mut left = header.values() * 12;
         while left > 0 {
             let piece = &mut bytes[..usize::try_from(left.min(PIECE as u64)).unwrap_or(PIECE)];
             reader.take(piece)?;
@@ -152,16 +139,46 @@ impl<D: Device> Trainer<D> {
         let mut stored = [0; 8];
         reader.take(&mut stored)?;
         if u64::from_le_bytes(stored) != sum {
-            return Err(wrong("its checksum is another: it was altered"));
+            return Err(reader.wrong("its checksum is another: it was altered"));
         }
-        let mut reader = Reader::new(path, open()?);
-        reader.header(length)?;
-        self.fill(&mut reader)?;
+        let (header, mut reader) = self.opened(path)?;
+        self.fill(&mut reader, true)?;
         (self.step, self.passed) = (header.step, header.passed);
         Ok(())
     }
 
-    fn fill(&mut self, reader: &mut Reader<'_>) -> Result<()> {
+    /// Takes a saved state's weights alone, a third of its bytes: another training begins with them, or
+    /// they are used as they are; moments and steps stay what they were. The checksum is not looked at,
+    /// being over all of the state: who saved it knows the weights' digest.
+    ///
+    /// # Errors
+    /// As of [`Self::restore`], but for a file that was altered; the file's in mid-reading, then the
+    /// weights are of no use.
+    pub fn restore_weights(&mut self, path: &Path) -> Result<()> {
+        let (_, mut reader) = self.opened(path)?;
+        self.fill(&mut reader, false)
+    }
+
+    /// A state of the same tuning, seed and model, and its reader after the header.
+    fn opened<'a>(&mut self, path: &'a Path) -> Result<(Header, Reader<'a>)> {
+        let failed = |e| crate::files::failed(path, e);
+        let file = File::open(path).map_err(failed)?;
+        let length = file.metadata().map_err(failed)?.len();
+        let mut reader = Reader::new(path, file);
+        let header = reader.header(length)?;
+        let mut expected = self.header();
+        (expected.step, expected.passed) = (header.step, header.passed);
+        if header != expected {
+            return Err(reader.wrong("it is of another model, tuning or seed"));
+        }
+        if length != reader.read + header.values() * 12 + 8 {
+            return Err(reader.wrong("it is cut off, or longer than its header says"));
+        }
+        Ok((header, reader))
+    }
+
+    /// Reads each parameter's values, and its moments or past them.
+    fn fill(&mut self, reader: &mut Reader<'_>, moments: bool) -> Result<()> {
         let device = Arc::clone(&self.network.device);
         let mut bytes = vec![0; PIECE * 4];
         for parameter in self.network.parameters() {
@@ -170,8 +187,11 @@ impl<D: Device> Trainer<D> {
             };
             trained.fresh = true;
             let [first, second] = &mut trained.moments;
-            for buffer in [&mut parameter.value, first, second] {
-                let length = device.length(buffer);
+            let all = [&mut parameter.value, first, second];
+            let taken = if moments { all.len() } else { 1 };
+            let length = device.length(all[0]);
+            let skipped = all.len() - taken;
+            for buffer in all.into_iter().take(taken) {
                 for start in (0..length).step_by(PIECE) {
                     let piece = &mut bytes[..4 * PIECE.min(length - start)];
                     reader.take(piece)?;
@@ -180,6 +200,7 @@ impl<D: Device> Trainer<D> {
                     device.write(buffer, start, &values)?;
                 }
             }
+            reader.skip(skipped * length * 4)?;
         }
         Ok(())
     }
@@ -203,6 +224,21 @@ impl<'a> Reader<'a> {
         }
     }
 
+    fn wrong(&self, what: &str) -> Error {
+        Error::State {
+            path: self.path.to_owned(),
+            what: what.to_owned(),
+        }
+    }
+
+    /// Passes by bytes that are not wanted; they are in no checksum.
+    fn skip(&mut self, bytes: usize) -> Result<()> {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.file
+            .seek_relative(bytes)
+            .map_err(|e| crate::files::failed(self.path, e))
+    }
+
     fn take(&mut self, bytes: &mut [u8]) -> Result<()> {
         self.file
             .read_exact(bytes)
@@ -213,33 +249,23 @@ impl<'a> Reader<'a> {
     }
 
     fn header(&mut self, length: u64) -> Result<Header> {
-        let wrong = |what: &str| Error::State {
-            path: self.path.to_owned(),
-            what: what.to_owned(),
-        };
         let front = (MAGIC.len() + 8) as u64;
         if length < front {
-            return Err(wrong("it is cut off"));
+            return Err(self.wrong("it is cut off"));
         }
         let (mut magic, mut count) = ([0; MAGIC.len()], [0; 8]);
         self.take(&mut magic)?;
         self.take(&mut count)?;
         let count = u64::from_le_bytes(count);
-        let state = |what: &str| Error::State {
-            path: self.path.to_owned(),
-            what: what.to_owned(),
-        };
         if &magic != MAGIC {
-            return Err(state("it is no training state"));
+            return Err(self.wrong("it is no training state"));
         }
         if count > MOST_HEADER || count > length - front {
-            return Err(state("its header is longer than the file"));
+            return Err(self.wrong("its header is longer than the file"));
         }
         let mut json = vec![0; usize::try_from(count).unwrap_or(0)];
         self.take(&mut json)?;
-        serde_json::from_slice(&json).map_err(|e| Error::State {
-            path: self.path.to_owned(),
-            what: format!("its header can not be read: {e}"),
-        })
+        serde_json::from_slice(&json)
+            .map_err(|e| self.wrong(&format!("its header can not be read: {e}")))
     }
 }

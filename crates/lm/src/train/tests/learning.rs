@@ -157,6 +157,38 @@ fn a_training_that_was_broken_off_goes_on_to_the_same_bytes() {
 }
 
 #[test]
+fn the_weights_of_a_state_are_taken_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    for tuning in tunings() {
+        let settings = || settings(tuning.clone());
+        let mut first = trainer(Family::Llama, settings(), 1);
+        let batch = batch(&documents());
+        let step = |trainer: &mut Trainer<Cpu>| {
+            trainer
+                .step(&[(&batch, Goal::Next)], &cross_entropy())
+                .unwrap()
+                .step
+        };
+        step(&mut first);
+        first.save(&path).unwrap();
+        let mut second = trainer(Family::Llama, settings(), 1);
+        second.restore_weights(&path).unwrap();
+        assert_eq!(bits(&mut second), bits(&mut first));
+        // It is another training, from the same weights.
+        first.begin_anew().unwrap();
+        for number in 1..3 {
+            assert_eq!((step(&mut first), step(&mut second)), (number, number));
+            assert_eq!(bits(&mut first), bits(&mut second));
+        }
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &whole[..whole.len() - 9]).unwrap();
+        let refused = second.restore_weights(&path).unwrap_err();
+        assert!(matches!(refused, crate::Error::State { .. }), "{refused}");
+    }
+}
+
+#[test]
 fn a_student_learns_its_teacher() {
     let device = Arc::new(Cpu::new(2).unwrap());
     let frozen = settings(Tuning::Frozen);
