@@ -2,8 +2,8 @@
 # `make demo-distill`: a small model learns to do without its four-shot prompt, from its own answers;
 # bench/distill/README.md. Prints one table, and serves the student.
 #
-# `make demo-distill-arms` runs three seeds, and beside them half and a quarter of the on-policy steps, and the same
-# budget spent on a policy gradient of the sampled token alone and on the teacher's own texts (off-policy).
+# `make demo-distill-arms` runs three seeds, and beside them half, a quarter and none of the on-policy steps, and the
+# same budget spent on a policy gradient of the sampled token alone and on the teacher's own texts (off-policy).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/serving.sh
@@ -41,11 +41,12 @@ if part := {"on-policy, half": 2, "on-policy, quarter": 4}.get(arm):
     before, on = text.split("[stages.on_policy]\n")
     on = re.sub(r"^steps = (\d+)$", lambda steps: f"steps = {int(steps[1]) // part}", on, count=1, flags=re.M)
     text = f"{before}[stages.on_policy]\n{on}"
+cold, on = (tomllib.loads(text)["stages"][name] for name in ("cold_start", "on_policy"))
+if arm in ("cold start alone", "off-policy"):
+    text = re.sub(r"^\[stages.on_policy\].*?(?=^\[evaluate\])", "", text, flags=re.M | re.S)
 if arm == "off-policy":
     # As many answers of the teacher's own as the other arms have graded and written together.
-    cold, on = (tomllib.loads(text)["stages"][name] for name in ("cold_start", "on_policy"))
     more = on["steps"] * on["learning"]["batch"] // cold["learning"]["batch"]
-    text = re.sub(r"^\[stages.on_policy\].*?(?=^\[evaluate\])", "", text, flags=re.M | re.S)
     text = text.replace(f'steps = {cold["steps"]}\n', f'steps = {cold["steps"] + more}\n', 1)
 file = pathlib.Path(folder) / f"{re.sub('[^a-z]+', '-', arm)}-{seed}.toml"
 file.write_text(text)
@@ -64,7 +65,8 @@ run() { # ARM SEED
 run on-policy 1
 if [ "$arms" = arms ]; then
     for seed in 2 3; do run on-policy "$seed"; done
-    for arm in "policy gradient" "on-policy, half" "on-policy, quarter" off-policy; do
+    for arm in "policy gradient" "on-policy, half" "on-policy, quarter" \
+        "cold start alone" off-policy; do
         for seed in 1 2 3; do run "$arm" "$seed"; done
     done
 fi
