@@ -2,6 +2,7 @@
 //! probe and a small evaluation measured. Pure.
 
 use record::{Amount, Money, Quote, Real};
+use serde::{Deserialize, Serialize};
 use trainer::protocol::{Probed, Stage};
 
 use crate::drive::SMOKE;
@@ -15,7 +16,7 @@ use verdict::verdict;
 /// How far a machine's speed wanders.
 const WANDER: f64 = 0.15;
 /// How quickly answers come.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Speed {
     /// Seconds until the model is loaded.
     pub loading: f64,

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use record::{Call, CallRole, Prices};
 use trainer::protocol::{Answered, Item, Order, Score, Scores, SequenceScores};
 
-use super::answers::{Answers, Wanted};
+use super::answers::{Answers, Pace, Wanted};
 use super::buy::{Came, Known, Open, TRIES, Wanted as Wants, digest_of};
 use super::learn::of_child;
 use super::measure::bytes_of;
@@ -147,13 +147,13 @@ impl<'w> Driver<'_, 'w> {
             let what = "the teacher's answers";
             self.world.observer.working(&self.state, what, done, of);
         }
+        let seconds = self.since(began);
         Ok(Ok(Answers {
+            pace: Pace::of(answers.len(), seconds, 0.0),
             answers,
-            seconds: self.since(began),
-            loading: 0.0,
+            seconds,
             // Each call paid its own.
             tokens: 0,
-            parts: Vec::new(),
         }))
     }
 

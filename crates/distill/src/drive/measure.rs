@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use record::{Amount, Interval, Paid, Real, RunEvent, Score, Scored, Stage};
 use trainer::protocol::{Answer, Answered, Job, Report, Sampling, Who, items};
 
-use super::answers::{Answers, Wanted};
+use super::answers::{Answers, Pace, Wanted};
 use super::learn::place_of;
 use super::watch::Flow;
 use super::{Driver, Stop, Worked};
@@ -22,16 +22,8 @@ const ANSWERING: f64 = 1800.0;
 impl Driver<'_, '_> {
     /// Has somebody answer items; what was answered before is read.
     pub(super) fn answers(&mut self, wanted: &Wanted<'_>) -> Result<Worked<Answers>> {
-        if let Some(bytes) = self.folder.read(&wanted.file)?
-            && let Ok(answers) = serde_json::from_slice(&bytes)
-        {
-            return Ok(Ok(Answers {
-                answers,
-                seconds: 0.0,
-                loading: 0.0,
-                tokens: 0,
-                parts: Vec::new(),
-            }));
+        if let Some(answers) = Answers::kept(&self.folder, &wanted.file)? {
+            return Ok(Ok(answers));
         }
         let several = self.state.spec.has_several_teachers();
         let answered = match wanted.who {
@@ -40,9 +32,7 @@ impl Driver<'_, '_> {
             Who::Start | Who::Student => self.answers_here(wanted)?,
         };
         if let Ok(answered) = &answered {
-            let bytes = serde_json::to_vec(&answered.answers);
-            let bytes = bytes.map_err(|error| Error::Child(error.to_string()))?;
-            self.folder.write(&wanted.file, &bytes)?;
+            answered.keep(&self.folder, &wanted.file)?;
         }
         Ok(answered)
     }
@@ -109,12 +99,12 @@ impl Driver<'_, '_> {
             Who::Teacher => answers.iter().map(|a| a.prompt_tokens + a.tokens).sum(),
             _ => 0,
         };
+        let seconds = self.since(began);
         Ok(Ok(Answers {
+            pace: Pace::of(answers.len(), seconds, loading),
             answers,
-            seconds: self.since(began),
-            loading,
+            seconds,
             tokens,
-            parts: Vec::new(),
         }))
     }
 

@@ -80,7 +80,7 @@ impl Driver<'_, '_> {
                 teacher: &teacher_right,
                 lengths: &lengths(&start.answers),
                 teacher_lengths: &teacher.as_ref().map_or(Vec::new(), |t| lengths(&t.answers)),
-                speed: start.speed(),
+                speed: start.pace.speed,
                 items: self.items("items.jsonl")?.len(),
                 holdout: holdout.len(),
                 teachers: &teachers,
@@ -129,9 +129,10 @@ impl Driver<'_, '_> {
                     its.filter_map(|place| teacher.answers.get(*place))
                 });
                 let answers: Vec<&Answered> = answers.collect();
-                let speed = teacher.map_or(start.speed(), |teacher| {
-                    let part = teacher.parts.iter().find(|part| part.teacher == number);
-                    part.map_or(teacher.speed(), |part| part.speed)
+                let speed = teacher.map_or(start.pace.speed, |teacher| {
+                    let mut parts = teacher.pace.parts.iter();
+                    let part = parts.find(|part| part.teacher == number);
+                    part.map_or(teacher.pace.speed, |part| part.speed)
                 });
                 OfTeacher {
                     items: count(&items, number),

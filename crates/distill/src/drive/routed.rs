@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use trainer::protocol::{Answered, Item};
 
-use super::answers::{Answers, Part, Wanted};
+use super::answers::{Answers, Pace, Part, Wanted};
 use super::{Driver, Worked};
 use crate::error::Result;
 use crate::rows;
@@ -26,13 +26,8 @@ impl Driver<'_, '_> {
                 .or_default()
                 .push(item.clone());
         }
-        let mut all = Answers {
-            answers: Vec::new(),
-            seconds: 0.0,
-            loading: 0.0,
-            tokens: 0,
-            parts: Vec::new(),
-        };
+        let (mut seconds, mut loading, mut tokens) = (0.0, 0.0, 0);
+        let mut parts = Vec::new();
         let mut answers: HashMap<String, Answered> = HashMap::new();
         for (number, its) in of {
             let name = format!("part-{number}.jsonl");
@@ -51,18 +46,24 @@ impl Driver<'_, '_> {
                 Ok(told) => told,
                 Err(stop) => return Ok(Err(stop)),
             };
-            all.parts.push(Part {
+            parts.push(Part {
                 teacher: number,
-                speed: told.speed(),
+                speed: told.pace.speed,
             });
-            all.seconds += told.seconds;
-            all.loading += told.loading;
-            all.tokens += told.tokens;
+            seconds += told.seconds;
+            loading += told.pace.speed.loading;
+            tokens += told.tokens;
             let named = told.answers.into_iter().map(|a| (a.item.clone(), a));
             answers.extend(named);
         }
         let its = items.iter().filter_map(|item| answers.remove(&item.id));
-        all.answers = its.collect();
-        Ok(Ok(all))
+        let answers: Vec<Answered> = its.collect();
+        let pace = Pace::of(answers.len(), seconds, loading);
+        Ok(Ok(Answers {
+            answers,
+            seconds,
+            tokens,
+            pace: Pace { parts, ..pace },
+        }))
     }
 }
