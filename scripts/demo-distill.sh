@@ -4,6 +4,7 @@
 #
 # `make demo-distill-arms` runs three seeds, and beside them half, a quarter and none of the on-policy steps, and the
 # same budget spent on a policy gradient of the sampled token alone and on the teacher's own texts (off-policy).
+# `scripts/demo-distill.sh arms "ARM"...` runs some of them, with CARGO_TARGET_DIR and STILLHOUSE_MODEL as of the Makefile.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/serving.sh
@@ -62,13 +63,14 @@ run() { # ARM SEED
     told+=("${file%.toml}.json")
 }
 
-run on-policy 1
 if [ "$arms" = arms ]; then
-    for seed in 2 3; do run on-policy "$seed"; done
-    for arm in "policy gradient" "on-policy, half" "on-policy, quarter" \
-        "cold start alone" off-policy; do
+    shift
+    [ $# -gt 0 ] || set -- on-policy "policy gradient" "on-policy, half" "on-policy, quarter" "cold start alone" off-policy
+    for arm; do
         for seed in 1 2 3; do run "$arm" "$seed"; done
     done
+else
+    run on-policy 1
 fi
 "$CARGO_TARGET_DIR/release/examples/table" "$data/runs" "${told[@]}"
 echo
