@@ -223,30 +223,43 @@ fn go_on(house: &House, run: Id<kind::Run>) {
     }
 }
 
-#[test]
-fn a_run_killed_at_any_moment_ends_as_its_twin() {
-    let house = House::new();
+/// Kills runs, one after the other, until so many lives ended as they were to: how far a life comes is
+/// the machine's, and on a quick one few of them are enough to end a run. Each run ends as its twin.
+fn kill_again_and_again(
+    house: &House,
+    (enough, lives): (u64, u64),
+    mut life: impl FnMut(Id<kind::Run>, u64) -> bool,
+) -> u64 {
     let wanted = Wanted {
         steps: if soaks() { 400 } else { 40 },
         ..Wanted::default()
     };
-    let (twin, whole) = twin(&house, &wanted);
-    let run = house.make(&house.spec(&wanted));
-    // How far a life comes is the machine's: on a quick one few lives are enough to end the run.
-    let (mut died, least) = (0, if soaks() { 100 } else { 2 });
-    for n in 0..kills() * 2 {
-        if died >= kills() || ended(&house.state(run)) {
-            break;
+    let (twin, whole) = twin(house, &wanted);
+    let mut runs = vec![twin];
+    let (mut died, mut n) = (0, 0);
+    while died < enough && n < lives {
+        let run = house.make(&house.spec(&wanted));
+        runs.push(run);
+        while died < enough && n < lives && !ended(&house.state(run)) {
+            died += u64::from(life(run, n));
+            n += 1;
+            go_on(house, run);
         }
+        assert_eq!(outcome(&house.finish(run)), outcome(&whole));
+    }
+    house.check_money(&runs);
+    died
+}
+
+#[test]
+fn a_run_killed_at_any_moment_ends_as_its_twin() {
+    let house = House::new();
+    let died = kill_again_and_again(&house, (kills(), kills() * 2), |run, n| {
         let mut process = house.command(run, None).spawn().unwrap();
         std::thread::sleep(Duration::from_millis(40 + n * 97 % 300));
-        died += u64::from(kill(&mut process, n % 2 == 0));
-        go_on(&house, run);
-    }
-    tell(&house, "at any moment", (died, least));
-    let state = house.finish(run);
-    assert_eq!(outcome(&state), outcome(&whole));
-    house.check_money(&[twin, run]);
+        kill(&mut process, n % 2 == 0)
+    });
+    tell(&house, "at any moment", (died, least()));
 }
 
 /// Checkpoints that are half written.
@@ -261,22 +274,14 @@ fn half_written(folder: &std::path::Path) -> usize {
 #[test]
 fn a_run_killed_inside_checkpoint_writes_ends_as_its_twin() {
     let house = House::new();
-    let wanted = Wanted {
-        steps: if soaks() { 400 } else { 40 },
-        ..Wanted::default()
-    };
-    let (twin, whole) = twin(&house, &wanted);
-    let run = house.make(&house.spec(&wanted));
-    let folder = house.runs().join(run.to_string()).join("checkpoints");
-    let mut inside = 0;
     // On a busy machine a write may be over before it is seen.
-    let (wanted_kills, least) = if soaks() { (50, 50) } else { (3, 1) };
-    while inside < wanted_kills && !ended(&house.state(run)) {
+    let (enough, least) = if soaks() { (50, 50) } else { (3, 1) };
+    let inside = kill_again_and_again(&house, (enough, enough * 4), |run, _| {
+        let folder = house.runs().join(run.to_string()).join("checkpoints");
         let mut process = house.command(run, None).spawn().unwrap();
         // What the life before left is swept first; so what is seen after that is its own.
-        let old = half_written(&folder) > 0;
+        let mut swept = half_written(&folder) == 0;
         let began = Instant::now();
-        let mut swept = !old;
         while process.try_wait().unwrap().is_none() && began.elapsed() < Duration::from_secs(60) {
             let half = half_written(&folder) > 0;
             swept |= !half;
@@ -285,14 +290,10 @@ fn a_run_killed_inside_checkpoint_writes_ends_as_its_twin() {
             }
         }
         kill(&mut process, true);
-        inside += u64::from(half_written(&folder) > 0);
-        go_on(&house, run);
-    }
+        half_written(&folder) > 0
+    });
     let what = format!("inside checkpoint writes, {inside} of which left one half written");
     tell(&house, &what, (inside, least));
-    let state = house.finish(run);
-    assert_eq!(outcome(&state), outcome(&whole));
-    house.check_money(&[twin, run]);
 }
 
 /// With the small model, where it is there: what going on takes besides loading it. The soak's, since it
