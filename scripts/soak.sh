@@ -4,7 +4,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 export STILLHOUSE_SOAK=1
-cargo test --release --workspace --locked --no-fail-fast
+# The build of `make test`: it is there, and it checks overflows.
+scripts/workspace-tests.sh
 # Prometheus' own look at the alert rules, where it is installed.
 if command -v promtool >/dev/null; then
     promtool check rules deploy/prometheus/alerts.yml

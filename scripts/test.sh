@@ -13,11 +13,7 @@ step cargo clippy -p lm --features cuda --all-targets --locked -- -D warnings
 step env CUSTOM_LIBFUZZER_PATH=/libfuzzer.a cargo check --locked --manifest-path fuzz/Cargo.toml \
     --target-dir "${CARGO_TARGET_DIR:-target}/fuzz-check"
 step cargo build --locked -p stillhouse
-if command -v cargo-nextest >/dev/null; then
-    step cargo nextest run --workspace --locked --no-fail-fast
-else
-    step cargo test --workspace --locked --no-fail-fast
-fi
+step scripts/workspace-tests.sh
 step cargo run --quiet --locked -p xtask -- tidy
 if [ -x scripts/test-clients.sh ]; then
     step scripts/test-clients.sh
