@@ -48,7 +48,7 @@ pub(crate) fn answer<W: Write>(
         teachers: BTreeMap::new(),
         seconds: since(world, started),
     }))?;
-    let part = (job.sampling.slots / job.samples as usize).max(1);
+    let part = job.sampling.slots / job.samples as usize;
     in_parts((job, parent), (items.len(), part), |_, part| {
         match job.score {
             true => speaker.score(job, &items[part]),
@@ -57,8 +57,8 @@ pub(crate) fn answer<W: Write>(
     })
 }
 
-/// Has the answers to so many items made, so many at a time, and tells each part as it is there; a
-/// pause is heard in between.
+/// Has the answers to so many items made, so many at a time (one at least), and tells each part as it
+/// is there; a pause is heard in between.
 pub(crate) fn in_parts<W: Write>(
     (job, parent): (&protocol::Answer, &mut Parent<W>),
     (of, size): (usize, usize),
@@ -66,7 +66,7 @@ pub(crate) fn in_parts<W: Write>(
 ) -> Result<Done> {
     let mut done = 0;
     while done < of {
-        let end = (done + size).min(of);
+        let end = (done + size.max(1)).min(of);
         let answers = answers(parent, done..end)?;
         done = end;
         parent.say(&Report::Answers(Answers {

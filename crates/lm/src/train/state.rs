@@ -187,11 +187,12 @@ impl<D: Device> Trainer<D> {
             };
             trained.fresh = true;
             let [first, second] = &mut trained.moments;
-            let all = [&mut parameter.value, first, second];
-            let taken = if moments { all.len() } else { 1 };
-            let length = device.length(all[0]);
-            let skipped = all.len() - taken;
-            for buffer in all.into_iter().take(taken) {
+            let length = device.length(&parameter.value);
+            let (taken, passed) = if moments { (3, 0) } else { (1, 2) };
+            for buffer in [&mut parameter.value, first, second]
+                .into_iter()
+                .take(taken)
+            {
                 for start in (0..length).step_by(PIECE) {
                     let piece = &mut bytes[..4 * PIECE.min(length - start)];
                     reader.take(piece)?;
@@ -200,7 +201,7 @@ impl<D: Device> Trainer<D> {
                     device.write(buffer, start, &values)?;
                 }
             }
-            reader.skip(skipped * length * 4)?;
+            reader.skip(passed * length * 4)?;
         }
         Ok(())
     }
